@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# make help lists the targets. demo and test install what they need (Debian, Ubuntu) and say so; the second run
+# installs nothing and needs no network.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := all
+MAKEFLAGS   += --no-builtin-rules
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOBUILD := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+MINGW   := CGO_ENABLED=1 GOOS=windows GOARCH=amd64 CC=x86_64-w64-mingw32-gcc
+DEPS    := installer/deps.sh
+EXT     := browserext
+STAMPS  := bin/.stamps
+
+FUZZTIME  ?= 30s
+SOAKCOUNT ?= 20
+BENCH     ?= .
+DEMOFLAGS ?=
+
+# What the binaries and the extension are made of: make rebuilds them only when one of these is newer.
+GO_FILES  := $(shell find agent internal proto installer $(EXT) -name node_modules -prune -o \( -name '*.go' -o -name '*.json' -o -path 'internal/*' -type f \) -not -path '*/testdata/*' -not -path '$(EXT)/dist/*' -print 2>/dev/null)
+EXT_FILES := $(shell find $(EXT) \( -name node_modules -o -name dist -o -name test \) -prune -o -type f -print 2>/dev/null)
+SH_FILES  := $(shell find .ci installer testdata/scripts -type f \( -name '*.sh' -o -name run \) 2>/dev/null)
+
+# A dist folder that somebody emptied is built again.
+ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
+.PHONY: $(STAMPS)/ext
+endif
+
+.PHONY: all build demo test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak bench clean help
+
+all: build ## the same as build
+
+build: bin/persten bin/persten-desktop ## bin/persten and bin/persten-desktop, with the portal inside
+
+demo: build ## build, then a demo token, the agent and a portal page in your browser (without a display: in the terminal)
+	bin/persten demo $(DEMOFLAGS)
+
+test: test-go test-ext test-browser ## everything: Go, the extension and SDK, then a real browser with a real token
+
+test-go: deps-test $(STAMPS)/modules $(STAMPS)/ext ## Go tests
+	go test -timeout 20m ./...
+
+test-ext: deps-test $(STAMPS)/npm ## TypeScript types and unit tests of the extension and the SDK
+	npm --prefix $(EXT) test
+
+test-browser: deps-test build ## Chromium, the unpacked extension, SoftHSM, and the real window typed into
+	CHROMIUM="$$($(DEPS) --browser)" PERSTEN_BIN="$(CURDIR)/bin/persten" PERSTEN_DESKTOP_BIN="$(CURDIR)/bin/persten-desktop" \
+		npm --prefix $(EXT) run test:browser
+
+deps: deps-test deps-windows $(STAMPS)/npm $(STAMPS)/modules ## install everything that build, test and check need
+
+.PHONY: deps-build deps-test deps-windows deps-lint
+deps-build:
+	@$(DEPS) build
+deps-test:
+	@$(DEPS) build test
+deps-windows:
+	@$(DEPS) windows
+deps-lint:
+	@$(DEPS) lint
+
+# go.sum and package-lock.json change rarely; a stamp newer than the file says that its downloads are done.
+$(STAMPS)/modules: go.sum | deps-build
+	@mkdir -p $(@D)
+	@echo 'deps: Go modules of go.sum, if not here yet' >&2
+	go mod download
+	@touch $@
+
+$(STAMPS)/npm: $(EXT)/package-lock.json | deps-build
+	@mkdir -p $(@D)
+	@echo 'deps: npm packages of $<: the TypeScript compiler, esbuild, the browser driver' >&2
+	npm --prefix $(EXT) ci --no-audit --no-fund
+	@touch $@
+
+$(STAMPS)/ext: $(EXT_FILES) $(STAMPS)/npm
+	npm --prefix $(EXT) run --silent build
+	@mkdir -p $(@D)
+	@touch $@
+
+bin/persten: $(GO_FILES) go.mod $(STAMPS)/modules $(STAMPS)/ext | deps-build
+	CGO_ENABLED=1 $(GOBUILD) -o $@ ./agent
+	@touch $@
+
+bin/persten-desktop: $(GO_FILES) go.mod $(STAMPS)/modules | deps-build
+	CGO_ENABLED=1 $(GOBUILD) -o $@ ./agent/desktop
+	@touch $@
+
+generate: ## write again everything generated from proto/*.json
+	go run ./proto/gen
+
+lint: deps-lint ## go vet, shellcheck, the TypeScript compiler
+	go vet ./...
+	shellcheck $(SH_FILES)
+	npm --prefix $(EXT) run --silent check
+
+check: check-format lint check-windows ## what a reviewer need not look at: format, lint, layers, generated files, Windows
+	go test -count=1 -run 'Layers|Owners|LinksNoGUI' .
+	go run ./proto/gen -check
+
+check-format:
+	@bad="$$(gofmt -l $$(find . -name '*.go' -not -path '*/node_modules/*'))"; \
+		if [ -n "$$bad" ]; then echo "gofmt has changes for:"; echo "$$bad"; exit 1; fi
+
+check-windows: deps-windows
+	$(MINGW) go build -o /dev/null ./agent
+	$(MINGW) go build -o /dev/null ./agent/desktop
+	$(MINGW) go vet ./agent/... ./internal/...
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	testdata/scripts/fuzz.sh $(FUZZTIME)
+
+soak: ## the concurrent packages SOAKCOUNT (20) times under the race detector
+	CGO_ENABLED=1 go test -race -count=$(SOAKCOUNT) -timeout 4h ./internal/ipc/... ./internal/rpc/... ./internal/token/... ./internal/signing/... ./internal/server/... ./internal/journal/...
+
+bench: ## Go benchmarks (BENCH=pattern)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
+
+clean: ## remove what was built (downloads stay)
+	rm -rf bin
+	find $(EXT)/dist -mindepth 1 -not -name .gitkeep -delete 2>/dev/null || true
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
