@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"persten/proto"
+)
+
+// fingerprint64 stands for a certificate.
+var fingerprint64 = strings.Repeat("0123456789abcdef", 4)
+
+const module1 = "[[module]]\nname = \"a\"\npath = \"/a.so\"\n"
+
+// read reads a document as the person's file or as policy.
+func read(text string, policy bool) (*Config, error) {
+	c := defaults()
+	return c, c.merge("test.toml", []byte(text), policy)
+}
+
+// malformed holds documents with the line of the error and a part of what is said. A line of 0 is the whole file.
+var malformed = []struct {
+	text   string
+	policy bool
+	line   int
+	detail string
+}{
+	// unknown keys
+	{"colour = 1\n", false, 1, "unknown key colour"},
+	{"\n\nmodul = []\n", false, 3, "unknown key modul"},
+	{"[ui]\napprover = \"window\"\ncolour = \"red\"\n", false, 3, "unknown key ui.colour"},
+	{"[ui]\n[uix]\na = 1\n", false, 2, "unknown key uix"},
+	{"[ui.deep]\na = 1\n", false, 1, "unknown key ui.deep"},
+	{"ui.colour = 1\n", false, 1, "unknown key ui.colour"},
+	{module1 + "slot = 1\n", false, 4, "unknown key module.slot"},
+	{"module = [\n {name=\"a\", path=\"/a\"},\n {name=\"b\", pth=\"/b\"},\n]\n", false, 3, "unknown key module.pth"},
+	{"[origins]\nallow = []\ndeny = []\n", false, 3, "unknown key origins.deny"},
+	{"[trust]\nroot = []\n", false, 2, "unknown key trust.root"},
+	{"[[unattended]]\npin = \"1234\"\n", true, 2, "unknown key unattended.pin"},
+	{"\"\" = 1\n", false, 1, `unknown key ""`},
+	{"\"a\\u0000b\" = 1\n", false, 1, `unknown key "a\x00b"`},
+	{strings.Repeat("k", 500) + " = 1\n", false, 1, "unknown key kkk"},
+	// a key in another case
+	{"[UI]\nlanguage = \"ru\"\n", false, 1, `unknown key "UI"`},
+	{"[ui]\nLanguage = \"ru\"\n", false, 2, `unknown key "Language"`},
+	{"[trust]\nocsp = true\n\nOCSP = false\n", false, 4, ""},
+	{"ui = {\n Language = \"ru\"}\n", false, 2, `unknown key "Language"`},
+	// not TOML
+	{"=\n", false, 1, ""},
+	{"[ui\n", false, 1, ""},
+	{"[ui]\nlanguage\n", false, 2, ""},
+	{"[ui]\nlanguage = \n", false, 2, ""},
+	{"[ui]\nlanguage = ru\n", false, 2, ""},
+	{"[ui]\nlanguage = \"ru\n", false, 2, ""},
+	{"[ui]\nlanguage = \"ru\" x\n", false, 2, ""},
+	{"[ui]\nlanguage = \"\\q\"\n", false, 2, ""},
+	{"[origins]\nallow = [\"https://a.example\"\n", false, 2, ""},
+	{"[origins]\nallow = [\n\"https://a.example\"\n\"https://b.example\"]\n", false, 4, ""},
+	{"[trust]\nocsp = tru\n", false, 2, ""},
+	{"[ui]\nlanguage = \"ru\"\nlanguage = \"en\"\n", false, 3, ""},
+	{"[ui]\n[trust]\n[ui]\n", false, 3, ""},
+	{"[listen]\nwebsocket = \"off\"\nlisten.websocket = 1\n", false, 3, ""},
+	{"[ui]\nlanguage = \"r\xffu\"\n", false, 2, "UTF-8"},
+	{"\xff\xfe[\x00u\x00i\x00]\x00", false, 1, "UTF-8"},
+	{"[ui]\n\x00\n", false, 2, ""},
+	{"keyfiles = " + strings.Repeat("[", 100000), false, 1, ""},
+	// a value of another type
+	{"[ui]\nlanguage = 1\n", false, 2, "ui.language has a value of the wrong kind"},
+	{"[ui]\napprover = [\"window\"]\n", false, 2, "wrong kind"},
+	{"[trust]\n\nocsp = \"yes\"\n", false, 3, "trust.ocsp has a value of the wrong kind"},
+	{"[trust]\nroots = \"/a\"\n", false, 2, "wrong kind"},
+	{"[trust]\nroots = [\"/a\",\n1]\n", false, 3, "wrong kind"},
+	{"[module]\nname = \"a\"\n", false, 1, "wrong kind"},
+	{"ui = 3\n", false, 1, "wrong kind"},
+	{"[listen]\nwebsocket = 24117\n", false, 2, "wrong kind"},
+	{"[[unattended]]\nuser = \"u\"\nper_day = 1.5\n", true, 3, "wrong kind"},
+	{"[[unattended]]\nuser = \"u\"\nper_day = 99999999999999999999\n", true, 3, ""},
+	// modules
+	{"[[module]]\n", false, 1, "needs name"},
+	{"# c\n[[module]]\nname = \"a\"\n", false, 2, "needs path"},
+	{module1 + "\n[[module]]\npath = \"/b.so\"\n", false, 5, "needs name"},
+	{"[[module]]\nname = \"\"\npath = \"/a.so\"\n", false, 2, "name is empty"},
+	{"[[module]]\nname = \"a\"\npath = \"lib/a.so\"\n", false, 3, "must be absolute"},
+	{"[[module]]\nname = \"a\"\npath = \"~/a.so\"\n", false, 3, "must be absolute"},
+	{"[[module]]\nname = \"a\\u0007\"\npath = \"/a.so\"\n", false, 2, "control characters"},
+	{module1 + module1, false, 5, "the same name"},
+	{"module = [{name = \"a\", path = \"/a\"},\n{name = \"b\"}]\n", false, 2, "needs path"},
+	// choices
+	{"[ui]\napprover = \"yes\"\n", false, 2, `must be "window", "pinentry", "terminal"`},
+	{"[ui]\napprover = \"\"\n", false, 2, "must be"},
+	{"[ui]\n\nlanguage = \"de\"\n", false, 3, `must be "ru", "en"`},
+	{"ui = {approver = \"terminal\",\n language = \"RU\"}\n", false, 2, "must be"},
+	{"[ui]\npinentry = \"pinentry\"\n", false, 2, "absolute"},
+	// paths
+	{"[keyfiles]\ndirs = [\"keys\"]\n", false, 2, "absolute or begin with ~/"},
+	{"[keyfiles]\ndirs = [\n \"/a\",\n \"\",\n]\n", false, 4, "absolute"},
+	{"[keyfiles]\ndirs = [\"~other/keys\"]\n", false, 2, "absolute"},
+	{"[trust]\ncrls = [\"/a\\u0000\"]\n", false, 2, "control characters"},
+	{"[trust]\nroots = [\"/" + strings.Repeat("a", 5000) + "\"]\n", false, 2, "too long"},
+	{"[trust]\nroots = [" + strings.Repeat("\"/a\",", 1025) + "]\n", false, 2, "too many"},
+	// addresses
+	{"[trust]\ntsa = \"ftp://tsa.example\"\n", false, 2, "http or https"},
+	{"[trust]\ntsa = \"http://u:p@tsa.example\"\n", false, 2, "user name"},
+	{"[trust]\ntsa = \"http://\"\n", false, 2, "http or https"},
+	{"[trust]\ntsa = \"tsa.example\"\n", false, 2, "http or https"},
+	{"[listen]\nwebsocket = \"0.0.0.0:24117\"\n", false, 2, "127.0.0.1:PORT"},
+	{"[listen]\nwebsocket = \"localhost:24117\"\n", false, 2, "127.0.0.1:PORT"},
+	{"[listen]\nwebsocket = \"127.0.0.2:24117\"\n", false, 2, "127.0.0.1:PORT"},
+	{"[listen]\nwebsocket = \"[::1]:24117\"\n", false, 2, "127.0.0.1:PORT"},
+	{"[listen]\nwebsocket = \"127.0.0.1\"\n", false, 2, "127.0.0.1:PORT"},
+	{"[listen]\nwebsocket = \"127.0.0.1:65536\"\n", false, 2, "127.0.0.1:PORT"},
+	// origins
+	{"[origins]\nallow = [\"https://a.example/\"]\n", false, 2, "has a path"},
+	{"[origins]\nallow = [\n\"https://a.example\",\n\"http://b.example\",\n]\n", false, 4, "need https"},
+	{"[origins]\nallow = [\"https://*.a.example\"]\n", false, 2, "only machine policy"},
+	{"[origins]\nallow = [\"*\"]\n", false, 2, "only machine policy"},
+	{"[origins]\nallow = [\"*\"]\n", true, 2, "https://*.DOMAIN"},
+	{"[origins]\nallow = [\"https://*\"]\n", true, 2, "https://*.DOMAIN"},
+	{"[origins]\nallow = [\"https://*.com\"]\n", true, 2, "somebody can register"},
+	{"[origins]\nallow = [\"https://*.co.uk\"]\n", true, 2, "somebody can register"},
+	{"[origins]\nallow = [\"https://*.github.io\"]\n", true, 2, "somebody can register"},
+	{"[origins]\nallow = [\"https://*.a.example:8443\"]\n", true, 2, "https://*.DOMAIN"},
+	{"[origins]\nallow = [\"https://*.*.example\"]\n", true, 2, "https://*.DOMAIN"},
+	{"[origins]\nallow = [\"https://a*.example\"]\n", true, 2, "https://*.DOMAIN"},
+	{"[origins]\nallow = [\"http://*.a.example\"]\n", true, 2, "https://*.DOMAIN"},
+	{"[origins]\nallow = [\"https://*.10.0.0.1\"]\n", true, 2, "before an address"},
+	{"[origins]\nallow = [\"https://*.a.example/x\"]\n", true, 2, "has a path"},
+	// unattended signing
+	{grant("user = \"robot\"", "per_day = 1"), false, 1, "only machine policy"},
+	{"[[unattended]]\ncertificate = \"00\"\n", true, 1, "either origin or user"},
+	{grant("user = \"robot\"", "origin = \"https://a.example\"", "per_day = 1"), true, 1, "either origin or user"},
+	{grant("user = \"\"", "per_day = 1"), true, 2, "user is empty"},
+	{grant("origin = \"https://*.a.example\"", "per_day = 1"), true, 2, "only in origins.allow"},
+	{grant("origin = \"a.example\"", "per_day = 1"), true, 2, "https://"},
+	{grant("user = \"robot\""), true, 1, "needs per_hour or per_day"},
+	{grant("user = \"robot\"", "per_day = 0"), true, 4, "from 1 to"},
+	{grant("user = \"robot\"", "per_day = 5", "per_hour = -1"), true, 5, "from 1 to"},
+	{grant("user = \"robot\"", "per_day = 5", "pin_file = \"pin\""), true, 5, "absolute"},
+	{"[[unattended]]\nuser = \"u\"\nper_day = 1\n", true, 1, "needs certificate"},
+	{"[[unattended]]\nuser = \"u\"\nper_day = 1\ncertificate = \"0123\"\n", true, 4, "64 or 40"},
+	{grant("user = \"a\"", "per_day = 1") + "[[unattended]]\nper_day = 1\n", true, 5, "either origin or user"},
+}
+
+// grant is an entry for unattended signing: the lines given, the certificate in third place.
+func grant(lines ...string) string {
+	all := append([]string{"[[unattended]]", lines[0], `certificate = "` + fingerprint64 + `"`}, lines[1:]...)
+	return strings.Join(all, "\n") + "\n"
+}
+
+func TestMalformed(t *testing.T) {
+	if len(malformed) < 50 {
+		t.Fatalf("only %d cases", len(malformed))
+	}
+	for i, m := range malformed {
+		_, err := read(m.text, m.policy)
+		var e *proto.Error
+		if !errors.As(err, &e) || e.Code != proto.CodeConfigInvalid {
+			t.Errorf("%d %.60q: error %v, want config_invalid", i, m.text, err)
+			continue
+		}
+		want := strconv.Itoa(m.line)
+		if e.Args["file"] != "test.toml" || e.Args["line"] != want || !strings.Contains(e.Args["detail"], m.detail) {
+			t.Errorf("%d %.60q: %v, want line %s and %q", i, m.text, e.Args, want, m.detail)
+		}
+		if d := e.Args["detail"]; d == "" || len(d) > 200 || strings.ContainsAny(d, "\n\x00") || strings.Contains(d, "Table") {
+			t.Errorf("%d %.60q: detail %q is not a short sentence", i, m.text, d)
+		}
+	}
+}
+
+// full says everything a person's file can.
+const full = `# settings
+[[module]]
+name = "softhsm"
+path = "/usr/lib/softhsm/../softhsm/libsofthsm2.so"
+[[module]]
+name = "other"
+path = "/opt/other.so"
+[keyfiles]
+dirs = ["~/keys", "/srv/keys/", "~"]
+[ui]
+approver = "pinentry"
+pinentry = "/usr/bin/pinentry"
+language = "ru"
+[origins]
+allow = ["https://Portal.Example:443", "https://portal.example", "http://127.0.0.1:8080"]
+[trust]
+roots = ["/etc/roots"]
+crls = []
+tsa = "http://127.0.0.1:2020/tsa"
+ocsp = true
+[listen]
+websocket = "127.0.0.1:4000"
+`
+
+func TestFull(t *testing.T) {
+	t.Setenv("HOME", "/home/person")
+	for _, text := range []string{full, "\ufeff" + full, strings.ReplaceAll(full, "\n", "\r\n")} {
+		got, err := read(text, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := &Config{
+			Modules:  []Module{{"softhsm", "/usr/lib/softhsm/libsofthsm2.so"}, {"other", "/opt/other.so"}},
+			Keyfiles: Keyfiles{Dirs: []string{"/home/person/keys", "/srv/keys", "/home/person"}},
+			UI:       UI{Approver: "pinentry", Pinentry: "/usr/bin/pinentry", Language: "ru"},
+			Origins:  OriginRules{Allow: []string{"https://portal.example", "http://127.0.0.1:8080"}},
+			Trust:    Trust{Roots: []string{"/etc/roots"}, CRLs: []string{}, TSA: "http://127.0.0.1:2020/tsa", OCSP: true},
+			Listen:   Listen{WebSocket: "127.0.0.1:4000"},
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	}
+}
+
+func TestEmptyIsDefault(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "[ui]\n[listen]\n[origins]\nallow = []\n"} {
+		c, err := read(text, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.UI.Approver != "window" || c.Listen.WebSocket != "127.0.0.1:24117" || c.Trust.OCSP || len(c.Modules) != 0 {
+			t.Errorf("%q: %+v", text, c)
+		}
+	}
+	for _, off := range []string{"", "off"} {
+		if c, err := read("[listen]\nwebsocket = \""+off+"\"\n", false); err != nil || c.Listen.WebSocket != "" {
+			t.Errorf("%q: %+v, %v", off, c.Listen, err)
+		}
+	}
+}
+
+// TestPolicyWins: what policy sets replaces, what it does not set stays, modules and sites add up.
+func TestPolicyWins(t *testing.T) {
+	t.Setenv("HOME", "/home/person")
+	c, err := read(full, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := "[[module]]\nname = \"softhsm\"\npath = \"/corp/softhsm.so\"\n" +
+		"[ui]\napprover = \"window\"\n[trust]\nocsp = false\nroots = [\"/corp/roots\"]\ntsa = \"\"\n[listen]\nwebsocket = \"off\"\n" +
+		"[origins]\nallow = [\"https://*.Corp.Example\", \"https://one.example\"]\n" +
+		grant("user = \"robot\"", "per_hour = 2", "pin_file = \"/etc/persten/pin\"") +
+		grant("origin = \"https://A.example\"", "per_day = 3")
+	if err := c.merge("policy.toml", []byte(policy), true); err != nil {
+		t.Fatal(err)
+	}
+	check := func(name string, got, want any) {
+		t.Helper()
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
+	}
+	check("modules", c.Modules, []Module{{"other", "/opt/other.so"}, {"softhsm", "/corp/softhsm.so"}})
+	check("ui", c.UI, UI{Approver: "window", Pinentry: "/usr/bin/pinentry", Language: "ru"})
+	check("trust", c.Trust, Trust{Roots: []string{"/corp/roots"}, CRLs: []string{}})
+	check("listen", c.Listen, Listen{})
+	check("origins", c.Origins, OriginRules{
+		Allow:  []string{"https://portal.example", "http://127.0.0.1:8080"},
+		Policy: []string{"https://*.corp.example", "https://one.example"},
+	})
+	check("unattended", c.Unattended, []Unattended{
+		{User: "robot", Certificate: fingerprint64, PerHour: 2, PINFile: "/etc/persten/pin"},
+		{Origin: "https://a.example", Certificate: fingerprint64, PerDay: 3},
+	})
+}
+
+// TestLoadFinds: the named file, PERSTEN_CONFIG, the usual file, in this order; only the usual one may be absent.
+func TestLoadFinds(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, language string) string {
+		p := filepath.Join(dir, name)
+		writeFile(t, p, "[ui]\nlanguage = \""+language+"\"\n", 0o600)
+		return p
+	}
+	t.Setenv("XDG_CONFIG_HOME", dir)
+	t.Setenv("PERSTEN_CONFIG", "")
+	noPolicy := filepath.Join(dir, "none", "policy.toml")
+	if c, err := load("", noPolicy, os.Getuid()); err != nil || c.UI.Language != "" {
+		t.Fatalf("no file: %+v, %v", c, err)
+	}
+	write("persten/config.toml", "ru")
+	if c, err := load("", noPolicy, os.Getuid()); err != nil || c.UI.Language != "ru" {
+		t.Fatalf("usual file: %+v, %v", c, err)
+	}
+	t.Setenv("PERSTEN_CONFIG", write("env.toml", "en"))
+	if c, err := load("", noPolicy, os.Getuid()); err != nil || c.UI.Language != "en" {
+		t.Fatalf("PERSTEN_CONFIG: %+v, %v", c, err)
+	}
+	if c, err := load(write("named.toml", "ru"), noPolicy, os.Getuid()); err != nil || c.UI.Language != "ru" {
+		t.Fatalf("named: %+v, %v", c, err)
+	}
+	missing := filepath.Join(dir, "missing.toml")
+	if _, err := load(missing, noPolicy, os.Getuid()); !errors.Is(err, proto.CodeFileUnreadable) {
+		t.Errorf("missing named file: %v", err)
+	}
+	t.Setenv("PERSTEN_CONFIG", missing)
+	if _, err := load("", noPolicy, os.Getuid()); !errors.Is(err, proto.CodeFileUnreadable) {
+		t.Errorf("missing PERSTEN_CONFIG: %v", err)
+	}
+	if _, err := load(dir, noPolicy, os.Getuid()); !errors.Is(err, proto.CodeFileUnreadable) {
+		t.Errorf("a folder: %v", err)
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	p := filepath.Join(t.TempDir(), "c.toml")
+	writeFile(t, p, strings.Repeat("#", maxFile), 0o600)
+	if _, err := load(p, "", os.Getuid()); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+	writeFile(t, p, strings.Repeat("#", maxFile+1), 0o600)
+	if _, err := load(p, "", os.Getuid()); !errors.Is(err, proto.CodeConfigInvalid) {
+		t.Errorf("above the limit: %v", err)
+	}
+}
+
+// writeFile writes a file and gives it exactly this mode, whatever the umask.
+func writeFile(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// FuzzLoad: any bytes give a configuration that holds to its own rules, or a typed error.
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte(full), false)
+	f.Add([]byte(grant("user = \"robot\"", "per_day = 1")), true)
+	for _, m := range malformed {
+		f.Add([]byte(m.text), m.policy)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, policy bool) {
+		if len(data) > maxFile {
+			return
+		}
+		c, err := read(string(data), policy)
+		if err != nil {
+			if !errors.Is(err, proto.CodeConfigInvalid) {
+				t.Fatalf("untyped error %v", err)
+			}
+			return
+		}
+		for _, m := range c.Modules {
+			if !filepath.IsAbs(m.Path) || m.Name == "" {
+				t.Errorf("module %+v", m)
+			}
+		}
+		for _, o := range c.Origins.Allow {
+			if again, err := ParseOrigin(o); err != nil || again != o {
+				t.Errorf("origin %q", o)
+			}
+		}
+		if len(c.Unattended)+len(c.Origins.Policy) > 0 && !policy {
+			t.Errorf("the person's file set what only policy may: %+v", c)
+		}
+		if w := c.Listen.WebSocket; w != "" && !strings.HasPrefix(w, "127.0.0.1:") {
+			t.Errorf("listens on %q", w)
+		}
+	})
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"persten/proto"
+)
+
+// maxAnswers bounds the person's answers; with the lists of two files it stays below what origins.list may return.
+const maxAnswers = 4096
+
+// settle is how old a file must be before its time tells one version from the next: changes closer together than the
+// clock of the file system may share it.
+const settle = 2 * time.Second
+
+// Origins tells which sites may talk to the agent. Machine policy comes first, then the person's answers, then the
+// configuration and the sites allowed for this run. The answers are read again whenever their file changes.
+type Origins struct {
+	path   string
+	policy []string
+	config []string
+
+	mu      sync.Mutex
+	answers map[string]answer
+	seen    fs.FileInfo // of the file answers came from; nil to read again
+	err     error       // why the file cannot be used
+}
+
+// answer is what the person said about a site.
+type answer struct {
+	allowed bool
+	since   time.Time
+}
+
+// OpenOrigins reads the person's answers from the file at path, which may be absent, and joins them with c, which may be
+// nil, and with further allowed sites. A file that is damaged, or that others may write, is proto.CodeConfigInvalid; a
+// site that is none is proto.CodeOriginInvalid.
+func OpenOrigins(path string, c *Config, allow ...string) (*Origins, error) {
+	o := &Origins{path: path}
+	if c != nil {
+		o.policy = slices.Clone(c.Origins.Policy)
+		o.config = slices.Clone(c.Origins.Allow)
+	}
+	for _, s := range allow {
+		origin, err := ParseOrigin(s)
+		if err != nil {
+			return nil, err
+		}
+		o.config = append(o.config, origin)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, unwritable(path, err)
+	}
+	o.refresh()
+	return o, o.err
+}
+
+// Decision tells whether a site may talk to the agent; known is false when nobody has said. What is not an origin in the
+// form of [ParseOrigin] can never be allowed: it is known and refused. So is every site that policy, configuration and
+// this run do not allow while the file of answers cannot be read.
+func (o *Origins) Decision(origin string) (allowed, known bool) {
+	if canonical, reason := parseOrigin(origin); reason != "" || canonical != origin {
+		return false, true
+	}
+	if o.byPolicy(origin) {
+		return true, true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refresh()
+	if a, ok := o.answers[origin]; ok {
+		return a.allowed, true
+	}
+	if o.err != nil { // the person may have said no
+		return false, true
+	}
+	allowed = slices.Contains(o.config, origin)
+	return allowed, allowed
+}
+
+func (o *Origins) byPolicy(origin string) bool {
+	return slices.ContainsFunc(o.policy, func(rule string) bool { return covers(rule, origin) })
+}
+
+// Allow keeps that the person allows a site. A site that policy allows stays as it is.
+func (o *Origins) Allow(origin string) error {
+	origin, err := ParseOrigin(origin)
+	if err != nil || o.byPolicy(origin) {
+		return err
+	}
+	return o.answer(origin, true)
+}
+
+// Deny keeps that the person refuses a site, also one the configuration allows. For a site that policy allows it is
+// proto.CodePolicyForbids.
+func (o *Origins) Deny(origin string) error {
+	origin, err := o.changeable(origin)
+	if err != nil {
+		return err
+	}
+	return o.answer(origin, false)
+}
+
+// Forget drops the person's answer, if there is one; what the configuration says holds again. For a site that policy
+// allows it is proto.CodePolicyForbids.
+func (o *Origins) Forget(origin string) error {
+	origin, err := o.changeable(origin)
+	if err != nil {
+		return err
+	}
+	return o.update(func(m map[string]answer) bool {
+		_, known := m[origin]
+		delete(m, origin)
+		return known
+	})
+}
+
+func (o *Origins) changeable(origin string) (string, error) {
+	origin, err := ParseOrigin(origin)
+	if err == nil && o.byPolicy(origin) {
+		err = proto.E(proto.CodePolicyForbids, fmt.Errorf("policy allows %s", origin))
+	}
+	return origin, err
+}
+
+func (o *Origins) answer(origin string, allowed bool) error {
+	full := false
+	err := o.update(func(m map[string]answer) bool {
+		old, known := m[origin]
+		if known && old.allowed == allowed {
+			return false
+		}
+		if full = !known && len(m) >= maxAnswers; full {
+			return false
+		}
+		m[origin] = answer{allowed, time.Now().UTC().Truncate(time.Second)}
+		return true
+	})
+	if err == nil && full {
+		err = proto.E(proto.CodeRequestLimit, nil, "limit", strconv.Itoa(maxAnswers))
+	}
+	return err
+}
+
+// List is every decision in force, by site.
+func (o *Origins) List() ([]proto.Origin, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refresh()
+	if o.err != nil {
+		return nil, o.err
+	}
+	list := make([]proto.Origin, 0, len(o.policy)+len(o.answers)+len(o.config))
+	for _, rule := range o.policy {
+		list = append(list, proto.Origin{Origin: rule, Allowed: true, Source: proto.OriginSourcePolicy})
+	}
+	for origin, a := range o.answers {
+		if !o.byPolicy(origin) {
+			list = append(list, proto.Origin{Origin: origin, Allowed: a.allowed, Source: proto.OriginSourceUser, Since: a.since})
+		}
+	}
+	for _, origin := range o.config {
+		if _, answered := o.answers[origin]; !answered && !o.byPolicy(origin) {
+			list = append(list, proto.Origin{Origin: origin, Allowed: true, Source: proto.OriginSourceConfig})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b proto.Origin) int { return cmp.Compare(a.Origin, b.Origin) })
+	return slices.CompactFunc(list, func(a, b proto.Origin) bool { return a.Origin == b.Origin }), nil
+}
+
+// refresh reads the file again when it may have changed. It needs o.mu.
+func (o *Origins) refresh() {
+	now := time.Now()
+	fi, err := os.Stat(o.path)
+	if err == nil && o.seen != nil && o.err == nil && sameFile(o.seen, fi) {
+		return
+	}
+	before := o.err
+	o.answers, o.seen, o.err = nil, nil, nil
+	switch {
+	case os.IsNotExist(err):
+	case err != nil:
+		o.err = unreadable(o.path, err)
+	default:
+		if o.answers, fi, o.err = readAnswers(o.path); o.err == nil && now.Sub(fi.ModTime()) > settle {
+			o.seen = fi
+		}
+	}
+	if o.err != nil && before == nil {
+		slog.Error("answers about sites cannot be read; sites are refused", "cause", o.err)
+	}
+}
+
+func sameFile(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// update changes the answers under the lock between processes, from what the file holds at that moment. change tells
+// whether there is something to write.
+func (o *Origins) update(change func(map[string]answer) bool) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	release, err := lockFile(o.path + ".lock")
+	if err != nil {
+		return unwritable(o.path, err)
+	}
+	defer release()
+	o.seen = nil
+	o.refresh()
+	if o.err != nil {
+		return o.err
+	}
+	next := make(map[string]answer, len(o.answers)+1)
+	for k, v := range o.answers {
+		next[k] = v
+	}
+	if !change(next) {
+		return nil
+	}
+	if err := writeAnswers(o.path, next); err != nil {
+		return unwritable(o.path, err)
+	}
+	o.seen = nil
+	o.refresh()
+	return o.err
+}
+
+func unwritable(file string, err error) error {
+	return proto.E(proto.CodeFileUnwritable, err, "file", file)
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+//go:build unix
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+const (
+	policyFile  = "/etc/persten/policy.toml"
+	policyOwner = 0 // root
+)
+
+// readOwned is a file that only its owner can have written: the file and its folder are owner's and nobody else may
+// write to them. Anything else is left unread with a warning; no file is neither.
+func readOwned(file string, owner int) (data []byte, warning string, err error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe in its place must not stop the agent
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", unreadable(file, err)
+	}
+	defer f.Close()
+	fi, err := f.Stat() // of what was opened, not of what the name means by now
+	if err != nil {
+		return nil, "", unreadable(file, err)
+	}
+	dir, err := os.Stat(filepath.Dir(file))
+	if err != nil {
+		return nil, "", unreadable(file, err)
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, fmt.Sprintf("policy %s ignored: not a file", file), nil
+	}
+	for _, i := range []fs.FileInfo{fi, dir} {
+		if why := changeable(i, owner); why != "" {
+			return nil, fmt.Sprintf("policy %s ignored: %s", file, why), nil
+		}
+	}
+	data, err = readAll(file, f)
+	return data, "", err
+}
+
+// changeable says how somebody other than owner could have changed a file or folder.
+func changeable(fi fs.FileInfo, owner int) string {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	switch {
+	case !ok || int(st.Uid) != owner:
+		return fmt.Sprintf("%s does not belong to user %d", fi.Name(), owner)
+	case fi.Mode().Perm()&0o022 != 0:
+		return fmt.Sprintf("others may write to %s (mode %04o)", fi.Name(), fi.Mode().Perm())
+	}
+	return ""
+}
+
+// looseFile warns of a person's file that others may change: it names libraries to load.
+func looseFile(f *os.File) string {
+	fi, err := f.Stat()
+	if err != nil || !fi.Mode().IsRegular() { // a pipe from the shell has no such owner
+		return ""
+	}
+	why := changeable(fi, os.Getuid())
+	if why == "" || changeable(fi, policyOwner) == "" {
+		return ""
+	}
+	return fmt.Sprintf("configuration %s: %s", f.Name(), why)
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package journal
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"persten/proto"
+)
+
+// List returns the last lines of the journal at path, oldest first: at most limit of them, all when limit is 0. Lines that
+// cannot be read are left out; [Verify] tells of them. A journal that does not exist is empty.
+func List(path string, limit int) ([]Line, error) {
+	var list []Line
+	err := each(path, func(_ int, raw []byte, whole bool) {
+		l, err := decode(raw)
+		if err != nil || !whole {
+			return
+		}
+		list = append(list, l)
+		if limit > 0 && len(list) >= 2*limit {
+			list = append(list[:0], list[len(list)-limit:]...)
+		}
+	})
+	if limit > 0 && len(list) > limit {
+		list = list[len(list)-limit:]
+	}
+	return list, err
+}
+
+// Summary is what Verify found.
+type Summary struct {
+	Records   int    // lines that are whole and read
+	BadLine   int    // first line that does not fit, from 1; 0 when all fit
+	Reason    string // what is wrong with it
+	Unknown   int    // begins without an end
+	Torn      int    // lines cut short by a power loss, set aside or still at the end
+	Truncated bool   // the head knows of lines that are no more
+	Anchored  bool   // the head was there to check the end against
+}
+
+// OK reports whether nothing was changed, removed or reordered.
+func (s Summary) OK() bool { return s.BadLine == 0 }
+
+// Proto returns the summary as journal.verify tells it.
+func (s Summary) Proto() proto.JournalVerifyResult {
+	r := proto.JournalVerifyResult{OK: s.OK(), Records: s.Records, Unknown: s.Unknown, Line: s.BadLine}
+	if !s.OK() {
+		r.Code = proto.CodeJournalDamaged
+	}
+	return r
+}
+
+// Verify reads the whole journal and checks every hash and the chain. An error means it could not be read at all.
+func Verify(path string) (Summary, error) {
+	v := verifier{prev: firstPrev, open: map[uint64]bool{}}
+	head := openHead(path, false)
+	if head != nil {
+		defer head.Close()
+	}
+	err := eachLocked(path, v.line, func() {
+		if head != nil {
+			v.headSeq, v.headHash, v.Anchored = readHead(head)
+		}
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+		if head != nil {
+			v.headSeq, v.headHash, v.Anchored = readHead(head)
+		}
+	}
+	v.finish()
+	return v.Summary, err
+}
+
+// verifier walks the chain. After a line that does not fit it goes on from that line, so that the counts are of the whole.
+type verifier struct {
+	Summary
+	seq      uint64
+	prev     string
+	open     map[uint64]bool
+	lines    int
+	headSeq  uint64
+	headHash string
+}
+
+func (v *verifier) bad(n int, reason string) {
+	if v.BadLine == 0 {
+		v.BadLine, v.Reason = n, reason
+	}
+}
+
+func (v *verifier) line(n int, raw []byte, whole bool) {
+	v.lines = n
+	if !whole {
+		v.Torn++ // the next append sets it aside
+		return
+	}
+	l, err := decode(raw)
+	switch {
+	case err != nil:
+		v.bad(n, err.Error())
+		return
+	case l.Seq != v.seq+1:
+		v.bad(n, "lines before this one are missing or reordered")
+	case l.Prev != v.prev:
+		v.bad(n, "the line before this one was changed")
+	case l.Seq == v.headSeq && v.Anchored && l.Hash != v.headHash:
+		v.bad(n, "the line is not the one the head knows")
+	}
+	v.seq, v.prev = l.Seq, l.Hash
+	v.Records++
+	v.count(n, l)
+}
+
+func (v *verifier) count(n int, l Line) {
+	switch l.Type {
+	case TypeBegin:
+		v.open[l.Seq] = true
+	case TypeEnd:
+		if !v.open[l.Of] {
+			v.bad(n, "an end without its begin")
+		}
+		delete(v.open, l.Of)
+	case TypeTorn:
+		v.Torn++
+	}
+}
+
+func (v *verifier) finish() {
+	v.Unknown = len(v.open)
+	if v.Anchored && v.headSeq > v.seq {
+		v.Truncated = true
+		v.bad(v.lines+1, "lines were cut off the end")
+	}
+}
+
+// each calls fn for every line of the journal, numbered from 1; whole is false for a last line without its end.
+func each(path string, fn func(n int, raw []byte, whole bool)) error {
+	err := eachLocked(path, fn, func() {})
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// eachLocked is each, with a call under the lock before the first line.
+func eachLocked(path string, fn func(n int, raw []byte, whole bool), first func()) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	if err := lock(ctx, f, false); err != nil {
+		return err
+	}
+	first()
+	return lines(f, fn)
+}
+
+// lines cuts a reader into lines. Of one longer than a line may be it keeps only as much as shows that.
+func lines(r io.Reader, fn func(n int, raw []byte, whole bool)) error {
+	b := bufio.NewReaderSize(r, 64<<10)
+	var raw []byte
+	for n := 1; ; {
+		piece, err := b.ReadSlice('\n')
+		if len(raw) <= maxLine {
+			raw = append(raw, piece...)
+		}
+		switch {
+		case err == nil:
+			fn(n, raw[:len(raw)-1], true)
+			raw = raw[:0]
+			n++
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF):
+			if len(raw) > 0 {
+				fn(n, raw, false)
+			}
+			return nil
+		default:
+			return err
+		}
+	}
+}
