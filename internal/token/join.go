@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package token
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// Join merges inventories. A certificate that several of them show is one entry, the first one's.
+func Join(inventories ...Inventory) Inventory { return joined(inventories) }
+
+type joined []Inventory
+
+// Keys asks all inventories at once, so that a hanging module delays the answer by one deadline, not by several.
+func (j joined) Keys(ctx context.Context) ([]Key, error) {
+	lists, err := gather(j, func(i Inventory) ([]Key, error) { return i.Keys(ctx) })
+	return UniqueKeys(lists), err
+}
+
+// Tokens lists the tokens of all inventories; a token seen through several modules is one entry.
+func (j joined) Tokens(ctx context.Context) ([]Info, error) {
+	lists, err := gather(j, func(i Inventory) ([]Info, error) { return i.Tokens(ctx) })
+	return UniqueTokens(lists), err
+}
+
+// Events merges the events of all inventories.
+func (j joined) Events(ctx context.Context) <-chan Event {
+	out := make(chan Event, 16)
+	var wg sync.WaitGroup
+	for _, i := range j {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for e := range i.Events(ctx) {
+				select {
+				case out <- e:
+				default:
+				}
+			}
+		}()
+	}
+	go func() {
+		wg.Wait()
+		close(out)
+	}()
+	return out
+}
+
+// Refresh drops the caches of the inventories that have one.
+func (j joined) Refresh() {
+	for _, i := range j {
+		if r, ok := i.(Refresher); ok {
+			r.Refresh()
+		}
+	}
+}
+
+func gather[T any](from []Inventory, list func(Inventory) ([]T, error)) ([][]T, error) {
+	lists, errs := make([][]T, len(from)), make([]error, len(from))
+	var wg sync.WaitGroup
+	for n, i := range from {
+		wg.Go(func() { lists[n], errs[n] = list(i) })
+	}
+	wg.Wait()
+	return lists, errors.Join(errs...)
+}
+
+// UniqueKeys flattens lists, keeping one key per certificate: the first that can sign, else the first.
+func UniqueKeys(lists [][]Key) []Key {
+	var out []Key
+	at := map[string]int{}
+	for _, list := range lists {
+		for _, k := range list {
+			n, seen := at[k.ID()]
+			switch {
+			case !seen:
+				at[k.ID()] = len(out)
+				out = append(out, k)
+			case len(out[n].Algorithms()) == 0 && len(k.Algorithms()) > 0:
+				out[n] = k
+			}
+		}
+	}
+	return out
+}
+
+// UniqueTokens flattens lists, keeping one entry per serial number and label; tokens without a serial are all kept.
+func UniqueTokens(lists [][]Info) []Info {
+	var out []Info
+	seen := map[[2]string]bool{}
+	for _, list := range lists {
+		for _, i := range list {
+			id := [2]string{i.Serial, i.Label}
+			if i.Serial != "" && seen[id] {
+				continue
+			}
+			seen[id] = true
+			out = append(out, i)
+		}
+	}
+	return out
+}

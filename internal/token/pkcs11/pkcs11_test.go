@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pkcs11_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"persten/internal/algo"
+	"persten/internal/ipc"
+	"persten/internal/secret"
+	"persten/internal/token"
+	"persten/internal/token/pkcs11"
+	"persten/internal/token/tokentest"
+)
+
+const childArg = "module-child"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == childArg {
+		os.Exit(childMain(os.Args[2]))
+	}
+	os.Exit(m.Run())
+}
+
+// childMain is the module role, as the agent wires it.
+func childMain(path string) int {
+	if os.Getenv("PERSTEN_TEST_DUMPABLE") == "" {
+		if err := secret.Harden(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	conn, err := ipc.Inherited(3)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	pkcs11.Serve(context.Background(), conn, path)
+	return 0
+}
+
+// inChild starts the module in a process of its own.
+func inChild(modules ...pkcs11.Module) pkcs11.Options {
+	return pkcs11.Options{Modules: modules, Start: pkcs11.Exec(os.Stderr, os.Args[0], childArg)}
+}
+
+// inProcess runs the module in this process: the same code, without the isolation.
+func inProcess(modules ...pkcs11.Module) pkcs11.Options {
+	return pkcs11.Options{Modules: modules, Start: func(_ context.Context, m pkcs11.Module) (ipc.FileConn, pkcs11.Process, error) {
+		ours, f, err := ipc.Pair()
+		if err != nil {
+			return nil, nil, err
+		}
+		theirs, err := ipc.Adopt(f)
+		if err != nil {
+			return nil, nil, err
+		}
+		l := &local{conn: theirs, done: make(chan struct{})}
+		go func() {
+			defer close(l.done)
+			pkcs11.Serve(context.Background(), theirs, m.Path)
+			theirs.Close()
+		}()
+		return ours, l, nil
+	}}
+}
+
+type local struct {
+	conn ipc.FileConn
+	done chan struct{}
+}
+
+func (l *local) PID() int    { return os.Getpid() }
+func (l *local) Kill() error { return l.conn.Close() }
+func (l *local) Wait() error { <-l.done; return nil }
+
+func newInventory(t *testing.T, o pkcs11.Options) *pkcs11.Inventory {
+	t.Helper()
+	inv := pkcs11.New(o)
+	t.Cleanup(func() { inv.Close() })
+	return inv
+}
+
+var softHSMAlgorithms = []algo.ID{algo.RSASHA256, algo.RSASHA384, algo.RSASHA512, algo.ECDSASHA256}
+
+func suite(t *testing.T, options func(...pkcs11.Module) pkcs11.Options) {
+	hsm := tokentest.SoftHSM(t)
+	inv := newInventory(t, options(pkcs11.Module{Name: "softhsm", Path: hsm.Module}))
+	tokentest.Run(t, func(t *testing.T) tokentest.Fixture {
+		return tokentest.Fixture{Inventory: inv, PIN: hsm.PIN, Wrong: "11112222", Want: softHSMAlgorithms}
+	})
+}
+
+func TestSoftHSMInChild(t *testing.T)   { suite(t, inChild) }
+func TestSoftHSMInProcess(t *testing.T) { suite(t, inProcess) }
+
+func TestChainCertificatesAreNotKeys(t *testing.T) {
+	hsm := tokentest.SoftHSM(t)
+	keys, err := newInventory(t, inChild(pkcs11.Module{Name: "softhsm", Path: hsm.Module})).Keys(t.Context())
+	if err != nil || len(keys) != len(hsm.IDs) {
+		t.Fatalf("%d keys, %v", len(keys), err)
+	}
+	for _, k := range keys {
+		if k.Token().Label != hsm.Label || !k.Token().LoginRequired || k.Token().Serial == "" {
+			t.Errorf("token %+v", k.Token())
+		}
+	}
+}
+
+func TestModuleThatIsNotThere(t *testing.T) {
+	hsm := tokentest.SoftHSM(t)
+	inv := newInventory(t, inChild(
+		pkcs11.Module{Name: "gone", Path: "/nonexistent/libgone.so"},
+		pkcs11.Module{Name: "text", Path: "/etc/hostname"},
+		pkcs11.Module{Name: "relative", Path: "libsofthsm2.so"},
+		pkcs11.Module{Name: "softhsm", Path: hsm.Module},
+	))
+	keys, err := inv.Keys(t.Context())
+	if len(keys) != len(hsm.IDs) {
+		t.Errorf("%d keys beside a module that does not load", len(keys))
+	}
+	failed := map[string]bool{}
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+		m, ok := e.(*token.ModuleError)
+		if !ok || m.Reason != "load" {
+			t.Errorf("error %v", e)
+			continue
+		}
+		failed[m.Module] = true
+	}
+	if len(failed) != 3 {
+		t.Errorf("failed modules %v", failed)
+	}
+}
+
+func TestProxyIsNeverLoaded(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "libharmless.so")
+	if err := os.Symlink("/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so", link); err != nil {
+		t.Fatal(err)
+	}
+	modules := []pkcs11.Module{{Name: "proxy", Path: "/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so"}}
+	if _, err := os.Stat(link); err == nil {
+		modules = append(modules, pkcs11.Module{Name: "link", Path: link})
+	}
+	started := 0
+	inv := pkcs11.New(pkcs11.Options{
+		Modules: modules,
+		Start: func(context.Context, pkcs11.Module) (ipc.FileConn, pkcs11.Process, error) {
+			started++
+			return nil, nil, io.EOF
+		},
+	})
+	if keys, err := inv.Keys(t.Context()); len(keys) != 0 || err != nil || started != 0 {
+		t.Errorf("%d keys, %v, started %d", len(keys), err, started)
+	}
+}
+
+// lockedLog is a log that several goroutines write.
+type lockedLog struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func logger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pkcs11
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	p11 "github.com/miekg/pkcs11"
+
+	"persten/internal/secret"
+)
+
+// How quickly a pulled token is noticed while the library is signing.
+const (
+	presencePoll  = 300 * time.Millisecond
+	presenceGrace = time.Second // for C_Sign to come back by itself
+)
+
+var (
+	errNoKey     = errors.New("no private key of this certificate")
+	errNoSession = errors.New("no such session")
+	errSlotBusy  = errors.New("slot has an open session")
+	errPulled    = errors.New("token left the slot while signing")
+)
+
+// session is a login on a slot, the only one there.
+type session struct {
+	mu     sync.Mutex // one operation at a time
+	number uint
+	slot   uint
+	handle p11.SessionHandle
+	key    p11.ObjectHandle
+	login  bool
+	always bool           // CKA_ALWAYS_AUTHENTICATE: the PIN is given again before each signature
+	keypad bool           // and is typed on the reader
+	pin    *secret.Buffer // kept until Close for always only
+	closed bool
+}
+
+// open logs in and finds the key. The session's number is never used again, so that a late call cannot reach another's.
+func (s *server) open(p openParams, pin secret.PIN) (*openReply, error) {
+	o := &session{slot: p.Slot, login: p.Login, keypad: p.Keypad}
+	if err := s.claim(o); err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	err := s.start(o, p, pin)
+	if err != nil {
+		s.release(o)
+		return nil, s.explain(p.Slot, err)
+	}
+	return &openReply{Session: o.number}, nil
+}
+
+var lastSession struct {
+	sync.Mutex
+	n uint
+}
+
+// claim reserves the slot for o.
+func (s *server) claim(o *session) error {
+	lastSession.Lock()
+	lastSession.n++
+	o.number = lastSession.n
+	lastSession.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[o.slot] != nil {
+		return &reason{reasonSlotBusy, errSlotBusy}
+	}
+	s.sessions[o.slot] = o
+	return nil
+}
+
+func (s *server) release(o *session) {
+	o.closed = true
+	o.pin.Wipe()
+	o.pin = nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[o.slot] == o {
+		delete(s.sessions, o.slot)
+	}
+}
+
+// start makes o usable or leaves nothing behind on the token.
+func (s *server) start(o *session, p openParams, pin secret.PIN) (err error) {
+	if o.login && !o.keypad {
+		if o.pin, err = pin.Read(); err != nil {
+			return &reason{reasonPIN, err}
+		}
+		if o.pin.Len() == 0 {
+			return &reason{reasonPIN, errors.New("empty PIN")} // some tokens count it as a wrong one
+		}
+	}
+	if o.handle, err = s.lib.ctx.OpenSession(o.slot, p11.CKF_SERIAL_SESSION); err != nil {
+		return failed("C_OpenSession", err)
+	}
+	if err = s.unlock(o, p); err != nil {
+		s.lib.ctx.CloseSession(o.handle)
+	}
+	return err
+}
+
+func (s *server) unlock(o *session, p openParams) (err error) {
+	if o.login {
+		err = s.lib.login(o.handle, p11.CKU_USER, o.pin)
+		if isRV(err, p11.CKR_USER_ALREADY_LOGGED_IN) {
+			s.lib.ctx.Logout(o.handle) // whose login this was is unknown, so the PIN was not checked
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if o.key, err = s.lib.privateKey(o.handle, p.ID, p.SPKI); err == nil {
+		o.always, err = s.lib.alwaysAuthenticate(o.handle, o.key)
+	}
+	if err != nil {
+		if o.login {
+			s.lib.ctx.Logout(o.handle)
+		}
+		return err
+	}
+	if !o.always {
+		o.pin.Wipe()
+		o.pin = nil
+	}
+	return nil
+}
+
+func (l *library) alwaysAuthenticate(h p11.SessionHandle, key p11.ObjectHandle) (bool, error) {
+	v, err := l.attribute(h, key, p11.CKA_ALWAYS_AUTHENTICATE)
+	if removed(err) {
+		return false, err
+	}
+	return err == nil && len(v) > 0 && v[0] != 0, nil
+}
+
+// sign makes one signature, watching that the token stays in its slot.
+func (s *server) sign(ctx context.Context, p signParams) (*signReply, error) {
+	o, err := s.session(p.Session)
+	if err != nil {
+		return nil, err
+	}
+	type answer struct {
+		signature []byte
+		err       error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		sig, err := s.signNow(ctx, o, p)
+		done <- answer{sig, err}
+	}()
+	poll := time.NewTicker(presencePoll)
+	defer poll.Stop()
+	for {
+		select {
+		case a := <-done:
+			if a.err != nil {
+				return nil, s.explain(o.slot, a.err)
+			}
+			return &signReply{Signature: a.signature}, nil
+		case <-poll.C:
+		}
+		if s.lib.present(o.slot) {
+			continue
+		}
+		select {
+		case a := <-done:
+			if a.err == nil {
+				return &signReply{Signature: a.signature}, nil
+			}
+		case <-time.After(presenceGrace):
+		}
+		return nil, &reason{reasonRemoved, errPulled}
+	}
+}
+
+func (s *server) signNow(ctx context.Context, o *session, p signParams) ([]byte, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil, &reason{reasonNoSession, errNoSession}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.lib.signInit(o.handle, p.Mechanism, o.key); err != nil {
+		return nil, err
+	}
+	if o.always {
+		if err := s.lib.login(o.handle, p11.CKU_CONTEXT_SPECIFIC, o.pin); err != nil {
+			return nil, fmt.Errorf("key asks for the PIN each time: %w", err)
+		}
+	}
+	return s.lib.signFinish(o.handle, p.Data)
+}
+
+// close logs out. A session that is not there is closed already.
+func (s *server) close(number uint) (*nothing, error) {
+	o, err := s.session(number)
+	if err != nil {
+		return &nothing{}, nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return &nothing{}, nil
+	}
+	defer s.release(o)
+	var logout error
+	if o.login {
+		logout = failed("C_Logout", s.lib.ctx.Logout(o.handle))
+	}
+	if err := s.lib.ctx.CloseSession(o.handle); err != nil && logout == nil {
+		logout = failed("C_CloseSession", err)
+	}
+	return &nothing{}, logout
+}
+
+func (s *server) session(number uint) (*session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.sessions {
+		if o.number == number {
+			return o, nil
+		}
+	}
+	return nil, &reason{reasonNoSession, errNoSession}
+}
+
+// explain replaces a vague error by the real one when the token is gone.
+func (s *server) explain(slot uint, err error) error {
+	var rv *ckr
+	if errors.As(err, &rv) && !removed(err) && vague(rv.RV) && !s.lib.present(slot) {
+		return &reason{reasonRemoved, err}
+	}
+	return err
+}
