@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package cert
+
+import "crypto/x509"
+
+// Usage is what the certificate lets its key do.
+type Usage struct {
+	ContentCommitment bool // keyUsage contentCommitment (non-repudiation)
+	DigitalSignature  bool // keyUsage digitalSignature
+	Unrestricted      bool // no keyUsage extension at all
+	ClientAuthOnly    bool // for logging in, not for documents: digitalSignature without contentCommitment, and clientAuth alone
+	CA                bool
+}
+
+// Usage reads keyUsage, extendedKeyUsage and basicConstraints.
+func (c *Certificate) Usage() Usage {
+	x := c.X509
+	u := Usage{
+		ContentCommitment: x.KeyUsage&x509.KeyUsageContentCommitment != 0,
+		DigitalSignature:  x.KeyUsage&x509.KeyUsageDigitalSignature != 0,
+		Unrestricted:      x.KeyUsage == 0,
+		CA:                x.BasicConstraintsValid && x.IsCA,
+	}
+	alone := len(x.ExtKeyUsage) == 1 && x.ExtKeyUsage[0] == x509.ExtKeyUsageClientAuth && len(x.UnknownExtKeyUsage) == 0
+	u.ClientAuthOnly = alone && !u.ContentCommitment
+	return u
+}
+
+// Documents reports whether the key may sign documents.
+func (u Usage) Documents() bool {
+	return (u.Unrestricted || u.DigitalSignature || u.ContentCommitment) && !u.ClientAuthOnly
+}
