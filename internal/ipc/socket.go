@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package ipc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// socket is a WebSocket as a Conn. Only text messages are messages.
+type socket struct {
+	c    *websocket.Conn
+	out  *outbox
+	done chan struct{}
+}
+
+func newSocket(c *websocket.Conn) *socket {
+	s := &socket{c: c, out: newOutbox(), done: make(chan struct{})}
+	c.SetReadLimit(MaxFrame)
+	s.alive("")
+	c.SetPongHandler(s.alive)
+	go s.write()
+	return s
+}
+
+// alive moves the deadline by which the peer must be heard of.
+func (s *socket) alive(string) error {
+	return s.c.SetReadDeadline(time.Now().Add(pongTimeout))
+}
+
+// write is the one goroutine that sends messages and pings.
+func (s *socket) write() {
+	defer close(s.done)
+	s.out.drain(func(msg []byte) error {
+		setWriteDeadline(s.c)
+		return s.c.WriteMessage(websocket.TextMessage, msg)
+	}, pingPeriod, func() error {
+		return s.c.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout))
+	})
+	bye := websocket.FormatCloseMessage(websocket.CloseGoingAway, "")
+	_ = s.c.WriteControl(websocket.CloseMessage, bye, time.Now().Add(closeTimeout))
+	s.c.Close()
+}
+
+func (s *socket) Recv() ([]byte, error) {
+	kind, b, err := s.c.ReadMessage()
+	var ended *websocket.CloseError
+	switch {
+	case errors.Is(err, websocket.ErrReadLimit):
+		return nil, &FrameError{Size: MaxFrame + 1, Max: MaxFrame}
+	case errors.As(err, &ended):
+		return nil, io.EOF
+	case err != nil:
+		return nil, err
+	case kind != websocket.TextMessage:
+		return nil, fmt.Errorf("%w: binary message", ErrProtocol)
+	}
+	return b, nil
+}
+
+func (s *socket) Send(msg []byte) error {
+	if len(msg) > MaxFrame {
+		return &FrameError{Size: int64(len(msg)), Max: MaxFrame}
+	}
+	return s.out.put(msg)
+}
+
+// Close sends what is queued if the peer takes it within a moment.
+func (s *socket) Close() error {
+	s.out.finish(closeTimeout)
+	<-s.done
+	return nil
+}

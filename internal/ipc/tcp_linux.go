@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package ipc
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// tcpOwner asks the kernel which user's socket connected client to server, both on loopback of this machine, and refuses
+// another user. What the kernel does not list is refused too. The process is found where /proc shows it, else 0.
+func tcpOwner(client, server netip.AddrPort) (uid, pid int, err error) {
+	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} { // an IPv6 socket may hold a mapped address
+		f, err := os.Open(table)
+		if err != nil {
+			continue // no IPv6
+		}
+		uid, inode, ok := findTCP(f, client, server)
+		f.Close()
+		if !ok {
+			continue
+		}
+		if uid != os.Getuid() {
+			return 0, 0, fmt.Errorf("%w: uid %d", ErrForeignUser, uid)
+		}
+		return uid, socketHolder(inode), nil
+	}
+	return 0, 0, fmt.Errorf("%w: owner of %s is not known", ErrForeignUser, client)
+}
+
+// findTCP looks in a table of proc(5) net/tcp for the socket local→remote.
+func findTCP(table io.Reader, local, remote netip.AddrPort) (uid int, inode string, ok bool) {
+	lines := bufio.NewScanner(table)
+	for lines.Scan() {
+		f := strings.Fields(lines.Text())
+		if len(f) < 10 || !sameAddr(f[1], local) || !sameAddr(f[2], remote) {
+			continue
+		}
+		uid, err := strconv.Atoi(f[7])
+		if err != nil || f[9] == "0" { // a socket without inode has no owner any more
+			continue
+		}
+		return uid, f[9], true
+	}
+	return 0, "", false
+}
+
+// sameAddr compares "0100007F:5E35", whose address is 32-bit words in the machine's byte order, with a.
+func sameAddr(s string, a netip.AddrPort) bool {
+	addr, port, ok := strings.Cut(s, ":")
+	if !ok || len(port) != 4 {
+		return false
+	}
+	if n, err := strconv.ParseUint(port, 16, 16); err != nil || uint16(n) != a.Port() {
+		return false
+	}
+	raw, err := hex.DecodeString(addr)
+	if err != nil || len(raw)%4 != 0 {
+		return false
+	}
+	for i := 0; i < len(raw); i += 4 {
+		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
+	}
+	got, ok := netip.AddrFromSlice(raw)
+	return ok && got.Unmap() == a.Addr().Unmap()
+}
+
+// socketHolder finds a process of this user that holds the socket.
+func socketHolder(inode string) int {
+	want := "socket:[" + inode + "]"
+	dirs, _ := filepath.Glob("/proc/[0-9]*/fd") // the pattern is well-formed
+	for _, dir := range dirs {
+		fds, err := os.ReadDir(dir)
+		if err != nil {
+			continue // another user's, or gone
+		}
+		for _, fd := range fds {
+			if name, err := os.Readlink(filepath.Join(dir, fd.Name())); err == nil && name == want {
+				pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(dir)))
+				return pid
+			}
+		}
+	}
+	return 0
+}
+
+func tcpProgram(pid int) string {
+	if pid == 0 {
+		return ""
+	}
+	return program(pid)
+}

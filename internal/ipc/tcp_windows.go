@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package ipc
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+var getExtendedTCPTable = windows.NewLazySystemDLL("iphlpapi.dll").NewProc("GetExtendedTcpTable")
+
+const (
+	tcpOwnerPIDConnections = 4       // TCP_TABLE_OWNER_PID_CONNECTIONS
+	tcpRowSize             = 24      // MIB_TCPROW_OWNER_PID: state, local, port, remote, port, pid
+	maxTCPTable            = 8 << 20 // bytes
+)
+
+// tcpOwner asks the system which process connected client to server, both on loopback of this machine, and refuses one of
+// another user or logon session. What the system does not list is refused too.
+func tcpOwner(client, server netip.AddrPort) (uid, pid int, err error) {
+	table, err := tcpTable()
+	if err != nil {
+		return 0, 0, err
+	}
+	owner, ok := findTCP(table, client, server)
+	if !ok {
+		return 0, 0, fmt.Errorf("%w: owner of %s is not known", ErrForeignUser, client)
+	}
+	if err := ownProcess(owner); err != nil {
+		return 0, 0, err
+	}
+	return -1, int(owner), sameLogon(owner)
+}
+
+func tcpTable() ([]byte, error) {
+	size := uint32(64 << 10)
+	for size <= maxTCPTable {
+		b := make([]byte, size)
+		r, _, _ := getExtendedTCPTable.Call(uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&size)), 0,
+			windows.AF_INET, tcpOwnerPIDConnections, 0)
+		switch syscall.Errno(r) {
+		case 0:
+			return b, nil
+		case windows.ERROR_INSUFFICIENT_BUFFER:
+			size += size / 4 // it may have grown since
+		default:
+			return nil, fmt.Errorf("TCP table: %w", syscall.Errno(r))
+		}
+	}
+	return nil, fmt.Errorf("TCP table: %w", windows.ERROR_INSUFFICIENT_BUFFER)
+}
+
+// findTCP looks for the socket local→remote; addresses and ports are in network byte order.
+func findTCP(table []byte, local, remote netip.AddrPort) (pid uint32, ok bool) {
+	n := int(binary.LittleEndian.Uint32(table))
+	for i := 0; i < n && 4+(i+1)*tcpRowSize <= len(table); i++ {
+		row := table[4+i*tcpRowSize:][:tcpRowSize]
+		if addrPort(row[4:12]) == local && addrPort(row[12:20]) == remote {
+			return binary.LittleEndian.Uint32(row[20:]), true
+		}
+	}
+	return 0, false
+}
+
+func addrPort(b []byte) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[:4])), binary.BigEndian.Uint16(b[4:]))
+}
+
+// sameLogon refuses a process of another logon session of the same user: tokens redirected there are not ours.
+func sameLogon(pid uint32) error {
+	var theirs, ours uint32
+	if err := windows.ProcessIdToSessionId(pid, &theirs); err != nil {
+		return fmt.Errorf("logon session of pid %d: %w", pid, err)
+	}
+	if err := windows.ProcessIdToSessionId(windows.GetCurrentProcessId(), &ours); err != nil {
+		return fmt.Errorf("own logon session: %w", err)
+	}
+	if theirs != ours {
+		return fmt.Errorf("%w: pid %d is in logon session %d", ErrForeignUser, pid, theirs)
+	}
+	return nil
+}
+
+func tcpProgram(pid int) string { return program(uint32(pid)) }

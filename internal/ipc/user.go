@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package ipc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	maxUserConns = 128 // programs of the user at a time
+	maxHello     = 1024
+	maxExtension = 80
+	dialPause    = 50 * time.Millisecond
+	dialLimit    = 5 * time.Second
+)
+
+// hello is the first frame of a client of the user socket.
+type hello struct {
+	Role      string `json:"role"`
+	Extension string `json:"extension,omitempty"`
+}
+
+const (
+	roleLocal = "local"
+	roleHost  = "host"
+)
+
+// userListener accepts programs of the same user.
+type userListener struct {
+	l       net.Listener
+	release func() // gives the lock back
+	once    sync.Once
+	err     error
+}
+
+func (u *userListener) Addr() net.Addr { return u.l.Addr() }
+
+func (u *userListener) Close() error {
+	u.once.Do(func() {
+		u.err = u.l.Close()
+		u.release()
+	})
+	return u.err
+}
+
+// Serve accepts commands as they are and native hosts channel by channel.
+func (u *userListener) Serve(ctx context.Context, accept func(Conn, Peer)) error {
+	defer context.AfterFunc(ctx, func() { u.Close() })()
+	conns := newConnSet(maxUserConns)
+	defer conns.closeAndWait()
+	for {
+		c, err := u.l.Accept()
+		switch {
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return ctx.Err()
+		case err != nil:
+			slog.Warn("user socket: accept failed", "err", err)
+			time.Sleep(dialPause) // out of descriptors: it passes
+			continue
+		}
+		if !conns.start(c, func() { serveUser(c, accept) }) {
+			slog.Warn("user socket: too many connections")
+			c.Close()
+		}
+	}
+}
+
+func serveUser(c net.Conn, accept func(Conn, Peer)) {
+	defer c.Close()
+	p, err := peerOf(c)
+	if err != nil {
+		slog.Warn("user socket: refused", "err", err)
+		return
+	}
+	h, err := readHello(c)
+	if err != nil {
+		if !errors.Is(err, io.EOF) { // a probe whether anybody answers
+			slog.Warn("user socket: no hello", "pid", p.PID, "err", err)
+		}
+		return
+	}
+	q := newQueued(c, MaxFrame)
+	defer q.Close()
+	if h.Role == roleLocal {
+		accept(q, p)
+		return
+	}
+	p.Extension = h.Extension
+	if err := Demux(q, p, accept); err != nil {
+		slog.Warn("native host ended", "pid", p.PID, "err", err)
+	}
+}
+
+func readHello(c net.Conn) (hello, error) {
+	var h hello
+	if err := c.SetReadDeadline(time.Now().Add(helloTimeout)); err != nil {
+		return h, err
+	}
+	b, err := readFrame(c, maxHello, 0)
+	if err != nil {
+		return h, err
+	}
+	if err := CheckJSON(b, 1); err != nil {
+		return h, fmt.Errorf("%w: hello: %w", ErrProtocol, err)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&h); err != nil {
+		return h, fmt.Errorf("%w: hello", ErrProtocol)
+	}
+	local := h.Role == roleLocal && h.Extension == ""
+	host := h.Role == roleHost && h.Extension != "" && len(h.Extension) <= maxExtension
+	if !local && !host {
+		return h, fmt.Errorf("%w: hello names no role", ErrProtocol)
+	}
+	return h, c.SetReadDeadline(time.Time{})
+}
+
+// DialUser connects a program of the user to the session at path and says hello as a local client. While nobody answers it
+// tries again until ctx ends, or for five seconds when ctx has no deadline. It refuses a session of another user.
+func DialUser(ctx context.Context, path string) (Conn, error) {
+	return dial(ctx, path, hello{Role: roleLocal})
+}
+
+// DialHost is [DialUser] for the native host; extension is what the browser named.
+func DialHost(ctx context.Context, path, extension string) (Conn, error) {
+	return dial(ctx, path, hello{Role: roleHost, Extension: extension})
+}
+
+func dial(ctx context.Context, path string, h hello) (Conn, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, dialLimit)
+		defer cancel()
+	}
+	c, err := dialRetry(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", path, err)
+	}
+	if _, err := peerOf(c); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("session at %s: %w", path, err)
+	}
+	s := &stream{r: c, w: c, max: MaxFrame}
+	b, err := json.Marshal(h)
+	if err == nil {
+		err = s.Send(b)
+	}
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("say hello: %w", err)
+	}
+	return s, nil
+}
+
+func dialRetry(ctx context.Context, path string) (net.Conn, error) {
+	for {
+		c, err := dialPath(ctx, path)
+		if err == nil || !starting(err) {
+			return c, err
+		}
+		select {
+		case <-time.After(dialPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// queued is a stream whose senders do not wait for the peer.
+type queued struct {
+	stream
+	out  *outbox
+	done chan struct{}
+}
+
+func newQueued(c net.Conn, max int) *queued {
+	q := &queued{stream: stream{r: c, w: c, max: max}, out: newOutbox(), done: make(chan struct{})}
+	go func() {
+		defer close(q.done)
+		q.out.drain(q.stream.Send, 0, nil)
+		q.stream.Close() // a peer that does not read is not read from either
+	}()
+	return q
+}
+
+func (q *queued) Send(msg []byte) error {
+	if len(msg) > q.max {
+		return &FrameError{Size: int64(len(msg)), Max: int64(q.max)}
+	}
+	return q.out.put(msg)
+}
+
+// Close sends what is queued if the peer takes it within a moment.
+func (q *queued) Close() error {
+	q.out.finish(time.Second)
+	<-q.done
+	return nil
+}
