@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package server
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"time"
+
+	"persten/internal/signing"
+	"persten/proto"
+)
+
+// inlineLimit is the largest content that travels inside a message.
+const inlineLimit = 256 << 10
+
+// AgentHello opens the conversation: protocol, version, and the language the caller wants texts in.
+func (c *client) AgentHello(_ context.Context, p proto.AgentHelloParams) (*proto.AgentHelloResult, error) {
+	c.setLang(string(p.Lang))
+	return &proto.AgentHelloResult{
+		Protocol: p.Protocol, Version: c.o.Version, Capabilities: c.capabilities(), Origin: c.who.Origin,
+	}, nil
+}
+
+// capabilities are the methods this caller may use.
+func (c *client) capabilities() []string {
+	var names []string
+	for _, m := range proto.Methods() {
+		if a, _ := proto.Audience(m); a == proto.AudiencePage || c.local() {
+			names = append(names, m)
+		}
+	}
+	return names
+}
+
+// AgentStatus tells how the agent is.
+func (c *client) AgentStatus(ctx context.Context, _ proto.AgentStatusParams) (*proto.AgentStatusResult, error) {
+	tokens, problems, err := c.o.Engine.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &proto.AgentStatusResult{
+		Version: c.o.Version, State: c.state(problems), Tokens: len(tokens), Prompts: c.o.Engine.Prompts(),
+		Problems: c.problems(problems),
+	}, nil
+}
+
+func (s *Server) state(problems []*proto.Error) proto.State {
+	switch {
+	case s.paused.Load():
+		return proto.StatePaused
+	case s.o.Engine.Prompts() > 0:
+		return proto.StateWaiting
+	case len(problems) > 0:
+		return proto.StateProblem
+	}
+	return proto.StateReady
+}
+
+// TokensList lists tokens. Serial numbers, modules and slots are for local callers: they would identify a machine.
+func (c *client) TokensList(ctx context.Context, p proto.TokensListParams) (*proto.TokensListResult, error) {
+	c.refresh(p.Refresh)
+	tokens, problems, err := c.o.Engine.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &proto.TokensListResult{Tokens: []proto.Token{}, Problems: c.problems(problems)}
+	for _, t := range tokens {
+		out.Tokens = append(out.Tokens, signing.ListedToken(t, c.local()))
+	}
+	return out, nil
+}
+
+// CertificatesList lists certificates that can sign, or with all set also those that cannot, each with the reason.
+func (c *client) CertificatesList(ctx context.Context, p proto.CertificatesListParams) (*proto.CertificatesListResult, error) {
+	c.refresh(p.Refresh)
+	keys, problems, err := c.o.Engine.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &proto.CertificatesListResult{
+		Certificates: signing.ListedAll(keys, p.All, time.Now()), Problems: c.problems(problems),
+	}, nil
+}
+
+// ContentOpen starts a document of this channel.
+func (c *client) ContentOpen(_ context.Context, p proto.ContentOpenParams) (*proto.ContentOpenResult, error) {
+	h, err := c.o.Engine.Store().Open(c.who.Channel, p.Name, p.MIME, p.Size)
+	if err != nil {
+		return nil, err
+	}
+	return &proto.ContentOpenResult{Handle: h}, nil
+}
+
+// ContentAppend adds a piece.
+func (c *client) ContentAppend(_ context.Context, p proto.ContentAppendParams) (*proto.ContentAppendResult, error) {
+	n, err := c.o.Engine.Store().Append(c.who.Channel, p.Handle, p.Data)
+	if err != nil {
+		return nil, err
+	}
+	return &proto.ContentAppendResult{Size: n}, nil
+}
+
+// ContentClose seals a document: from here on its bytes cannot change.
+func (c *client) ContentClose(_ context.Context, p proto.ContentCloseParams) (*proto.ContentCloseResult, error) {
+	n, err := c.o.Engine.Store().Seal(c.who.Channel, p.Handle)
+	if err != nil {
+		return nil, err
+	}
+	return &proto.ContentCloseResult{Size: n}, nil
+}
+
+// ContentRead returns a piece of a sealed document.
+func (c *client) ContentRead(_ context.Context, p proto.ContentReadParams) (*proto.ContentReadResult, error) {
+	data, eof, err := c.o.Engine.Store().Read(c.who.Channel, p.Handle, p.Offset, p.Length)
+	if err != nil {
+		return nil, err
+	}
+	return &proto.ContentReadResult{Data: data, EOF: eof}, nil
+}
+
+// ContentDrop frees a document.
+func (c *client) ContentDrop(_ context.Context, p proto.ContentDropParams) (*proto.ContentDropResult, error) {
+	c.o.Engine.Store().Drop(c.who.Channel, p.Handle)
+	return &proto.ContentDropResult{}, nil
+}
+
+// SignCMS asks the person and returns a CAdES-BES signature.
+func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.SignCMSResult, error) {
+	content, done, err := c.content(p.Content, p.Name, p.MIME)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var made *signing.CMSResult
+	handle, sig, err := c.o.Engine.Store().Create(c.who.Channel, content.Name+".p7s", "application/pkcs7-signature", func(w io.Writer) (err error) {
+		made, err = c.o.Engine.SignCMS(ctx, c.caller(), signing.CMSRequest{
+			Certificate: p.Certificate, Content: content, Attached: p.Attached, Note: p.Note,
+		}, w)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.result(handle, sig)
+	if err != nil {
+		return nil, err
+	}
+	return &proto.SignCMSResult{Signature: out, Certificate: made.Certificate.ID(), SigningTime: made.Time}, nil
+}
+
+// VerifyCMS reports on a signature.
+func (c *client) VerifyCMS(_ context.Context, p proto.VerifyCMSParams) (*proto.VerifyCMSResult, error) {
+	signature, done, err := c.content(p.Signature, "", "")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var content io.Reader
+	if p.Content != nil {
+		detached, done, err := c.content(*p.Content, "", "")
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		content = detached.Reader()
+	}
+	report, err := c.o.Engine.VerifyCMS(signature.Reader(), content)
+	if err != nil {
+		return nil, err
+	}
+	return signing.Reported(report, c.lang()), nil
+}
+
+// content finds or spools what a request names; done releases it.
+func (c *client) content(p proto.Content, name, mime string) (_ *signing.Content, done func(), err error) {
+	store := c.o.Engine.Store()
+	handle := p.Handle
+	if handle == "" {
+		handle, _, err = store.Create(c.who.Channel, name, mime, func(w io.Writer) error {
+			_, err := io.Copy(w, bytes.NewReader(p.Inline))
+			return err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	found, err := store.Sealed(c.who.Channel, handle)
+	if err != nil {
+		return nil, nil, err
+	}
+	return found, func() {
+		found.Release()
+		if p.Handle == "" {
+			store.Drop(c.who.Channel, handle)
+		}
+	}, nil
+}
+
+// result returns a finished content inline when it is small, else its handle.
+func (c *client) result(handle string, made *signing.Content) (proto.Content, error) {
+	if made.Size() > inlineLimit {
+		return proto.Content{Handle: handle}, nil
+	}
+	defer c.o.Engine.Store().Drop(c.who.Channel, handle)
+	data, err := io.ReadAll(made.Reader())
+	return proto.Content{Inline: data}, err
+}

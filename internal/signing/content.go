@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package signing
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"persten/internal/algo"
+	"persten/proto"
+)
+
+// Limits bound what one channel may spool.
+type Limits struct {
+	Content  int64         // bytes of one content
+	Channel  int64         // bytes of all contents of one channel
+	Handles  int           // open contents of one channel
+	Lifetime time.Duration // of a content nobody touches
+}
+
+// DefaultLimits serve documents of any usual size and keep a page from filling the disk.
+var DefaultLimits = Limits{Content: 2 << 30, Channel: 4 << 30, Handles: 64, Lifetime: time.Hour}
+
+// Store keeps the contents pages send, on disk, each visible to the channel that opened it and to no other.
+// It is safe for concurrent use.
+type Store struct {
+	dir    string
+	limits Limits
+
+	mu       sync.Mutex
+	channels map[string]*shelf
+}
+
+// shelf is what one channel holds.
+type shelf struct {
+	used     int64
+	contents map[string]*Content
+}
+
+// NewStore spools below dir, which must be private to the user and on a disk rather than in memory.
+func NewStore(dir string, limits Limits) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("spool folder: %w", err)
+	}
+	return &Store{dir: dir, limits: limits, channels: map[string]*shelf{}}, nil
+}
+
+// Content is a sequence of bytes that grows until Seal and never changes afterwards. The file behind it has no name.
+type Content struct {
+	Name, MIME string
+
+	mu      sync.Mutex
+	w       *os.File // nil once sealed
+	r       *os.File // read-only, its own file description
+	size    int64
+	touched time.Time
+	digests map[algo.Digest][]byte
+	closed  bool
+	refs    int // requests using it now
+}
+
+// Open starts an empty content and returns its handle. Size is what the caller expects to write, 0 when it does not know.
+func (s *Store) Open(channel, name, mime string, size int64) (string, error) {
+	if size > s.limits.Content {
+		return "", proto.E(proto.CodeContentTooLarge, nil, "limit", strconv.FormatInt(s.limits.Content, 10))
+	}
+	c, err := newContent(s.dir, name, mime)
+	if err != nil {
+		return "", proto.E(proto.CodeInternal, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire()
+	sh := s.channels[channel]
+	if sh == nil {
+		sh = &shelf{contents: map[string]*Content{}}
+		s.channels[channel] = sh
+	}
+	if len(sh.contents) >= s.limits.Handles {
+		c.drop()
+		return "", proto.E(proto.CodeContentQuota, nil, "limit", strconv.Itoa(s.limits.Handles))
+	}
+	handle := randomID()
+	sh.contents[handle] = c
+	return handle, nil
+}
+
+// Append adds data to an unsealed content and returns its new size.
+func (s *Store) Append(channel, handle string, data []byte) (int64, error) {
+	c, err := s.find(channel, handle)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.reserve(channel, c, int64(len(data))); err != nil {
+		return 0, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.w == nil {
+		return 0, proto.E(proto.CodeContentSealed, nil)
+	}
+	if _, err := c.w.Write(data); err != nil {
+		return 0, proto.E(proto.CodeInternal, fmt.Errorf("spool: %w", err))
+	}
+	c.size += int64(len(data))
+	return c.size, nil
+}
+
+// reserve charges n bytes to the channel before they are written.
+func (s *Store) reserve(channel string, c *Content, n int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh := s.channels[channel]
+	if sh == nil {
+		return proto.E(proto.CodeContentAbsent, nil)
+	}
+	if c.Size()+n > s.limits.Content {
+		return proto.E(proto.CodeContentTooLarge, nil, "limit", strconv.FormatInt(s.limits.Content, 10))
+	}
+	if sh.used+n > s.limits.Channel {
+		return proto.E(proto.CodeContentQuota, nil, "limit", strconv.FormatInt(s.limits.Channel, 10))
+	}
+	sh.used += n
+	return nil
+}
+
+// Seal ends writing and returns the final size. Sealing twice is harmless.
+func (s *Store) Seal(channel, handle string) (int64, error) {
+	c, err := s.find(channel, handle)
+	if err != nil {
+		return 0, err
+	}
+	return c.Size(), c.seal()
+}
+
+// Read returns up to n bytes at offset of a sealed content, and whether they are its last.
+func (s *Store) Read(channel, handle string, offset int64, n int) ([]byte, bool, error) {
+	c, err := s.Sealed(channel, handle)
+	if err != nil {
+		return nil, false, err
+	}
+	defer c.Release()
+	buf := make([]byte, n)
+	got, err := c.ReadAt(buf, offset)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, false, proto.E(proto.CodeInternal, err)
+	}
+	return buf[:got], offset+int64(got) >= c.Size(), nil
+}
+
+// Sealed returns a sealed content for use in a request; Release it afterwards.
+func (s *Store) Sealed(channel, handle string) (*Content, error) {
+	c, err := s.find(channel, handle)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, proto.E(proto.CodeContentAbsent, nil)
+	}
+	if c.w != nil {
+		return nil, proto.E(proto.CodeContentNotSealed, nil)
+	}
+	c.refs++
+	return c, nil
+}
+
+// Create makes a content of the agent's own, such as a finished signature, filled by write and sealed.
+func (s *Store) Create(channel, name, mime string, write func(io.Writer) error) (string, *Content, error) {
+	handle, err := s.Open(channel, name, mime, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	c, err := s.find(channel, handle)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := write(writerFunc(func(p []byte) (int, error) {
+		_, err := s.Append(channel, handle, p)
+		return len(p), err
+	})); err != nil {
+		s.Drop(channel, handle)
+		return "", nil, err
+	}
+	return handle, c, c.seal()
+}
+
+// Drop frees one content.
+func (s *Store) Drop(channel, handle string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sh := s.channels[channel]; sh != nil && sh.contents[handle] != nil {
+		sh.used -= sh.contents[handle].Size()
+		sh.contents[handle].drop()
+		delete(sh.contents, handle)
+	}
+}
+
+// DropChannel frees all a channel held: its tab is gone.
+func (s *Store) DropChannel(channel string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sh := s.channels[channel]; sh != nil {
+		for _, c := range sh.contents {
+			c.drop()
+		}
+		delete(s.channels, channel)
+	}
+}
+
+func (s *Store) find(channel, handle string) (*Content, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sh := s.channels[channel]; sh != nil {
+		if c := sh.contents[handle]; c != nil {
+			c.touched = time.Now()
+			return c, nil
+		}
+	}
+	return nil, proto.E(proto.CodeContentAbsent, nil)
+}
+
+// expire drops what nobody touched for a lifetime. The caller holds s.mu.
+func (s *Store) expire() {
+	for _, sh := range s.channels {
+		for h, c := range sh.contents {
+			if time.Since(c.touched) > s.limits.Lifetime {
+				sh.used -= c.Size()
+				c.drop()
+				delete(sh.contents, h)
+			}
+		}
+	}
+}
+
+func newContent(dir, name, mime string) (*Content, error) {
+	w, r, err := spool(dir)
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	return &Content{Name: name, MIME: mime, w: w, r: r, touched: time.Now(), digests: map[algo.Digest][]byte{}}, nil
+}
+
+// Size is the number of bytes written so far.
+func (c *Content) Size() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.size
+}
+
+// ReadAt reads a sealed content; it never moves a shared file offset.
+func (c *Content) ReadAt(p []byte, off int64) (int, error) { return c.r.ReadAt(p, off) }
+
+// Reader reads the whole content from the start, independently of other readers.
+func (c *Content) Reader() io.ReadSeeker { return io.NewSectionReader(c, 0, c.Size()) }
+
+// Descriptor returns a new read-only descriptor for the prompt process; the caller closes it.
+func (c *Content) Descriptor() (*os.File, error) { return reopen(c.r) }
+
+// Digest hashes the content, once per algorithm.
+func (c *Content) Digest(d algo.Digest) ([]byte, error) {
+	c.mu.Lock()
+	sum := c.digests[d]
+	c.mu.Unlock()
+	if sum != nil {
+		return sum, nil
+	}
+	h := d.New()
+	if _, err := io.Copy(h, c.Reader()); err != nil {
+		return nil, proto.E(proto.CodeInternal, err)
+	}
+	sum = h.Sum(nil)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.digests[d] = sum
+	return sum, nil
+}
+
+// Release ends the use begun by Sealed.
+func (c *Content) Release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refs--
+	c.closeIfDone()
+}
+
+func (c *Content) seal() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.w == nil {
+		return nil
+	}
+	err := c.w.Close()
+	c.w = nil
+	return err
+}
+
+func (c *Content) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.closeIfDone()
+}
+
+// closeIfDone frees the file once it is dropped and no request reads it. The caller holds c.mu.
+func (c *Content) closeIfDone() {
+	if !c.closed || c.refs > 0 || c.r == nil {
+		return
+	}
+	if c.w != nil {
+		c.w.Close()
+		c.w = nil
+	}
+	c.r.Close()
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// randomID returns 128 random bits in hex.
+func randomID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// NewChannel names a new channel.
+func NewChannel() string { return randomID() }

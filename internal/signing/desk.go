@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package signing
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"persten/internal/secret"
+	"persten/internal/token"
+	"persten/proto"
+)
+
+// The limits of asking: a person answers one question of one site at a time, and few sites at once.
+const (
+	maxPrompts  = 3                // windows at once
+	maxWaiting  = 16               // further requests of one origin
+	decideLimit = 30 * time.Minute // for a person to answer
+	redeemLimit = 120 * time.Second
+)
+
+// desk lets questions through to the Approver a few at a time.
+type desk struct {
+	ask     Approver
+	changed func() // called when a prompt opens or closes
+
+	mu      sync.Mutex
+	slots   chan struct{}
+	origins map[string]*line
+}
+
+// line is the queue of one origin; turn holds one place.
+type line struct {
+	turn    chan struct{}
+	waiting int
+}
+
+func newDesk(ask Approver, changed func()) *desk {
+	return &desk{ask: ask, changed: changed, slots: make(chan struct{}, maxPrompts), origins: map[string]*line{}}
+}
+
+// open waits for a place at the desk and opens the prompt. The returned release gives the place back.
+func (d *desk) open(ctx context.Context, q Question) (Prompt, func(), error) {
+	leave, err := d.enter(ctx, q.Origin)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := d.ask.Ask(ctx, q)
+	if err != nil {
+		leave()
+		if ctx.Err() == nil {
+			err = proto.E(proto.CodePromptUnavailable, err)
+		}
+		return nil, nil, err
+	}
+	return p, leave, nil
+}
+
+func (d *desk) enter(ctx context.Context, origin string) (leave func(), err error) {
+	d.mu.Lock()
+	l := d.origins[origin]
+	if l == nil {
+		l = &line{turn: make(chan struct{}, 1)}
+		d.origins[origin] = l
+	}
+	if l.waiting > maxWaiting {
+		d.mu.Unlock()
+		return nil, proto.E(proto.CodeRequestLimit, nil, "limit", strconv.Itoa(maxWaiting))
+	}
+	l.waiting++
+	d.mu.Unlock()
+
+	done := func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if l.waiting--; l.waiting == 0 {
+			delete(d.origins, origin)
+		}
+	}
+	if err := take(ctx, l.turn); err != nil {
+		done()
+		return nil, err
+	}
+	if err := take(ctx, d.slots); err != nil {
+		<-l.turn
+		done()
+		return nil, err
+	}
+	d.changed()
+	return func() { <-d.slots; <-l.turn; done(); d.changed() }, nil
+}
+
+// prompts counts the open ones, for the tray and agent.status.
+func (d *desk) prompts() int { return len(d.slots) }
+
+func take(ctx context.Context, place chan struct{}) error {
+	select {
+	case place <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// approval is one person's yes to one Question. It is redeemed once, soon after the person's last act.
+type approval struct {
+	id string
+
+	mu       sync.Mutex
+	deadline time.Time
+	left     int // uses of the key it still covers
+}
+
+func newApproval(uses int) *approval {
+	return &approval{id: randomID(), deadline: time.Now().Add(redeemLimit), left: uses}
+}
+
+// renew restarts the clock: the person has just typed a PIN.
+func (a *approval) renew() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.deadline = time.Now().Add(redeemLimit)
+}
+
+var errNotApproved = errors.New("the approval is used up or too old")
+
+// redeem takes one use of the key.
+func (a *approval) redeem() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.left == 0 || time.Now().After(a.deadline) {
+		return errNotApproved
+	}
+	a.left--
+	return nil
+}
+
+// decide waits for the person, for a limited time.
+func decide(ctx context.Context, p Prompt) (Decision, error) {
+	limited, cancel := context.WithTimeout(ctx, decideLimit)
+	defer cancel()
+	d, err := p.Decide(limited)
+	switch {
+	case ctx.Err() != nil:
+		return d, ctx.Err()
+	case limited.Err() != nil:
+		return d, proto.E(proto.CodeUserTimeout, err)
+	case err == nil && !d.Approved:
+		return d, proto.E(proto.CodeUserRejected, nil)
+	}
+	return d, err
+}
+
+// pins asks the prompt for PINs, notes wrong ones in the journal and keeps the approval fresh.
+func pins(p Prompt, a *approval, wrong func(token.PINRequest)) token.PINFunc {
+	return func(ctx context.Context, r token.PINRequest) (secret.PIN, error) {
+		if r.Wrong {
+			wrong(r)
+		}
+		p.Progress(StepWaiting)
+		pin, err := p.PIN(ctx, r)
+		if err != nil {
+			return pin, err
+		}
+		a.renew()
+		p.Progress(StepSigning)
+		return pin, nil
+	}
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package signing is the use case: a question, a person's answer, a key, a signature, a record.
+//
+// One request runs through Engine in this order: find the key, hash the sealed content, ask the person (Approver), write
+// the journal's intent line and wait for the disk, unlock the key with the PIN the person typed in the same window, encode,
+// verify, write the result line, show the outcome. Nothing uses a key without an approval, and an approval covers exactly
+// the certificate, the digests and the output parameters that stood in its Question (DESIGN, "Consent").
+//
+// The engine knows neither transports nor windows nor PKCS#11: callers come as Caller, people as Approver, keys as
+// token.Inventory. It turns errors of token, cms and cert into proto.Error, the only errors it returns besides the
+// context's own. An Engine is safe for concurrent use; requests for one token queue at the token's lease.
+package signing
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"persten/internal/algo"
+	"persten/internal/cert"
+	"persten/internal/journal"
+	"persten/internal/token"
+	"persten/proto"
+)
+
+// Journal records every use of a key; *journal.Journal is one.
+type Journal interface {
+	Begin(ctx context.Context, r journal.Record) (*journal.Entry, error)
+	Note(r journal.Record) error
+}
+
+// Engine signs and verifies.
+type Engine struct {
+	keys    token.Inventory
+	desk    *desk
+	log     Journal
+	store   *Store
+	trust   func() cert.Trust
+	version string
+}
+
+// Options are what New needs besides its three partners.
+type Options struct {
+	Store   *Store
+	Trust   func() cert.Trust // for verification; nil trusts nobody
+	Version string            // written to the journal
+	Changed func()            // told when a prompt opens or closes; may be nil
+}
+
+// New makes an engine over keys, people and a journal.
+func New(keys token.Inventory, ask Approver, log Journal, o Options) *Engine {
+	if o.Trust == nil {
+		o.Trust = func() cert.Trust { return cert.Trust{} }
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
+	}
+	return &Engine{keys: keys, desk: newDesk(ask, o.Changed), log: log, store: o.Store, trust: o.Trust, version: o.Version}
+}
+
+// Store is where the contents of pages lie.
+func (e *Engine) Store() *Store { return e.store }
+
+// Prompts is the number of questions open now.
+func (e *Engine) Prompts() int { return e.desk.prompts() }
+
+// Keys lists certificates and their keys. Problems tell which modules failed; the list then holds the rest.
+func (e *Engine) Keys(ctx context.Context) ([]token.Key, []*proto.Error, error) {
+	keys, err := e.keys.Keys(ctx)
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	return keys, problems(err), nil
+}
+
+// Tokens lists the tokens present, like Keys.
+func (e *Engine) Tokens(ctx context.Context) ([]token.Info, []*proto.Error, error) {
+	tokens, err := e.keys.Tokens(ctx)
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	return tokens, problems(err), nil
+}
+
+// Refresh makes the next listing read the tokens again.
+func (e *Engine) Refresh() {
+	if r, ok := e.keys.(token.Refresher); ok {
+		r.Refresh()
+	}
+}
+
+// find returns the key of a certificate id or thumbprint.
+func (e *Engine) find(ctx context.Context, id string) (token.Key, error) {
+	keys, err := e.keys.Keys(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	id = strings.ToLower(id)
+	for _, k := range keys {
+		if c := k.Certificate(); k.ID() == id || c != nil && c.Thumbprint() == id {
+			return k, nil
+		}
+	}
+	if err != nil {
+		return nil, fault(err)
+	}
+	return nil, proto.E(proto.CodeCertificateAbsent, nil, "id", id)
+}
+
+// Usable tells why a key cannot sign now, or nil.
+func Usable(k token.Key, now time.Time) *proto.Error {
+	c := k.Certificate()
+	switch {
+	case c == nil || len(k.Algorithms()) == 0:
+		return proto.E(proto.CodeKeyAbsent, nil)
+	case now.Before(c.NotBefore()):
+		return proto.E(proto.CodeCertificateNotYetValid, nil, "date", c.NotBefore().Format(time.DateOnly))
+	case now.After(c.NotAfter()):
+		return proto.E(proto.CodeCertificateExpired, nil, "date", c.NotAfter().Format(time.DateOnly))
+	}
+	return nil
+}
+
+// AskOrigin asks the person whether a site may use the agent at all, and journals the answer.
+func (e *Engine) AskOrigin(ctx context.Context, who Caller) (bool, error) {
+	q := who.question(KindOrigin)
+	p, leave, err := e.desk.open(ctx, q)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	_, err = decide(ctx, p)
+	allowed := err == nil
+	rejected := code(err) == proto.CodeUserRejected
+	if allowed || rejected {
+		r := e.record(who, q, "origin")
+		r.Result = journal.OK
+		if rejected {
+			r.Result = string(proto.CodeUserRejected)
+		}
+		if noteErr := e.log.Note(r); noteErr != nil {
+			allowed, err = false, proto.E(proto.CodeJournalUnwritable, noteErr)
+		}
+	}
+	p.Close(outcome(err))
+	if rejected {
+		return false, nil
+	}
+	return allowed, err
+}
+
+// question starts a Question with what is known of the caller.
+func (c Caller) question(k Kind) Question {
+	return Question{
+		ID: randomID(), Kind: k, Lang: c.Lang, Origin: c.Origin, Top: c.Top,
+		Via: c.Via, PID: c.PID, Program: c.Program,
+	}
+}
+
+// record starts a journal record with who and what for.
+func (e *Engine) record(who Caller, q Question, kind string) journal.Record {
+	r := journal.Record{
+		Kind: kind, User: who.User, Origin: who.Origin, Top: who.Top, Via: string(who.Via), Program: who.Program,
+		Approval: q.ID, Profile: q.Profile, Algorithm: q.Algorithm, Version: e.version, TokenSerial: q.Token.Serial,
+	}
+	if q.Certificate != nil {
+		r.CertificateSerial, r.Thumbprint = q.Certificate.Serial, q.Certificate.Thumbprint
+	}
+	for _, d := range q.Documents {
+		r.Documents = append(r.Documents, journal.Document{Name: d.Name, Size: d.Size, Digest: d.Digest, Alg: d.Alg})
+	}
+	return r
+}
+
+// outcome says for the prompt how a request ended.
+func outcome(err error) Outcome {
+	o := Outcome{Time: time.Now()}
+	var pe *proto.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &pe):
+		o.Code, o.Args = string(pe.Code), pe.Args
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		o.Code = string(proto.CodeRequestCancelled)
+	default:
+		o.Code = string(proto.CodeInternal)
+	}
+	return o
+}
+
+// code is the catalogue code of err, or "".
+func code(err error) proto.Code {
+	var pe *proto.Error
+	if errors.As(err, &pe) {
+		return pe.Code
+	}
+	return ""
+}
+
+// card describes a certificate for people.
+func card(c *cert.Certificate) *Certificate {
+	p := c.Subject()
+	inn := p.INN
+	if inn == "" {
+		inn = p.INNLE
+	}
+	ogrn := p.OGRN
+	if ogrn == "" {
+		ogrn = p.OGRNIP
+	}
+	return &Certificate{
+		ID: c.ID(), Name: p.Name(), Organization: p.Organization, Title: p.Title, INN: inn, SNILS: p.SNILS, OGRN: ogrn,
+		Issuer: c.Issuer().Name(), Serial: c.Serial(), Thumbprint: c.Thumbprint(),
+		NotBefore: c.NotBefore(), NotAfter: c.NotAfter(), Key: c.Key.Describe(),
+	}
+}
+
+// algorithm is the one a key signs with by default.
+func algorithm(k token.Key) (algo.Algorithm, error) {
+	for _, id := range k.Algorithms() {
+		if a, ok := algo.Lookup(id); ok {
+			return a, nil
+		}
+	}
+	return algo.Algorithm{}, proto.E(proto.CodeAlgorithmUnsupported, nil, "algorithm", k.Certificate().Key.Describe())
+}
+
+// logFault keeps the cause of an internal error for the log; it never travels.
+func logFault(what string, err error) {
+	var pe *proto.Error
+	if errors.As(err, &pe) && pe.Unwrap() != nil {
+		slog.Warn(what, "code", pe.Code, "cause", pe.Unwrap())
+	}
+}

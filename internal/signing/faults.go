@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package signing
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"persten/internal/cms"
+	"persten/internal/journal"
+	"persten/internal/token"
+	"persten/proto"
+)
+
+// fault turns an error of a token, an encoder or the journal into one of the catalogue. Contexts' errors pass unchanged.
+func fault(err error) error {
+	var (
+		pe     *proto.Error
+		pin    *token.PINError
+		module *token.ModuleError
+	)
+	switch {
+	case err == nil, errors.As(err, &pe), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &pin):
+		return proto.E(proto.CodePINIncorrect, err, "attempts", strconv.Itoa(pin.Attempts))
+	case errors.As(err, &module):
+		return proto.E(proto.CodeModuleFailed, err, "module", module.Module)
+	}
+	for _, f := range faults {
+		if errors.Is(err, f.err) {
+			return proto.E(f.code, err)
+		}
+	}
+	return proto.E(proto.CodeInternal, err)
+}
+
+var faults = []struct {
+	err  error
+	code proto.Code
+}{
+	{ErrRejected, proto.CodeUserRejected},
+	{ErrNoPrompt, proto.CodePromptUnavailable},
+	{token.ErrAbsent, proto.CodeTokenAbsent},
+	{token.ErrRemoved, proto.CodeTokenRemoved},
+	{token.ErrBusy, proto.CodeTokenBusy},
+	{token.ErrLocked, proto.CodePINLocked},
+	{token.ErrUnsupported, proto.CodeAlgorithmUnsupported},
+	{cms.ErrContentChanged, proto.CodeContentChanged},
+	{cms.ErrSelfCheck, proto.CodeSignatureSelfCheck},
+	{journal.ErrUnwritable, proto.CodeJournalUnwritable},
+}
+
+// problems splits joined errors into catalogue errors, one for each module that failed.
+func problems(err error) []*proto.Error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []*proto.Error
+		for _, one := range joined.Unwrap() {
+			out = append(out, problems(one)...)
+		}
+		return out
+	}
+	if err == nil {
+		return nil
+	}
+	return []*proto.Error{proto.AsError(fault(err))}
+}

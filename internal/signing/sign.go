@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package signing
+
+import (
+	"context"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"time"
+
+	"persten/internal/algo"
+	"persten/internal/cert"
+	"persten/internal/cms"
+	"persten/internal/journal"
+	"persten/internal/token"
+	"persten/proto"
+)
+
+// CMSRequest asks for one CAdES-BES signature. The content is sealed; its owner releases it afterwards.
+type CMSRequest struct {
+	Certificate string // id (SHA-256) or SHA-1 thumbprint, hex
+	Content     *Content
+	Attached    bool
+	Note        string // "the site says"
+}
+
+// CMSResult tells what was made; the signature itself went to the writer.
+type CMSResult struct {
+	Certificate *cert.Certificate
+	Time        time.Time
+}
+
+// SignCMS asks the person, signs and writes the DER of the SignedData to w. On error w holds nothing of use.
+func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Writer) (*CMSResult, error) {
+	key, err := e.find(ctx, r.Certificate)
+	if err != nil {
+		return nil, err
+	}
+	if bad := Usable(key, time.Now()); bad != nil {
+		return nil, bad
+	}
+	alg, err := algorithm(key)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := r.Content.Digest(alg.Digest)
+	if err != nil {
+		return nil, err
+	}
+	q, err := e.signQuestion(who, key, alg, r, digest)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Documents[0].Content.Close()
+
+	prompt, leave, err := e.desk.open(ctx, q)
+	if err != nil {
+		return nil, err // nobody was asked, so there is nothing to record
+	}
+	defer leave()
+	at := time.Now().UTC().Truncate(time.Second)
+	err = e.approved(ctx, who, key, alg, q, prompt, func(s cms.Signer) error {
+		return cms.Sign(ctx, w, r.Content.Reader(), s, cms.Options{Attached: r.Attached, SigningTime: at, Digest: digest})
+	})
+	out := outcome(err)
+	out.Owner = q.Certificate.Name
+	if err == nil {
+		out.Signed = []string{r.Content.Name}
+	}
+	prompt.Close(out)
+	if err != nil {
+		logFault("sign.cms", err)
+		return nil, err
+	}
+	return &CMSResult{Certificate: key.Certificate(), Time: at}, nil
+}
+
+// signQuestion puts everything the approval binds into one Question.
+func (e *Engine) signQuestion(who Caller, key token.Key, alg algo.Algorithm, r CMSRequest, digest []byte) (Question, error) {
+	content, err := r.Content.Descriptor()
+	if err != nil {
+		return Question{}, proto.E(proto.CodeInternal, err)
+	}
+	q := who.question(KindSign)
+	q.Note, q.Attached, q.Profile = r.Note, r.Attached, "cades-bes"
+	q.Certificate, q.Token, q.Algorithm = card(key.Certificate()), key.Token(), string(alg.ID)
+	q.Documents = []Document{{
+		Name: r.Content.Name, MIME: r.Content.MIME, Size: r.Content.Size(),
+		Digest: hex.EncodeToString(digest), Alg: string(alg.Digest), Content: content,
+	}}
+	return q, nil
+}
+
+// approved runs one signature under the person's approval: decision, journal, key, work, journal.
+func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg algo.Algorithm, q Question, p Prompt,
+	work func(cms.Signer) error,
+) error {
+	progress(ctx, StepWaiting)
+	d, err := decide(ctx, p)
+	if err != nil {
+		return e.refused(who, q, fault(err))
+	}
+	a := newApproval(len(q.Documents))
+	record := e.record(who, q, "sign")
+	record.Approval = a.id
+	for i := range record.Documents {
+		record.Documents[i].Viewed = i < len(d.Viewed) && d.Viewed[i]
+	}
+	entry, err := e.log.Begin(ctx, record)
+	if err != nil {
+		return proto.E(proto.CodeJournalUnwritable, err)
+	}
+	err = fault(e.unlocked(ctx, key, alg, p, a, e.wrongPIN(who, q), work))
+	if endErr := e.finish(entry, err); endErr != nil && err == nil {
+		err = proto.E(proto.CodeJournalUnwritable, endErr)
+	}
+	return err
+}
+
+// unlocked opens the key, lets work use it within the approval and closes it.
+func (e *Engine) unlocked(ctx context.Context, key token.Key, alg algo.Algorithm, p Prompt, a *approval,
+	wrong func(token.PINRequest), work func(cms.Signer) error,
+) error {
+	p.Progress(StepToken)
+	progress(ctx, StepToken)
+	session, err := key.Open(ctx, pins(p, a, wrong))
+	if err != nil {
+		return err
+	}
+	p.Progress(StepSigning)
+	progress(ctx, StepSigning)
+	defer func() {
+		if err := session.Close(); err != nil {
+			slog.Warn("token session did not close", "cause", err)
+		}
+	}()
+	return work(&signer{cert: key.Certificate(), alg: alg.ID, session: session, approval: a})
+}
+
+// finish writes how a begun record ended.
+func (e *Engine) finish(entry *journal.Entry, err error) error {
+	result := journal.OK
+	if err != nil {
+		result = outcome(err).Code
+	}
+	return entry.End(result, nil)
+}
+
+// refused journals that a person was asked and nothing was signed, and returns the error.
+func (e *Engine) refused(who Caller, q Question, err error) error {
+	r := e.record(who, q, "refused")
+	r.Result = outcome(err).Code
+	if noteErr := e.log.Note(r); noteErr != nil {
+		logFault("journal", proto.E(proto.CodeJournalUnwritable, noteErr))
+	}
+	return err
+}
+
+// wrongPIN journals each wrong PIN of one request.
+func (e *Engine) wrongPIN(who Caller, q Question) func(token.PINRequest) {
+	return func(token.PINRequest) {
+		r := e.record(who, q, "pin")
+		r.Result = string(proto.CodePINIncorrect)
+		if err := e.log.Note(r); err != nil {
+			logFault("journal", proto.E(proto.CodeJournalUnwritable, err))
+		}
+	}
+}
+
+// signer lends a token session to an encoder, one redeemed approval for each signature.
+type signer struct {
+	cert     *cert.Certificate
+	alg      algo.ID
+	session  token.Session
+	approval *approval
+}
+
+func (s *signer) Certificate() *cert.Certificate { return s.cert }
+func (s *signer) Algorithm() algo.ID             { return s.alg }
+
+func (s *signer) Sign(ctx context.Context, in algo.Input) ([]byte, error) {
+	if err := s.approval.redeem(); err != nil {
+		return nil, proto.E(proto.CodeUserTimeout, err)
+	}
+	return s.session.Sign(ctx, s.alg, in)
+}
+
+type progressKey struct{}
+
+// WithProgress lets f see the steps of the requests run under the returned context.
+func WithProgress(ctx context.Context, f func(Step)) context.Context {
+	return context.WithValue(ctx, progressKey{}, f)
+}
+
+func progress(ctx context.Context, s Step) {
+	if f, ok := ctx.Value(progressKey{}).(func(Step)); ok {
+		f(s)
+	}
+}

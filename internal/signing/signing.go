@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package signing
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"persten/internal/secret"
+	"persten/internal/token"
+)
+
+// Caller is who asks. It is made once, at the edge of the process, from what the transport knows (never from page data),
+// and is passed down unchanged.
+type Caller struct {
+	Channel string // one per page port or connection; content handles belong to it
+	Origin  string // serialised web origin of the asking frame; empty for local callers
+	Top     string // origin of the top-level page when it differs from Origin
+	Via     Via
+	User    string // operating-system user name
+	PID     int    // peer process, 0 when unknown
+	Program string // path of the peer process, empty when unknown
+	Lang    string // language asked for by the caller, "ru" or "en"
+}
+
+// Local reports whether the caller is a program of the same user rather than a web page.
+func (c Caller) Local() bool { return c.Origin == "" }
+
+// Via is the way a request came in; it is written to the journal.
+type Via string
+
+// The ways in.
+const (
+	ViaNative    Via = "native"    // browser extension, native messaging
+	ViaWebSocket Via = "websocket" // page, ws://127.0.0.1
+	ViaSocket    Via = "socket"    // a command on the user socket
+	ViaCommand   Via = "command"   // --standalone
+)
+
+// Kind selects the window a person sees; the kinds differ visibly.
+type Kind string
+
+// The kinds of question.
+const (
+	KindSign   Kind = "sign"
+	KindOrigin Kind = "origin" // "Allow SITE?"
+	KindPIN    Kind = "pin"
+)
+
+// Question is everything the person is asked to decide, and therefore everything an approval binds.
+// It crosses to the prompt process as JSON, with Documents[i].Content as descriptors beside it.
+type Question struct {
+	ID          string       `json:"id"`
+	Kind        Kind         `json:"kind"`
+	Lang        string       `json:"lang"`
+	Origin      string       `json:"origin"`
+	Top         string       `json:"top,omitempty"`
+	Via         Via          `json:"via"`
+	PID         int          `json:"pid,omitempty"`
+	Program     string       `json:"program,omitempty"`
+	Note        string       `json:"note,omitempty"` // "the site says": one line, at most 200 characters, shown escaped and labelled
+	Certificate *Certificate `json:"certificate,omitempty"`
+	Token       token.Info   `json:"token"`
+	Algorithm   string       `json:"algorithm,omitempty"`
+	Profile     string       `json:"profile,omitempty"`
+	Attached    bool         `json:"attached,omitempty"`
+	Documents   []Document   `json:"documents,omitempty"`
+}
+
+// Certificate is the card a person recognises a certificate by.
+type Certificate struct {
+	ID           string    `json:"id"`
+	Name         string    `json:"name"` // common name, or surname and given name
+	Organization string    `json:"organization,omitempty"`
+	Title        string    `json:"title,omitempty"`
+	INN          string    `json:"inn,omitempty"`
+	SNILS        string    `json:"snils,omitempty"`
+	OGRN         string    `json:"ogrn,omitempty"`
+	Issuer       string    `json:"issuer"`
+	Serial       string    `json:"serial"`
+	Thumbprint   string    `json:"thumbprint"`
+	NotBefore    time.Time `json:"notBefore"`
+	NotAfter     time.Time `json:"notAfter"`
+	Key          string    `json:"key"` // algo.PublicKey.Describe
+}
+
+// Document is one thing to be signed. Content is a read-only descriptor of the sealed bytes whose digest is Digest.
+type Document struct {
+	Name    string   `json:"name"`
+	MIME    string   `json:"mime,omitempty"`
+	Size    int64    `json:"size"`
+	Digest  string   `json:"digest"`    // lower hex
+	Alg     string   `json:"digestAlg"` // algo.Digest
+	Content *os.File `json:"-"`
+}
+
+// Decision is the person's answer. Viewed[i] tells whether document i was opened on screen.
+type Decision struct {
+	Approved bool   `json:"approved"`
+	Viewed   []bool `json:"viewed,omitempty"`
+}
+
+// Step is where the work stands; the prompt shows it while it waits.
+type Step string
+
+// The steps of one request.
+const (
+	StepWaiting Step = "waiting" // for the person
+	StepToken   Step = "token"   // for another user of the token
+	StepSigning Step = "signing" // the token is working
+)
+
+// Outcome is how the request ended; the prompt shows it in the same window. Code is empty when a signature was created,
+// else a code of proto/errors.json with its Args.
+type Outcome struct {
+	Code   string            `json:"code,omitempty"`
+	Args   map[string]string `json:"args,omitempty"`
+	Signed []string          `json:"signed,omitempty"` // document names
+	Owner  string            `json:"owner,omitempty"`
+	Time   time.Time         `json:"time"`
+}
+
+// Approver asks a person, or decides by policy in a person's place.
+type Approver interface {
+	// Ask opens a prompt for q. The prompt lives until Close, or until ctx ends.
+	Ask(ctx context.Context, q Question) (Prompt, error)
+}
+
+// Prompt is one open question. Its methods are called from one goroutine at a time.
+type Prompt interface {
+	// Decide waits for the answer. A cancelled ctx closes the prompt and returns ctx.Err().
+	Decide(ctx context.Context) (Decision, error)
+	// PIN asks for a PIN in the same window and returns the handle to read it from. ErrRejected means the person gave up.
+	PIN(ctx context.Context, r token.PINRequest) (secret.PIN, error)
+	Progress(Step)
+	// Close shows the outcome and returns at once; the window stays until the person closes it.
+	Close(Outcome) error
+}
+
+// ErrRejected is returned by prompts when the person declines.
+var ErrRejected = errors.New("rejected by the user")
+
+// ErrNoPrompt is returned by approvers that cannot reach a person: no display, no terminal.
+var ErrNoPrompt = errors.New("no way to ask the user")

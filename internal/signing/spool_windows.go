@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package signing
+
+import (
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/windows"
+)
+
+// spool makes a file that the system deletes when its last handle closes.
+func spool(dir string) (w, r *os.File, err error) {
+	name := filepath.Join(dir, "content-"+randomID())
+	wide, err := windows.UTF16PtrFromString(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
+	h, err := windows.CreateFile(wide, windows.GENERIC_WRITE, share, nil, windows.CREATE_NEW,
+		windows.FILE_ATTRIBUTE_TEMPORARY, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	w = os.NewFile(uintptr(h), name)
+	h, err = windows.CreateFile(wide, windows.GENERIC_READ, share, nil, windows.OPEN_EXISTING,
+		windows.FILE_FLAG_DELETE_ON_CLOSE, 0)
+	if err != nil {
+		w.Close()
+		return nil, nil, err
+	}
+	return w, os.NewFile(uintptr(h), name), nil
+}
+
+func reopen(r *os.File) (*os.File, error) {
+	self := windows.CurrentProcess()
+	var h windows.Handle
+	err := windows.DuplicateHandle(self, windows.Handle(r.Fd()), self, &h, 0, false, windows.DUPLICATE_SAME_ACCESS)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(h), r.Name()), nil
+}
