@@ -57,7 +57,7 @@ func Reported(r *cms.Report, lang string) *proto.VerifyCMSResult {
 	out := &proto.VerifyCMSResult{Valid: r.Valid(), Attached: r.Attached, Size: r.Content.Size, Signers: []proto.Signer{}}
 	for _, s := range r.Signers {
 		one := proto.Signer{
-			Algorithm: string(s.Algorithm), Valid: s.Valid, Trusted: s.Trusted, SigningTime: s.SigningTime,
+			Algorithm: string(s.Algorithm), Valid: s.Valid, Trusted: s.Valid && s.Trusted, SigningTime: s.SigningTime,
 		}
 		if s.Certificate != nil {
 			c := summary(s.Certificate)
