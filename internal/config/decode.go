@@ -131,8 +131,8 @@ func (s *source) decode(data []byte) (*document, error) {
 	s.lines = make(map[string]int)
 	w := walker{data: data, lines: s.lines, tables: make(map[string]int)}
 	w.walk()
-	if w.wrongCase != "" {
-		return nil, s.fail(w.wrongLine, nil, fmt.Sprintf("unknown key %s: keys are written in lower case", strconv.Quote(w.wrongCase)))
+	if w.wrong != "" {
+		return nil, s.fail(w.wrongLine, nil, w.wrong)
 	}
 	return d, nil
 }
@@ -202,7 +202,7 @@ type walker struct {
 	lines    map[string]int
 	tables   map[string]int // how many of an array of tables were seen
 
-	wrongCase string // first key with a capital letter: the TOML reader would let it pass
+	wrong     string // the first thing the TOML reader lets pass and we do not
 	wrongLine int
 }
 
@@ -234,6 +234,9 @@ func (w *walker) walk() {
 
 func (w *walker) keyValue(prefix string, e *unstable.Node) {
 	path := w.keys(prefix, e.Key())
+	if name, _, single := strings.Cut(path, "."); single && (name == "module" || name == "unattended") {
+		w.refuse(w.lines[path], fmt.Sprintf("must stand under [[%s]]", name)) // the reader makes a list of one of it
+	}
 	w.value(path, w.lines[path], e.Value())
 }
 
@@ -262,8 +265,8 @@ func (w *walker) keys(prefix string, it unstable.Iterator) string {
 	for it.Next() {
 		n := it.Node()
 		key, line := string(n.Data), w.line(n.Raw)
-		if key != strings.ToLower(key) && w.wrongCase == "" {
-			w.wrongCase, w.wrongLine = key, line
+		if key != strings.ToLower(key) {
+			w.refuse(line, fmt.Sprintf("unknown key %q: keys are written in lower case", key))
 		}
 		if prefix != "" {
 			prefix += "."
@@ -272,6 +275,12 @@ func (w *walker) keys(prefix string, it unstable.Iterator) string {
 		w.lines[prefix] = line
 	}
 	return prefix
+}
+
+func (w *walker) refuse(line int, detail string) {
+	if w.wrong == "" {
+		w.wrong, w.wrongLine = detail, line
+	}
 }
 
 func (w *walker) line(r unstable.Range) int {

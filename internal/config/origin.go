@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -119,7 +120,7 @@ func canonicalHost(s string) (host, reason string) {
 		return "", "wildcards are not allowed"
 	}
 	host, err := hostNames.ToASCII(s)
-	if err != nil {
+	if err != nil || !utf8.ValidString(s) { // idna encodes the sign for what is no character
 		return "", "the name is not valid"
 	}
 	return host, checkName(host)

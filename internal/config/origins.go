@@ -35,6 +35,7 @@ type Origins struct {
 	answers map[string]answer
 	seen    fs.FileInfo // of the file answers came from; nil to read again
 	err     error       // why the file cannot be used
+	logged  bool        // err was
 }
 
 // answer is what the person said about a site.
@@ -63,7 +64,10 @@ func OpenOrigins(path string, c *Config, allow ...string) (*Origins, error) {
 		return nil, unwritable(path, err)
 	}
 	o.refresh()
-	return o, o.err
+	if o.err != nil {
+		return nil, o.err
+	}
+	return o, nil
 }
 
 // Decision tells whether a site may talk to the agent; known is false when nobody has said. What is not an origin in the
@@ -82,8 +86,9 @@ func (o *Origins) Decision(origin string) (allowed, known bool) {
 	if a, ok := o.answers[origin]; ok {
 		return a.allowed, true
 	}
-	if o.err != nil { // the person may have said no
-		return false, true
+	if o.err != nil {
+		o.complain()
+		return false, true // the person may have said no
 	}
 	allowed = slices.Contains(o.config, origin)
 	return allowed, allowed
@@ -186,7 +191,6 @@ func (o *Origins) refresh() {
 	if err == nil && o.seen != nil && o.err == nil && sameFile(o.seen, fi) {
 		return
 	}
-	before := o.err
 	o.answers, o.seen, o.err = nil, nil, nil
 	switch {
 	case os.IsNotExist(err):
@@ -197,9 +201,15 @@ func (o *Origins) refresh() {
 			o.seen = fi
 		}
 	}
-	if o.err != nil && before == nil {
-		slog.Error("answers about sites cannot be read; sites are refused", "cause", o.err)
+	o.logged = o.logged && o.err != nil
+}
+
+// complain logs once why sites are refused. It needs o.mu.
+func (o *Origins) complain() {
+	if !o.logged {
+		slog.Error("answers about sites cannot be read; sites are refused", "file", o.path, "cause", o.err)
 	}
+	o.logged = true
 }
 
 func sameFile(a, b fs.FileInfo) bool {
