@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Builds everything under dist/: chrome and firefox (unpacked extensions), sdk (the npm package), demo (static portal).
+import { execFileSync } from 'node:child_process';
+import { cp, mkdir, readFile, rm, writeFile, readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+import esbuild from 'esbuild';
+
+const root = path.dirname(fileURLToPath(import.meta.url));
+const at = (...parts) => path.join(root, ...parts);
+const json = async (file) => JSON.parse(await readFile(at(file), 'utf8'));
+
+const common = { absWorkingDir: root, bundle: true, target: ['chrome116', 'firefox128'], charset: 'utf8', legalComments: 'inline', logLevel: 'warning' };
+
+/** Two objects, members of the second winning; plain objects are merged. */
+function overlay(base, over) {
+  const out = { ...base };
+  for (const [k, v] of Object.entries(over)) {
+    const both = [out[k], v].every((x) => x && typeof x === 'object' && !Array.isArray(x));
+    out[k] = both ? overlay(out[k], v) : v;
+  }
+  return out;
+}
+
+async function clean() {
+  for (const name of await readdir(at('dist')).catch(() => [])) {
+    if (name !== '.gitkeep') await rm(at('dist', name), { recursive: true });
+  }
+}
+
+async function extension(browser) {
+  const out = at('dist', browser);
+  await esbuild.build({ ...common, format: 'iife', outdir: out, entryPoints: { content: 'src/content.ts', background: 'src/background.ts', 'status/status': 'src/status/status.ts' } });
+  for (const file of ['status.html', 'status.css']) await cp(at('src/status', file), path.join(out, 'status', file));
+  await cp(at('_locales'), path.join(out, '_locales'), { recursive: true });
+  await cp(at('icons'), path.join(out, 'icons'), { recursive: true, filter: (f) => !f.endsWith('.svg') });
+  const manifest = overlay(await json('manifest/base.json'), await json(`manifest/${browser}.json`));
+  await writeFile(path.join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+async function sdk() {
+  const out = at('dist/sdk');
+  const entry = { ...common, entryPoints: ['sdk/index.ts'], sourcemap: true, sourcesContent: true };
+  await esbuild.build({ ...entry, format: 'esm', outfile: path.join(out, 'index.js') });
+  await esbuild.build({ ...entry, format: 'iife', globalName: 'Persten', minify: true, sourcemap: false, outfile: path.join(out, 'persten.iife.js') });
+  execFileSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', at('tsconfig.sdk.json')], { stdio: 'inherit' });
+  for (const file of ['package.json', 'README.md', 'LICENSE']) await cp(at('sdk', file), path.join(out, file));
+}
+
+async function demo() {
+  const out = at('dist/demo');
+  await mkdir(out, { recursive: true });
+  await esbuild.build({ ...common, format: 'esm', outdir: out, entryPoints: { app: 'demo/app.ts' } });
+  for (const file of ['index.html', 'style.css']) await cp(at('demo', file), path.join(out, file));
+  await cp(at('icons/persten.svg'), path.join(out, 'persten.svg'));
+}
+
+await mkdir(at('dist'), { recursive: true });
+await clean();
+if (!process.argv.includes('--clean')) {
+  await Promise.all([extension('chrome'), extension('firefox'), sdk(), demo()]);
+}

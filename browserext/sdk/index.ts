@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * `@persten/sdk` lets a web page ask for a signature made with a key that never leaves the user's token.
+ *
+ *     const persten = await connect();
+ *     const [certificate] = await persten.certificates();
+ *     const { signature } = await persten.signCms(file, { certificate });
+ *
+ * Call {@link connect} from a click: without the extension the browser may have to ask the person first, and it only makes
+ * sense to them then.
+ */
+import type { ConnectOptions } from './connect.js';
+import { Persten } from './persten.js';
+
+/** Connects to the agent. See {@link ConnectOptions}; rejects with a {@link PerstenError}. */
+export function connect(options: ConnectOptions = {}): Promise<Persten> {
+  return Persten.open(options);
+}
+
+export { detect, type ConnectOptions, type Detected } from './connect.js';
+export { PerstenError, type ClientCode, type Code, type Lang } from './errors.js';
+export type { Data } from './content.js';
+export type { CallOptions } from './rpc.js';
+export {
+  Persten, type Events, type ListOptions, type SignedCms, type SignOptions, type Status, type Verification, type VerifyOptions,
+} from './persten.js';
+export type { Certificate, CertificateSummary, ErrorCode, Problem, Signer, Step, Token } from '../src/proto.gen.js';
+export type { Reason } from './wire.js';

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+import { link, pageLang, type ConnectOptions, type Hello, type Link } from './connect.js';
+import { readContent, toBlob, withContent, type Data } from './content.js';
+import type { Lang } from './errors.js';
+import type { CallOptions, Connection, Method, Params, Result } from './rpc.js';
+import type { Certificate, Token } from '../src/proto.gen.js';
+import type { Reason } from './wire.js';
+
+export type Status = Result<'agent.status'>;
+export type Verification = Result<'verify.cms'>;
+
+export interface SignOptions extends CallOptions {
+  /** A certificate of {@link Persten.certificates}, its id, or its SHA-1 thumbprint. */
+  certificate: Certificate | string;
+  /** Put the document inside the signature. False by default: the signature is a file of its own. */
+  attached?: boolean | undefined;
+  /** Name of the document as the person will see it; a File's own name by default. */
+  name?: string | undefined;
+  mime?: string | undefined;
+  /** One line, at most 200 characters, that the window shows as your site's words. */
+  note?: string | undefined;
+}
+
+/** A CAdES-BES signature. */
+export interface SignedCms {
+  /** DER. */
+  signature: Uint8Array<ArrayBuffer>;
+  /** Id of the certificate that signed. */
+  certificate: string;
+  signingTime: Date;
+  attached: boolean;
+  /** Bytes of the document that was signed. */
+  size: number;
+}
+
+export interface VerifyOptions extends CallOptions {
+  /** The document, when the signature does not hold it. */
+  content?: Data | undefined;
+}
+
+export interface ListOptions extends CallOptions {
+  /** Ask the tokens again instead of trusting what was read lately. */
+  refresh?: boolean | undefined;
+}
+
+/** What can be listened to. */
+export interface Events {
+  /** A token was plugged in or pulled out; list certificates again. */
+  'tokens.changed': () => void;
+  /** The connection was lost; it is opened again by itself, and every call may be made at once. */
+  disconnected: (reason: Reason) => void;
+  /** The connection is there again. */
+  connected: () => void;
+}
+
+const REOPEN_FIRST = 1_000;
+const REOPEN_LAST = 30_000;
+
+/**
+ * A connection to the agent of the person in front of the page. Calls may run side by side. After a loss the next call opens
+ * the connection again; calls that were running reject with `agent_lost` and are never repeated by themselves.
+ */
+export class Persten {
+  private opening: Promise<Link> | undefined;
+  private closed = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly listeners = new Map<keyof Events, Set<(reason: Reason) => void>>();
+
+  private constructor(private current: Link, private readonly options: ConnectOptions, private readonly lang: Lang) {
+    this.adopt(current);
+  }
+
+  /** @internal Use {@link connect}. */
+  static async open(o: ConnectOptions): Promise<Persten> {
+    const lang = o.lang ?? pageLang();
+    const opened = await link(o, lang);
+    return new Persten(opened, { ...o, transport: opened.connection.kind, signal: undefined }, lang);
+  }
+
+  /** Version and abilities the agent told. */
+  get agent(): Hello {
+    return this.current.hello;
+  }
+
+  get transport(): 'extension' | 'websocket' {
+    return this.current.connection.kind;
+  }
+
+  /** Certificates with a key on a token that is plugged in. Expired and unsuitable ones are there too, with the reason. */
+  async certificates(o: ListOptions & { all?: boolean | undefined } = {}): Promise<Certificate[]> {
+    const params: Params<'certificates.list'> = {};
+    if (o.refresh !== undefined) params.refresh = o.refresh;
+    if (o.all !== undefined) params.all = o.all;
+    return (await this.call('certificates.list', params, o)).certificates;
+  }
+
+  async tokens(o: ListOptions = {}): Promise<Token[]> {
+    const params: Params<'tokens.list'> = o.refresh === undefined ? {} : { refresh: o.refresh };
+    return (await this.call('tokens.list', params, o)).tokens;
+  }
+
+  /** State of the agent, with what hinders it in words for the person. */
+  status(o: CallOptions = {}): Promise<Status> {
+    return this.call('agent.status', {}, o);
+  }
+
+  /**
+   * Asks the person to sign data. Resolves when the signature is made and checked; rejects with `user_rejected` when the
+   * person says no. Aborting closes the window, and nothing is signed.
+   */
+  async signCms(data: Data, o: SignOptions): Promise<SignedCms> {
+    const { connection } = await this.ready(o.signal);
+    const blob = toBlob(data);
+    const name = o.name ?? (data instanceof File ? data.name : undefined);
+    const mime = o.mime ?? (blob.type || undefined);
+    return withContent(connection, blob, { name: name ?? 'document', mime }, o, async (content) => {
+      const params: Params<'sign.cms'> = { certificate: idOf(o.certificate), content, attached: o.attached ?? false };
+      if (name) params.name = name;
+      if (mime) params.mime = mime;
+      if (o.note) params.note = o.note;
+      const r = await connection.call('sign.cms', params, o);
+      return { ...(await signed(connection, r, o)), attached: o.attached ?? false, size: blob.size };
+    });
+  }
+
+  /** Checks a signature made by anyone. Throws only when the signature cannot be read; what it found is in the result. */
+  async verifyCms(signature: Data, o: VerifyOptions = {}): Promise<Verification> {
+    const { connection } = await this.ready(o.signal);
+    return withContent(connection, toBlob(signature), { name: 'signature.p7s' }, o, async (given) => {
+      if (o.content === undefined) return connection.call('verify.cms', { signature: given }, o);
+      const blob = toBlob(o.content);
+      return withContent(connection, blob, { name: nameOf(o.content) }, o, (content) =>
+        connection.call('verify.cms', { signature: given, content }, o));
+    });
+  }
+
+  /** Any method of the protocol by its name, typed. */
+  async call<M extends Method>(method: M, params: Params<M>, o: CallOptions = {}): Promise<Result<M>> {
+    return (await this.ready(o.signal)).connection.call(method, params, o);
+  }
+
+  /** Listens until the returned function is called. */
+  on<E extends keyof Events>(event: E, listener: Events[E]): () => void {
+    const set = this.listeners.get(event) ?? new Set();
+    this.listeners.set(event, set.add(listener));
+    return () => set.delete(listener);
+  }
+
+  /** Ends the connection for good: open windows close and nothing more is signed. */
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.current.connection.close();
+  }
+
+  private adopt(l: Link): void {
+    this.current = l;
+    l.connection.onnotification = (method) => {
+      if (method === 'tokens.changed') this.emit('tokens.changed');
+    };
+    l.connection.onclose = (reason) => {
+      this.emit('disconnected', reason);
+      this.reopenLater(REOPEN_FIRST);
+    };
+  }
+
+  private async ready(signal?: AbortSignal): Promise<Link> {
+    signal?.throwIfAborted();
+    if (this.closed || this.current.connection.alive) return this.current;
+    this.opening ??= this.reopen().finally(() => {
+      this.opening = undefined;
+    });
+    return this.opening;
+  }
+
+  private async reopen(): Promise<Link> {
+    const opened = await link(this.options, this.lang);
+    this.adopt(opened);
+    if (this.closed) opened.connection.close();
+    else this.emit('connected');
+    return opened;
+  }
+
+  /** Only a page that listens needs the connection between its calls. */
+  private reopenLater(after: number): void {
+    if (this.closed || ![...this.listeners.values()].some((s) => s.size > 0)) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.ready().catch(() => this.reopenLater(Math.min(after * 2, REOPEN_LAST)));
+    }, after);
+  }
+
+  private emit(event: keyof Events, reason: Reason = { code: '' }): void {
+    for (const f of this.listeners.get(event) ?? []) f(reason);
+  }
+}
+
+async function signed(c: Connection, r: Result<'sign.cms'>, o: CallOptions): Promise<Omit<SignedCms, 'attached' | 'size'>> {
+  return {
+    signature: await readContent(c, r.signature, o),
+    certificate: r.certificate,
+    signingTime: new Date(r.signingTime),
+  };
+}
+
+function idOf(certificate: Certificate | string): string {
+  return typeof certificate === 'string' ? certificate.toLowerCase() : certificate.id;
+}
+
+function nameOf(data: Data): string {
+  return data instanceof File && data.name ? data.name : 'document';
+}

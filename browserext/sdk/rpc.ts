@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+import type { Methods, PageMethod, Step } from '../src/proto.gen.js';
+import { PerstenError, reasonOf, type Lang } from './errors.js';
+import type { Transport } from './transport.js';
+import { isObject, MESSAGE_LIMIT, parseObject, type Reason } from './wire.js';
+
+/** What a page may call. */
+export type Method = PageMethod;
+export type Params<M extends Method> = Methods[M]['params'];
+export type Result<M extends Method> = Methods[M]['result'];
+
+export interface CallOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((step: Step) => void) | undefined;
+}
+
+interface Pending {
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+  onProgress?: ((step: Step) => void) | undefined;
+}
+
+/** JSON-RPC 2.0 over one transport: ids, progress, cancellation. A lost transport rejects everything that waits. */
+export class Connection {
+  /** Called with every notification except progress. */
+  onnotification: (method: string, params: Record<string, unknown>) => void = () => undefined;
+  /** Called once when the transport ends by itself. */
+  onclose: (reason: Reason) => void = () => undefined;
+  private readonly pending = new Map<number, Pending>();
+  private last = 0;
+  private ended: Reason | undefined;
+
+  constructor(private readonly transport: Transport, private readonly lang: Lang) {
+    transport.onmessage = (text) => this.receive(text);
+    transport.onclose = (reason) => this.lost(reason);
+  }
+
+  get kind(): Transport['kind'] {
+    return this.transport.kind;
+  }
+
+  get alive(): boolean {
+    return this.ended === undefined;
+  }
+
+  call<M extends Method>(method: M, params: Params<M>, o: CallOptions = {}): Promise<Result<M>> {
+    return this.request(method, params, o) as Promise<Result<M>>;
+  }
+
+  close(): void {
+    if (this.ended) return;
+    this.transport.close();
+    this.fail({ code: 'request_cancelled' });
+  }
+
+  private request(method: string, params: unknown, o: CallOptions): Promise<unknown> {
+    if (this.ended) return Promise.reject(new PerstenError(this.ended, this.lang));
+    if (o.signal?.aborted) return Promise.reject(o.signal.reason);
+    const id = ++this.last;
+    const text = JSON.stringify({ jsonrpc: '2.0', id, method, params });
+    if (text.length > MESSAGE_LIMIT) {
+      const args = { limit: String(MESSAGE_LIMIT) };
+      return Promise.reject(new PerstenError({ code: 'request_too_large', args }, this.lang));
+    }
+    return new Promise((resolve, reject) => {
+      const abort = (): void => this.cancel(id, o.signal?.reason);
+      const settle = (): void => o.signal?.removeEventListener('abort', abort);
+      this.pending.set(id, {
+        resolve: (v) => (settle(), resolve(v)),
+        reject: (e) => (settle(), reject(e)),
+        onProgress: o.onProgress,
+      });
+      o.signal?.addEventListener('abort', abort, { once: true });
+      this.transport.send(text);
+    });
+  }
+
+  private cancel(id: number, reason: unknown): void {
+    const p = this.pending.get(id);
+    if (!p) return;
+    this.pending.delete(id);
+    this.transport.send(JSON.stringify({ jsonrpc: '2.0', method: '$/cancel', params: { id } }));
+    p.reject(reason);
+  }
+
+  private receive(text: string): void {
+    const m = parseObject(text);
+    if (!m) return;
+    if (typeof m['method'] === 'string') {
+      if (m['id'] === undefined) this.notified(m['method'], isObject(m['params']) ? m['params'] : {});
+      return;
+    }
+    const p = typeof m['id'] === 'number' ? this.pending.get(m['id']) : undefined;
+    if (!p) return;
+    this.pending.delete(m['id'] as number);
+    if ('error' in m) p.reject(new PerstenError(reasonOf(m['error']), this.lang));
+    else p.resolve(m['result']);
+  }
+
+  private notified(method: string, params: Record<string, unknown>): void {
+    if (method !== 'progress') {
+      this.onnotification(method, params);
+      return;
+    }
+    const { request, step } = params;
+    if (typeof request !== 'number' || (step !== 'waiting' && step !== 'token' && step !== 'signing')) return;
+    this.pending.get(request)?.onProgress?.(step);
+  }
+
+  private lost(reason: Reason): void {
+    this.fail(reason);
+    this.onclose(reason);
+  }
+
+  private fail(reason: Reason): void {
+    this.ended = reason;
+    for (const p of this.pending.values()) p.reject(new PerstenError(reason, this.lang));
+    this.pending.clear();
+  }
+}

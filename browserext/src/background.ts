@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { callerOf, popupCaller } from './caller.js';
+import { Channels, refuse } from './channels.js';
+import { Link } from './link.js';
+import { PAGE, STATUS, type SiteQuestion } from './pipe.js';
+import { Sites } from './sites.js';
+
+const { runtime, storage, tabs } = chrome;
+
+const sites = new Sites(storage.session);
+
+const channels = new Channels(
+  new Link({
+    connectNative: (name) => runtime.connectNative(name),
+    lastError: () => runtime.lastError?.message,
+    now: () => Date.now(),
+    setTimeout: (f, ms) => self.setTimeout(f, ms),
+    clearTimeout: (timer) => self.clearTimeout(timer),
+  }),
+  sites,
+);
+
+runtime.onConnect.addListener((port) => {
+  const caller = port.name === STATUS
+    ? popupCaller(port.sender, runtime.id, runtime.getURL(''))
+    : port.name === PAGE ? callerOf(port.sender, runtime.id) : undefined;
+  if (caller) channels.accept(port, caller);
+  else refuse(port, { code: 'origin_not_allowed' });
+});
+
+runtime.onMessage.addListener((message: SiteQuestion, sender, answer) => {
+  if (!popupCaller(sender, runtime.id, runtime.getURL('')) || message.kind !== 'site') return false;
+  void sites.of(message.tab).then(answer);
+  return true;
+});
+
+tabs.onRemoved.addListener((tab) => sites.forget(tab));
+tabs.onUpdated.addListener((tab, change) => {
+  if (change.status === 'loading') sites.forget(tab);
+});

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { isObject, MESSAGE_LIMIT, nonce, parseObject, type Reason } from '../sdk/wire.js';
+import type { Caller } from './caller.js';
+import type { Link } from './link.js';
+import type { FromWorker, SiteState } from './pipe.js';
+import type { Sites } from './sites.js';
+
+/** Channels of this browser profile; the agent refuses more. */
+const CHANNELS = 256;
+
+/** One page port as the agent sees it. */
+interface Channel {
+  port: chrome.runtime.Port;
+  caller: Caller;
+  tab: number | undefined;
+  site: SiteState;
+  parts: string[];
+  length: number;
+}
+
+/**
+ * Wraps every page port as a channel of the native port. Bodies pass through unread, with one exception: the popup shows what
+ * the agent last said about a site, so answers are watched for the `origin_` errors every method shares.
+ */
+export class Channels {
+  private readonly open = new Map<string, Channel>();
+
+  constructor(private readonly link: Link, private readonly sites: Sites) {
+    link.onmessage = (m) => this.receive(m);
+    link.onlost = (reason) => {
+      for (const ch of [...this.open.keys()]) this.close(ch, reason);
+    };
+  }
+
+  /** Takes a port whose caller the browser vouches for. */
+  accept(port: chrome.runtime.Port, caller: Caller): void {
+    const reason = this.open.size >= CHANNELS ? { code: 'request_limit', args: { limit: String(CHANNELS) } } : this.link.open();
+    if (reason) {
+      refuse(port, reason);
+      return;
+    }
+    const ch = nonce();
+    const tab = port.sender?.tab?.id;
+    this.open.set(ch, { port, caller, tab, site: 'unasked', parts: [], length: 0 });
+    port.onMessage.addListener((m: unknown) => this.forward(ch, m));
+    port.onDisconnect.addListener(() => this.gone(ch));
+    this.link.send({ ch, from: caller, kind: 'open' });
+  }
+
+  private forward(ch: string, m: unknown): void {
+    const body = isObject(m) && m['kind'] === 'rpc' ? parseObject(m['body']) : undefined;
+    if (!body) {
+      this.end(ch, { code: 'request_malformed' });
+      return;
+    }
+    // Measured as it will be written: a number like 1e20 grows on the way.
+    if (new TextEncoder().encode(JSON.stringify(body)).length > MESSAGE_LIMIT) {
+      this.end(ch, { code: 'request_too_large', args: { limit: String(MESSAGE_LIMIT) } });
+      return;
+    }
+    if (!this.link.send({ ch, kind: 'rpc', body })) this.end(ch, { code: 'agent_lost' });
+  }
+
+  private receive(m: unknown): void {
+    if (!isObject(m) || typeof m['ch'] !== 'string') return;
+    const ch = m['ch'];
+    const c = this.open.get(ch);
+    if (!c) return;
+    if (m['kind'] === 'rpc' && isObject(m['body'])) this.deliver(c, m['body']);
+    else if (m['kind'] === 'part' && typeof m['body'] === 'string') this.join(ch, c, m['body'], m['more'] === true);
+    else if (m['kind'] === 'close') this.close(ch, closing(m['body']));
+    else this.end(ch, { code: 'protocol_violation' });
+  }
+
+  private join(ch: string, c: Channel, piece: string, more: boolean): void {
+    c.parts.push(piece);
+    c.length += piece.length;
+    if (c.length > MESSAGE_LIMIT) {
+      this.end(ch, { code: 'protocol_violation' });
+      return;
+    }
+    if (more) return;
+    const body = parseObject(c.parts.join(''));
+    c.parts = [];
+    c.length = 0;
+    if (body) this.deliver(c, body);
+    else this.end(ch, { code: 'protocol_violation' });
+  }
+
+  private deliver(c: Channel, body: Record<string, unknown>): void {
+    if (body['method'] === undefined) this.note(c, verdict(body));
+    say(c.port, { kind: 'rpc', body: JSON.stringify(body) });
+  }
+
+  /** Ends a channel from here: the agent is told, and the page why. */
+  private end(ch: string, reason: Reason): void {
+    if (!this.open.has(ch)) return;
+    this.link.send({ ch, kind: 'close' });
+    this.close(ch, reason);
+  }
+
+  /** The agent's side is gone. */
+  private close(ch: string, reason: Reason): void {
+    const c = this.open.get(ch);
+    if (!c) return;
+    this.drop(ch);
+    refuse(c.port, reason);
+  }
+
+  /** The page's side is gone: its prompts close and its content is freed. */
+  private gone(ch: string): void {
+    if (!this.open.has(ch)) return;
+    this.link.send({ ch, kind: 'close' });
+    this.drop(ch);
+  }
+
+  private drop(ch: string): void {
+    this.open.delete(ch);
+    if (this.open.size === 0) this.link.release();
+  }
+
+  private note(c: Channel, state: SiteState): void {
+    if (c.tab === undefined || c.site === state) return;
+    c.site = state;
+    this.sites.note(c.tab, { origin: c.caller.origin, state });
+  }
+}
+
+/** Says why and hangs up. */
+export function refuse(port: chrome.runtime.Port, reason: Reason): void {
+  say(port, { kind: 'close', reason });
+  port.disconnect();
+}
+
+function say(port: chrome.runtime.Port, m: FromWorker): void {
+  try {
+    port.postMessage(m);
+  } catch {
+    // The page went away between two events; its onDisconnect cleans up.
+  }
+}
+
+/** The words a host or session gives with a close, as codes of the catalogue. */
+const closings: Record<string, string> = {
+  limit: 'request_limit', too_large: 'request_too_large', malformed: 'request_malformed', origin: 'origin_invalid',
+};
+
+function closing(body: unknown): Reason {
+  return { code: (typeof body === 'string' && Object.hasOwn(closings, body) && closings[body]) || 'agent_lost' };
+}
+
+function verdict(body: Record<string, unknown>): SiteState {
+  const error = isObject(body['error']) && isObject(body['error']['data']) ? body['error']['data']['code'] : undefined;
+  if (error === 'origin_not_allowed') return 'unknown';
+  return error === 'origin_denied' ? 'denied' : 'allowed';
+}

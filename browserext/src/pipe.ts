@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Reason } from '../sdk/wire.js';
+
+/** What a content script or the popup says to the service worker over its port, and what it hears. Bodies are JSON text. */
+export type ToWorker = { kind: 'rpc'; body: string };
+export type FromWorker = { kind: 'rpc'; body: string } | { kind: 'close'; reason: Reason };
+
+/** Names of ports. */
+export const PAGE = 'page';
+export const STATUS = 'status';
+
+/** The popup asks what is known about the site of a tab. */
+export type SiteQuestion = { kind: 'site'; tab: number };
+export type SiteAnswer = { origin?: string; state: SiteState };
+
+/** What the agent last said about a site; `unasked` when the page has not called it. */
+export type SiteState = 'unasked' | 'allowed' | 'unknown' | 'denied';

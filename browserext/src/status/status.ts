@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { isObject, parseObject, type Reason } from '../../sdk/wire.js';
+import { STATUS, type FromWorker, type SiteAnswer, type SiteQuestion, type ToWorker } from '../pipe.js';
+
+/** What the popup found out about the agent. */
+type Finding = { key: string; good: boolean; next?: string; version?: string };
+
+const language = chrome.i18n.getMessage('@@ui_locale').startsWith('ru') ? 'ru' : 'en';
+
+/** Texts the catalogue of messages has no key for. */
+const own: Record<string, string> = {
+  siteUnasked: language === 'ru' ? 'Эта страница пока не обращалась к Persten.' : 'This page has not used Persten yet.',
+};
+
+const text = (key: string, ...args: string[]): string => own[key] ?? chrome.i18n.getMessage(key, args);
+
+function element(id: string): HTMLElement {
+  const e = document.getElementById(id);
+  if (!e) throw new Error(`status.html has no ${id}`);
+  return e;
+}
+
+function show(id: string, words: string | undefined): void {
+  element(id).textContent = words ?? '';
+  element(id).hidden = !words;
+}
+
+/** Asks the agent how it is, over the same pipe as pages. Any answer, even a refusal, shows that it is there. */
+function ask(): Promise<Finding> {
+  return new Promise((resolve) => {
+    const port = chrome.runtime.connect({ name: STATUS });
+    const finish = (f: Finding): void => {
+      clearTimeout(timer);
+      port.disconnect();
+      resolve(f);
+    };
+    const timer = setTimeout(() => finish(absent({ code: 'agent_not_running' })), 10_000);
+    port.onMessage.addListener((m: FromWorker) => finish(m.kind === 'rpc' ? present(m.body) : absent(m.reason)));
+    port.onDisconnect.addListener(() => finish(absent({ code: 'agent_not_running' })));
+    const hello = { jsonrpc: '2.0', id: 1, method: 'agent.hello', params: { protocol: 'persten.v1' } };
+    const message: ToWorker = { kind: 'rpc', body: JSON.stringify(hello) };
+    port.postMessage(message);
+  });
+}
+
+function present(body: string): Finding {
+  const result = parseObject(body)?.['result'];
+  const version = isObject(result) && typeof result['version'] === 'string' ? { version: result['version'] } : {};
+  return { key: 'statusReady', good: true, ...version };
+}
+
+/** A reason that is not about reaching the agent came from the agent. */
+function absent({ code }: Reason): Finding {
+  const keys: Record<string, string> = {
+    agent_not_installed: 'statusNotInstalled', agent_not_running: 'statusNotRunning',
+    agent_lost: 'statusNotRunning', agent_forbidden: 'statusForbidden',
+  };
+  const key = keys[code];
+  return key ? { key, good: false, next: text(`error_${code}_next`) } : { key: 'statusReady', good: true };
+}
+
+async function site(): Promise<string> {
+  const [tab] = await chrome.tabs.query({ active: true, currentWindow: true });
+  if (tab?.id === undefined) return text('siteUnsupported');
+  const question: SiteQuestion = { kind: 'site', tab: tab.id };
+  const { origin, state } = await chrome.runtime.sendMessage<SiteQuestion, SiteAnswer>(question);
+  if (state === 'unasked' || origin === undefined) return text('siteUnasked');
+  return text({ allowed: 'siteAllowed', unknown: 'siteUnknown', denied: 'siteDenied' }[state], origin);
+}
+
+async function refresh(): Promise<void> {
+  element('agent').className = 'state';
+  show('agent', text('statusConnecting'));
+  for (const id of ['next', 'version', 'retry']) element(id).hidden = true;
+  show('site', await site());
+  const found = await ask();
+  element('agent').className = found.good ? 'state good' : 'state bad';
+  show('agent', text(found.key));
+  show('next', found.next);
+  show('version', found.version && text('statusVersion', found.version));
+  element('retry').hidden = found.good;
+}
+
+document.documentElement.lang = language;
+show('title', text('statusTitle'));
+show('siteHeading', text('siteHeading'));
+show('retry', text('actionRetry'));
+show('extension', text('statusExtensionVersion', chrome.runtime.getManifest().version));
+element('retry').addEventListener('click', () => void refresh());
+void refresh();

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A real session with a SoftHSM token, in folders of its own.
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { until } from './desktop.mjs';
+import { root } from './load.mjs';
+
+export const PIN = '24117356';
+export const persten = process.env.PERSTEN_BIN ?? path.join(root, '../bin/persten');
+export const perstenDesktop = process.env.PERSTEN_DESKTOP_BIN ?? path.join(root, '../bin/persten-desktop');
+const softhsm = process.env.SOFTHSM2_MODULE ?? '/usr/lib/softhsm/libsofthsm2.so';
+
+const run = promisify(execFile);
+
+/** Makes a token with an RSA key whose certificate a test CA issued. Returns the CA's file. */
+function makeToken(dir, env) {
+  const at = (name) => path.join(dir, name);
+  const sh = (program, ...args) => execFileSync(program, args, { env, cwd: dir, stdio: 'pipe' });
+  mkdirSync(at('tokens'));
+  writeFileSync(at('softhsm2.conf'), `directories.tokendir = ${at('tokens')}\nobjectstore.backend = file\nlog.level = ERROR\n`);
+  writeFileSync(at('leaf.ext'), 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,nonRepudiation\n');
+  sh('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '30', '-subj', '/CN=Persten test CA');
+  sh('openssl', 'req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'leaf.key', '-out', 'leaf.csr', '-utf8', '-subj', '/CN=Иванова Мария Петровна/O=ООО Ромашка');
+  sh('openssl', 'x509', '-req', '-in', 'leaf.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '30', '-extfile', 'leaf.ext', '-outform', 'DER', '-out', 'leaf.der');
+  sh('openssl', 'pkcs8', '-topk8', '-nocrypt', '-in', 'leaf.key', '-out', 'leaf.p8');
+  sh('softhsm2-util', '--init-token', '--free', '--label', 'browser-test', '--pin', PIN, '--so-pin', '87654321');
+  sh('softhsm2-util', '--import', 'leaf.p8', '--token', 'browser-test', '--label', 'leaf', '--id', 'a1', '--pin', PIN);
+  sh('pkcs11-tool', '--module', softhsm, '--token-label', 'browser-test', '--login', '--pin', PIN, '--write-object', 'leaf.der', '--type', 'cert', '--id', 'a1', '--label', 'leaf');
+  return at('ca.pem');
+}
+
+async function freePort() {
+  const s = net.createServer().listen(0, '127.0.0.1');
+  await once(s, 'listening');
+  const { port } = s.address();
+  s.close();
+  await once(s, 'close');
+  return port;
+}
+
+/** Starts a session that lets origins in. */
+export async function startAgent(dir, desktopEnv, origins) {
+  const folders = { HOME: 'home', XDG_CONFIG_HOME: 'config', XDG_STATE_HOME: 'state', XDG_RUNTIME_DIR: 'run', XDG_CACHE_HOME: 'cache' };
+  const env = { ...desktopEnv, SOFTHSM2_CONF: path.join(dir, 'softhsm2.conf'), PERSTEN_DESKTOP: perstenDesktop };
+  for (const [name, folder] of Object.entries(folders)) mkdirSync((env[name] = path.join(dir, folder)), { mode: 0o700 });
+  const ca = makeToken(dir, env);
+  const port = await freePort();
+  mkdirSync(path.join(dir, 'config/persten'), { mode: 0o700 });
+  writeFileSync(path.join(dir, 'config/persten/config.toml'), `[[module]]
+name = "softhsm"
+path = ${JSON.stringify(softhsm)}
+[ui]
+approver = "window"
+language = "ru"
+[origins]
+allow = ${JSON.stringify(origins)}
+[listen]
+websocket = "127.0.0.1:${port}"
+`, { mode: 0o600 });
+  const log = path.join(dir, 'session.log');
+  const session = spawn(persten, ['session'], { env, stdio: ['ignore', 'ignore', openSync(log, 'a')] });
+  const command = (...args) => run(persten, args, { env });
+  const told = () => readFileSync(log, 'utf8');
+  await until(() => {
+    if (session.exitCode !== null) throw new Error(`session ended: ${told()}`);
+    return command('status').then(() => true, () => false);
+  }, 'the session').catch((e) => { throw new Error(`${e.message}\n${told()}`); });
+  return new Agent({ env, ca, port, session, command, told, dir });
+}
+
+class Agent {
+  constructor(parts) {
+    Object.assign(this, parts);
+  }
+
+  /** Has OpenSSL judge a signature; content only when it is detached. Resolves to the signed bytes. */
+  async opensslVerify(signature, content) {
+    const file = path.join(this.dir, 'judged.p7s');
+    writeFileSync(file, signature);
+    const args = ['cms', '-verify', '-cades', '-binary', '-inform', 'DER', '-in', file, '-CAfile', this.ca, '-purpose', 'any'];
+    if (content !== undefined) {
+      writeFileSync(path.join(this.dir, 'judged.bin'), content);
+      args.push('-content', path.join(this.dir, 'judged.bin'));
+    }
+    return (await run('openssl', args, { env: this.env, encoding: 'buffer' })).stdout;
+  }
+
+  async end() {
+    if (this.session.exitCode !== null) return;
+    const ended = once(this.session, 'exit');
+    this.session.kill();
+    await ended;
+  }
+}
+
+/** A WebSocket handshake by hand, with any Host and Origin. Resolves to the status line. */
+export function handshake(port, headers) {
+  return new Promise((resolve, reject) => {
+    const lines = Object.entries({
+      Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Protocol': 'persten.v1', ...headers,
+    }).filter(([, v]) => v !== undefined).map(([k, v]) => `${k}: ${v}`);
+    const s = net.connect(port, '127.0.0.1', () => s.write(`GET / HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`));
+    s.once('data', (d) => {
+      resolve(String(d).split('\r\n')[0]);
+      s.destroy();
+    });
+    s.once('error', reject);
+    s.once('close', () => resolve('closed'));
+  });
+}

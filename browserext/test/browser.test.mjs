@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The whole way: Chromium with the extension, a session, a SoftHSM key, and a person who reads the window and types the PIN.
+// OpenSSL judges what comes back.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import test, { after, before } from 'node:test';
+import { handshake, persten, perstenDesktop, PIN, startAgent } from './agent.mjs';
+import { registerHost, serve, startChromium, workshop } from './chromium.mjs';
+import { pause, startDesktop, until } from './desktop.mjs';
+
+const missing = [persten, perstenDesktop].filter((p) => !existsSync(p));
+const skip = missing.length > 0 && `NOT RUN: build ${missing.join(' and ')} first, or set PERSTEN_BIN and PERSTEN_DESKTOP_BIN`;
+const check = (name, f) => test(name, { skip, timeout: 120_000 }, f);
+
+let shop, desktop, portal, stranger, agent, browser;
+
+before(async () => {
+  if (skip) return;
+  shop = await workshop();
+  desktop = await startDesktop();
+  const pages = { 'empty.html': '<!doctype html><title>empty</title>', 'sandbox.html': '<!doctype html><iframe sandbox="allow-scripts" src="empty.html"></iframe>' };
+  portal = await serve('demo', pages);
+  stranger = await serve('sdk', { 'page.html': '<!doctype html><title>p</title><script src="persten.iife.js"></script>' });
+  agent = await startAgent(shop.dir, desktop.env, [portal.origin]);
+  await registerHost(shop.dir, `"${persten}"`);
+  browser = await startChromium(shop.dir, { env: agent.env, args: ['--host-resolver-rules=MAP rebind.example 127.0.0.1'] });
+});
+
+after(async () => {
+  await browser?.close();
+  await agent?.end();
+  for (const s of [portal, stranger]) await s?.end();
+  await desktop?.end();
+  await shop?.end();
+});
+
+async function openPortal(query = '') {
+  const page = await browser.newPage();
+  await page.goto(`${portal.origin}/?lang=ru&port=${agent.port}${query}`);
+  await page.waitForSelector('.card input:enabled');
+  return page;
+}
+
+const text = 'Прошу предоставить мне отпуск с 1 по 14 июня.';
+
+/** Signs the text in the portal: the person types pins one after another. Resolves to the downloaded file. */
+async function signInPortal(page, { attached = false, pins = [PIN], shot } = {}) {
+  await page.fill('#text', text);
+  if (attached) await page.check('#attached');
+  await page.click('#sign');
+  await desktop.prompt();
+  await desktop.shot(`${shot}-asking`);
+  for (const [i, pin] of pins.entries()) {
+    await desktop.enter(pin);
+    if (i < pins.length - 1) {
+      await pause(2_000);
+      assert.equal(await page.isVisible('#result'), false);
+      await desktop.shot(`${shot}-wrong-pin`);
+    }
+  }
+  await page.waitForSelector('#result:not([hidden])');
+  await pause(500);
+  await desktop.shot(`${shot}-created`);
+  await desktop.dismiss();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#download')]);
+  return readFile(await download.path());
+}
+
+check('native messaging: a detached signature that OpenSSL accepts', async () => {
+  const page = await openPortal();
+  assert.match(await page.textContent('#statusText'), /через расширение/);
+  const signature = await signInPortal(page, { shot: 'native' });
+  await agent.opensslVerify(signature, text);
+  await assert.rejects(agent.opensslVerify(signature, `${text}!`), 'another text is refused');
+  await page.click('#check');
+  await page.waitForSelector('#checked .valid');
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/portal.png`, fullPage: true });
+  await page.close();
+});
+
+check('WebSocket: an attached signature that OpenSSL accepts', async () => {
+  const page = await openPortal('&transport=websocket');
+  assert.match(await page.textContent('#statusText'), /напрямую/);
+  const signature = await signInPortal(page, { attached: true, shot: 'websocket' });
+  assert.equal(String(await agent.opensslVerify(signature)), text);
+  await page.close();
+});
+
+check('a wrong PIN keeps the window; the right one signs', async () => {
+  const page = await openPortal();
+  const signature = await signInPortal(page, { pins: ['11111111', PIN], shot: 'retry' });
+  await agent.opensslVerify(signature, text);
+  await page.close();
+});
+
+check('the person says no: user_rejected, and nothing was signed', async () => {
+  const page = await openPortal();
+  await page.click('#sign');
+  await desktop.prompt();
+  await desktop.key('Escape');
+  await page.waitForSelector('#error[data-code="user_rejected"]');
+  assert.equal(await page.isVisible('#result'), false);
+  await desktop.dismiss();
+  await page.close();
+});
+
+check('the tab closes: the window closes', async () => {
+  const page = await openPortal();
+  await page.click('#sign');
+  await desktop.prompt();
+  await page.close();
+  await desktop.gone();
+});
+
+check('1 MiB of file goes in pieces and is signed as it is', async () => {
+  const page = await openPortal();
+  const bytes = Buffer.alloc(1 << 20, 'Persten\n');
+  await page.setInputFiles('#file', { name: 'большой.txt', mimeType: 'text/plain', buffer: bytes });
+  await page.click('#sign');
+  await desktop.prompt();
+  await desktop.enter(PIN);
+  await page.waitForSelector('#result:not([hidden])');
+  await desktop.dismiss();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#download')]);
+  await agent.opensslVerify(await readFile(await download.path()), bytes);
+  await page.close();
+});
+
+check('an origin nobody allowed is refused, over both ways, and the person is asked once', async () => {
+  const page = await browser.newPage();
+  await page.goto(`${stranger.origin}/page.html`);
+  const codes = await page.evaluate(async (port) => {
+    const refused = (transport) => Persten.connect({ transport, port, retryOrigin: false }).then(() => 'connected', (e) => e.code);
+    return [await refused('extension'), await refused('websocket')];
+  }, agent.port);
+  assert.deepEqual(codes, ['origin_not_allowed', 'origin_not_allowed']);
+  await desktop.prompt();
+  await desktop.shot('origin-asking');
+  assert.equal((await desktop.windows()).length, 1);
+  await desktop.dismiss();
+  await page.close();
+});
+
+/** Opens a WebSocket by hand in a frame; resolves to whether it opened. */
+const opens = (frame, url) => frame.evaluate((u) => new Promise((resolve) => {
+  const s = new WebSocket(u, 'persten.v1');
+  s.onopen = () => (s.close(), resolve(true));
+  s.onclose = () => resolve(false);
+}), url);
+
+check('null origins are refused: a sandboxed frame and a data: page', async () => {
+  const page = await browser.newPage();
+  await page.goto(`${portal.origin}/empty.html`);
+  assert.equal(await opens(page, `ws://127.0.0.1:${agent.port}`), true, 'the approved page itself connects');
+  await page.goto(`${portal.origin}/sandbox.html`);
+  const frame = await until(() => page.frames().find((f) => f.url().endsWith('empty.html')), 'the frame');
+  assert.equal(await frame.evaluate(() => self.origin), 'null');
+  assert.equal(await opens(frame, `ws://127.0.0.1:${agent.port}`), false);
+  await page.goto('data:text/html,<title>d</title>');
+  assert.equal(await opens(page, `ws://127.0.0.1:${agent.port}`), false);
+  await page.close();
+});
+
+check('a wrong Host is refused: DNS rebinding in the browser, and by hand', async () => {
+  const page = await browser.newPage();
+  await page.goto(`http://rebind.example:${portal.port}/empty.html`);
+  assert.equal(await opens(page, `ws://rebind.example:${agent.port}`), false);
+  await page.close();
+  const host = `127.0.0.1:${agent.port}`;
+  assert.match(await handshake(agent.port, { Host: host, Origin: portal.origin }), /101/, 'the right one is accepted');
+  for (const headers of [
+    { Host: `rebind.example:${agent.port}`, Origin: portal.origin }, { Host: `localhost:${agent.port}`, Origin: portal.origin },
+    { Host: '127.0.0.1', Origin: portal.origin }, { Host: host, Origin: 'null' }, { Host: host, Origin: undefined },
+    { Host: host, Origin: stranger.origin }, { Host: host, Origin: `${portal.origin}/` }, { Host: host, Origin: `${portal.origin}.evil.example` },
+  ]) assert.doesNotMatch(await handshake(agent.port, headers), / 101 /, JSON.stringify(headers));
+});

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { root } from './load.mjs';
+
+export const EXTENSION = 'ldofnahphfbbgmklgggghnhbadlgdgmj';
+
+const flags = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+  '--disable-sync', '--disable-dev-shm-usage',
+];
+
+/** A folder for one test run, gone afterwards. */
+export async function workshop() {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'persten-browser-'));
+  return { dir, end: () => rm(dir, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+/** Starts Chromium with the built extension (unless extension is false) on a fresh profile under dir. */
+export async function startChromium(dir, { extension = true, headless = true, env, args = [] } = {}) {
+  const at = path.join(root, 'dist/chrome');
+  const load = extension ? [`--disable-extensions-except=${at}`, `--load-extension=${at}`] : [];
+  return chromium.launchPersistentContext(path.join(dir, 'profile'), {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless, acceptDownloads: true, locale: 'ru-RU',
+    args: [...flags, ...load, ...args],
+    ignoreDefaultArgs: ['--disable-extensions'],
+    ...(env ? { env } : {}),
+  });
+}
+
+/** Registers a native host for the profile under dir. */
+export async function registerHost(dir, command, allowed = [`chrome-extension://${EXTENSION}/`]) {
+  const hosts = path.join(dir, 'profile/NativeMessagingHosts');
+  const script = path.join(dir, 'host');
+  await mkdir(hosts, { recursive: true });
+  await writeFile(script, `#!/bin/sh\nexec ${command} "$@"\n`);
+  await chmod(script, 0o755);
+  const manifest = { name: 'persten.agent', description: 'Persten', path: script, type: 'stdio', allowed_origins: allowed };
+  await writeFile(path.join(hosts, 'persten.agent.json'), JSON.stringify(manifest));
+}
+
+/** Serves files of a folder of dist/, and extra pages by path, on 127.0.0.1. */
+export async function serve(folder, pages = {}) {
+  const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+  const server = http.createServer(async (q, a) => {
+    const name = new URL(q.url, 'http://x').pathname.replace(/\/$/, '/index.html').slice(1);
+    const page = pages[name];
+    const body = page ?? (/^[\w./-]+$/.test(name) && !name.includes('..') ? await readFile(path.join(root, 'dist', folder, name)).catch(() => undefined) : undefined);
+    a.writeHead(body === undefined ? 404 : 200, { 'content-type': `${types[path.extname(name)] ?? 'text/html'}; charset=utf-8` });
+    a.end(body ?? 'not found');
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  return { port, origin: `http://127.0.0.1:${port}`, end: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))) };
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A display with a window manager, and a person at it: xdotool finds Persten's window, types into it and presses keys.
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until f gives something true, and returns it. */
+export async function until(f, what, ms = 20_000) {
+  for (const end = Date.now() + ms; Date.now() < end; await pause(100)) {
+    const v = await f();
+    if (v) return v;
+  }
+  throw new Error(`timed out: ${what}`);
+}
+
+export async function startDesktop() {
+  const xvfb = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+  const [number] = await once(xvfb.stdio[3], 'data');
+  const env = { ...process.env, DISPLAY: `:${String(number).trim()}`, LC_ALL: 'C.UTF-8' };
+  delete env.WAYLAND_DISPLAY;
+  const manager = spawn('openbox', { env, stdio: 'ignore' });
+  await pause(500);
+  return new Desktop(env, [manager, xvfb]);
+}
+
+class Desktop {
+  constructor(env, children) {
+    this.env = env;
+    this.children = children;
+  }
+
+  async xdotool(...args) {
+    return (await run('xdotool', args, { env: this.env })).stdout.trim();
+  }
+
+  /** Ids of Persten's windows on the screen. */
+  async windows() {
+    const found = await this.xdotool('search', '--onlyvisible', '--name', '^Persten').catch(() => '');
+    return found.split('\n').filter(Boolean);
+  }
+
+  /** Waits for a prompt, and until its buttons are alive: they are dead for 700 ms so that nobody approves by accident. */
+  async prompt() {
+    const [id] = await until(async () => {
+      const ids = await this.windows();
+      return ids.length > 0 && ids;
+    }, 'a Persten window');
+    await this.xdotool('windowactivate', '--sync', id);
+    await pause(1_200);
+    return id;
+  }
+
+  /** Presses Escape, which rejects a question and closes an outcome, until no window is left. */
+  async dismiss() {
+    await until(async () => {
+      const [id] = await this.windows();
+      if (id === undefined) return true;
+      await this.xdotool('windowactivate', '--sync', id).catch(() => '');
+      await this.key('Escape');
+      await pause(500);
+      return false;
+    }, 'the Persten window to close');
+  }
+
+  /** Waits for the windows to close by themselves. */
+  async gone() {
+    await until(async () => (await this.windows()).length === 0, 'the Persten window to close');
+  }
+
+  /** Types a PIN and presses Enter, which signs. */
+  async enter(pin) {
+    await this.xdotool('type', '--delay', '40', pin);
+    await this.xdotool('key', 'Return');
+  }
+
+  key(name) {
+    return this.xdotool('key', name);
+  }
+
+  /** A picture of the whole screen, when SHOTS names a folder. */
+  async shot(name) {
+    if (process.env.SHOTS) await run('import', ['-window', 'root', `${process.env.SHOTS}/${name}.png`], { env: this.env });
+  }
+
+  async end() {
+    for (const c of this.children) {
+      const ended = c.exitCode === null ? once(c, 'exit') : undefined;
+      c.kill();
+      await ended;
+    }
+  }
+}
