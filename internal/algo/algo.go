@@ -19,7 +19,7 @@
 //
 // # Concurrency
 //
-// Every function and every method may be called from many goroutines. The GOST curve code underneath keeps scratch
+// Everything but PrivateKey.Wipe may be called from many goroutines. The GOST curve code underneath keeps scratch
 // numbers inside its curve values, so a fresh curve is made for each operation.
 //
 // # Standards

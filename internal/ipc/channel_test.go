@@ -121,6 +121,22 @@ func TestDemux(t *testing.T) {
 	}
 }
 
+func TestOwnPage(t *testing.T) {
+	const moz = "moz-extension://01234567-89ab-cdef-0123-456789abcdef"
+	for _, c := range []struct {
+		origin, extension string
+		want              bool
+	}{
+		{"chrome-extension://" + testExtension, testExtension, true}, {moz, "agent@persten.example", true},
+		{moz, testExtension, false}, {"chrome-extension://" + testExtension, "agent@persten.example", false},
+		{"chrome-extension://" + strings.Repeat("p", 32), testExtension, false}, {"moz-extension://x", "agent@persten.example", false}, {"", "", false},
+	} {
+		if got := ownPage(c.origin, c.extension); got != c.want {
+			t.Errorf("%s by %s: %v", c.origin, c.extension, got)
+		}
+	}
+}
+
 func TestDemuxChannelLimit(t *testing.T) {
 	host, peers, _ := echoDemux(t)
 	for i := range MaxChannels {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -134,12 +135,21 @@ func (m *mux) peerOf(f *from) (Peer, error) {
 	switch {
 	case f.Extension != p.Extension:
 		return p, fmt.Errorf("%w: another extension", ErrProtocol)
-	case !webOrigin(f.Origin) && f.Origin != "chrome-extension://"+p.Extension:
+	case !webOrigin(f.Origin) && !ownPage(f.Origin, p.Extension):
 		return p, fmt.Errorf("%w: origin", ErrProtocol)
 	case f.Top != "" && !webOrigin(f.Top) && f.Top != f.Origin, len(f.Frame) > maxFrameName:
 		return p, fmt.Errorf("%w: frame", ErrProtocol)
 	}
 	return p, nil
+}
+
+// ownPage reports whether origin is the relaying extension's own. Firefox gives each installation an origin that does not
+// hold the id, so there the extension's word, which is all we have for any origin, must do.
+func ownPage(origin, extension string) bool {
+	if ChromeID(extension) {
+		return origin == "chrome-extension://"+extension
+	}
+	return strings.HasPrefix(origin, "moz-extension://") && ValidOrigin(origin)
 }
 
 // drop ends a channel from our side.

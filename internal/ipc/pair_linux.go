@@ -175,7 +175,7 @@ func (r *rightsReader) Read(p []byte) (int, error) {
 	if flags&syscall.MSG_CTRUNC != 0 || len(r.files) > MaxFiles {
 		r.err = fmt.Errorf("%w: too many files", ErrProtocol)
 	}
-	if err == nil && n == 0 {
+	if err == nil && n == 0 || errors.Is(err, io.EOF) { // package net wraps it here, and only here
 		err = io.EOF
 	}
 	if r.err != nil {

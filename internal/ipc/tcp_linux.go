@@ -4,6 +4,7 @@ package ipc
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -38,8 +39,12 @@ func tcpOwner(client, server netip.AddrPort) (uid, pid int, err error) {
 
 // findTCP looks in a table of proc(5) net/tcp for the socket local→remote.
 func findTCP(table io.Reader, local, remote netip.AddrPort) (uid int, inode string, ok bool) {
+	port := fmt.Appendf(nil, ":%04X ", local.Port())
 	lines := bufio.NewScanner(table)
 	for lines.Scan() {
+		if !bytes.Contains(lines.Bytes(), port) { // cheap: a busy machine has ten thousand lines
+			continue
+		}
 		f := strings.Fields(lines.Text())
 		if len(f) < 10 || !sameAddr(f[1], local) || !sameAddr(f[2], remote) {
 			continue

@@ -63,12 +63,12 @@ func (u *userListener) Serve(ctx context.Context, accept func(Conn, Peer)) error
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return ctx.Err()
 		case err != nil:
-			slog.Warn("user socket: accept failed", "err", err)
+			warnRefused("user socket: accept failed", "err", err)
 			time.Sleep(dialPause) // out of descriptors: it passes
 			continue
 		}
 		if !conns.start(c, func() { serveUser(c, accept) }) {
-			slog.Warn("user socket: too many connections")
+			warnRefused("user socket: too many connections")
 			c.Close()
 		}
 	}
@@ -78,13 +78,13 @@ func serveUser(c net.Conn, accept func(Conn, Peer)) {
 	defer c.Close()
 	p, err := peerOf(c)
 	if err != nil {
-		slog.Warn("user socket: refused", "err", err)
+		warnRefused("user socket: refused", "err", err)
 		return
 	}
 	h, err := readHello(c)
 	if err != nil {
 		if !errors.Is(err, io.EOF) { // a probe whether anybody answers
-			slog.Warn("user socket: no hello", "pid", p.PID, "err", err)
+			warnRefused("user socket: no hello", "pid", p.PID, "err", err)
 		}
 		return
 	}
@@ -95,7 +95,7 @@ func serveUser(c net.Conn, accept func(Conn, Peer)) {
 		return
 	}
 	p.Extension = h.Extension
-	if err := Demux(q, p, accept); err != nil {
+	if err := Demux(q, p, accept); err != nil && !errors.Is(err, net.ErrClosed) {
 		slog.Warn("native host ended", "pid", p.PID, "err", err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -142,7 +141,7 @@ func (w *webListener) handshake(rw http.ResponseWriter, r *http.Request) {
 	}
 	p, err := w.peer(r, origin)
 	if err != nil {
-		slog.Warn("websocket: refused", "origin", origin, "err", err)
+		warnRefused("websocket: refused", "origin", origin, "err", err)
 		refuse(rw, http.StatusForbidden)
 		return
 	}
@@ -152,7 +151,7 @@ func (w *webListener) handshake(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !w.enter(origin) {
-		slog.Warn("websocket: too many connections", "origin", origin)
+		warnRefused("websocket: too many connections", "origin", origin)
 		refuse(rw, http.StatusServiceUnavailable)
 		return
 	}

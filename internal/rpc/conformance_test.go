@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"persten/internal/ipc"
 )
 
@@ -165,35 +163,7 @@ func webSocketTransport(t *testing.T) (ipc.Conn, ipc.Conn) {
 	const origin = "https://portal.example"
 	l, err := ipc.ListenWebSocket("127.0.0.1:0", ipc.WebSocketOptions{Allowed: func(o string) bool { return o == origin }})
 	next := accepted(t, l, err)
-	d := websocket.Dialer{Subprotocols: []string{"persten.v1"}}
-	c, _, err := d.Dial("ws://"+l.Addr().String()+"/", http.Header{"Origin": {origin}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &webPage{c: c}, next()
-}
-
-// webPage is the browser's end of a WebSocket.
-type webPage struct {
-	mu sync.Mutex
-	c  *websocket.Conn
-}
-
-func (w *webPage) Close() error { return w.c.Close() }
-
-func (w *webPage) Send(b []byte) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.c.WriteMessage(websocket.TextMessage, b)
-}
-
-func (w *webPage) Recv() ([]byte, error) {
-	_, b, err := w.c.ReadMessage()
-	var end *websocket.CloseError
-	if errors.As(err, &end) {
-		return nil, io.EOF
-	}
-	return b, err
+	return dialWebSocket(t, l.Addr().String(), origin), next()
 }
 
 // testServer has one method for each thing the suite looks at.

@@ -23,7 +23,7 @@ func (c *Conn) Serve(ctx context.Context) error {
 	inner, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(ctx, c.Close)
 	c.wg.Add(1)
-	go c.handleNotes(inner)
+	go c.handleNotes(ctx) // not inner: what the other side said before it closed still counts
 	err := c.read(inner)
 	stop()
 	cancel()

@@ -40,11 +40,20 @@ func NewLease() *Lease { return &Lease{held: make(chan struct{}, 1)} }
 // Take waits up to wait for the lease and returns the function that gives it back, which may be called twice.
 // It returns ErrBusy when the wait was in vain.
 func (l *Lease) Take(ctx context.Context, wait time.Duration) (func(), error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	release := sync.OnceFunc(func() { <-l.held })
+	select {
+	case l.held <- struct{}{}: // free now, whatever the wait
+		return release, nil
+	default:
+	}
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case l.held <- struct{}{}:
-		return sync.OnceFunc(func() { <-l.held }), nil
+		return release, nil
 	case <-t.C:
 		return nil, ErrBusy
 	case <-ctx.Done():

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -29,6 +28,9 @@ type shim struct {
 	path string
 	dir  string
 }
+
+// shimBuilt tells TestMain that there is something to remove.
+var shimBuilt bool
 
 var buildShim = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "persten-faults-")
@@ -46,6 +48,7 @@ var buildShim = sync.OnceValues(func() (string, error) {
 func newShim(t *testing.T) shim {
 	t.Helper()
 	hsm := tokentest.SoftHSM(t)
+	shimBuilt = true
 	so, err := buildShim()
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +254,11 @@ func TestKilledWhileSigning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(300*time.Millisecond, func() { syscall.Kill(w.last(), syscall.SIGKILL) })
+	time.AfterFunc(300*time.Millisecond, func() {
+		if p, err := os.FindProcess(w.last()); err == nil {
+			p.Kill()
+		}
+	})
 	id := k.Algorithms()[0]
 	start := time.Now()
 	_, err = session.Sign(t.Context(), id, tokentest.Digest(id))
@@ -295,14 +302,14 @@ func TestPulledWhileSigning(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var pulled time.Time
+			pulled := make(chan time.Time, 1)
 			time.AfterFunc(200*time.Millisecond, func() {
-				pulled = time.Now()
+				pulled <- time.Now()
 				os.WriteFile(gone, nil, 0o600)
 			})
 			id := keys[0].Algorithms()[0]
 			_, err = session.Sign(t.Context(), id, tokentest.Digest(id))
-			if d := time.Since(pulled); !errors.Is(err, token.ErrRemoved) || d > 2*time.Second {
+			if d := time.Since(<-pulled); !errors.Is(err, token.ErrRemoved) || d > 2*time.Second {
 				t.Errorf("%v after the token was pulled: %v", d, err)
 			}
 			session.Close()

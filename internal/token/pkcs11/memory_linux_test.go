@@ -12,13 +12,8 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"persten/internal/token/pkcs11"
 	"persten/internal/token/tokentest"
 )
-
-func moduleOf(s tokentest.SoftHSMToken) pkcs11.Module {
-	return pkcs11.Module{Name: "softhsm", Path: s.Module}
-}
 
 // TestNoPINInMemory logs in many times with PINs of several lengths and then looks for them in all writable memory of
 // the child and in the log.

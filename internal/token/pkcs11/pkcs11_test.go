@@ -27,7 +27,13 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == childArg {
 		os.Exit(childMain(os.Args[2]))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if shimBuilt {
+		if so, err := buildShim(); err == nil {
+			os.RemoveAll(filepath.Dir(so))
+		}
+	}
+	os.Exit(code)
 }
 
 // childMain is the module role, as the agent wires it.
@@ -183,4 +189,12 @@ func (l *lockedLog) String() string {
 
 func logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func execWith(stderr io.Writer) func(context.Context, pkcs11.Module) (ipc.FileConn, pkcs11.Process, error) {
+	return pkcs11.Exec(stderr, os.Args[0], childArg)
+}
+
+func moduleOf(s tokentest.SoftHSMToken) pkcs11.Module {
+	return pkcs11.Module{Name: "softhsm", Path: s.Module}
 }

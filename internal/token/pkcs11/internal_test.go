@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pkcs11
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	p11 "github.com/miekg/pkcs11"
+
+	"persten/internal/algo"
+	"persten/internal/cert"
+	"persten/internal/rpc"
+	"persten/internal/token"
+)
+
+func issue(t testing.TB, kind string) (*cert.Certificate, algo.PrivateKey) {
+	t.Helper()
+	key, err := algo.GenerateKey(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := cert.Build(cert.Template{Subject: cert.Person{CommonName: kind}, Key: key.Public()}, nil, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, key
+}
+
+// FuzzReply feeds a daemon what a child with hostile code in it could answer.
+func FuzzReply(f *testing.F) {
+	c, _ := issue(f, "p256")
+	good, _ := json.Marshal(objectsReply{Objects: []object{{ID: []byte{1}, Label: "x", Certificate: c.Raw, Key: true}}})
+	slots, _ := json.Marshal(slotsReply{Slots: []slotInfo{{Slot: 1, Label: "l", Serial: "s", Flags: 0x40d, Mechanisms: []uint{0x1041}}}})
+	for _, seed := range [][]byte{good, slots, []byte(`{"session":1}`), []byte(`{"signature":"AAAA"}`), []byte(`{"function":"C_Sign","rv":48}`),
+		[]byte(`"load"`), []byte(`null`), []byte(`{"slots":[{"label":"\u202e\u0000"}]}`)} {
+		f.Add(seed)
+	}
+	k := newKeeper(Module{Name: "m", Path: "/m"}, &Options{Log: slog.New(slog.DiscardHandler)})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var s slotsReply
+		if decode(raw, &s) == nil {
+			k.note(s.Slots)
+			for _, i := range s.Slots {
+				if info := k.info(i); !utf8.ValidString(info.Label) || len(info.Label) > maxText || strings.ContainsAny(info.Label, "\u202e\n\x00") {
+					t.Errorf("label %q", info.Label)
+				}
+			}
+		}
+		var o objectsReply
+		if decode(raw, &o) == nil {
+			for _, e := range k.parse(o.Objects) {
+				if key := k.key(slotInfo{Mechanisms: []uint{1, 0x1041}}, e); key != nil && len(key.ID()) != 64 {
+					t.Errorf("id %q", key.ID())
+				}
+			}
+		}
+		var sig signReply
+		if decode(raw, &sig) == nil {
+			check(c.Key, algo.ECDSASHA256, algo.Input{Digest: make([]byte, 32)}, sig.Signature)
+		}
+		var open openReply
+		decode(raw, &open)
+		for _, code := range []int{codeRV, codeReason, -32603} {
+			if typed(k.m, &rpc.Error{Code: code, Message: string(raw), Data: raw}) == nil {
+				t.Error("an error became none")
+			}
+		}
+		spkiOf(raw)
+		samePublic(raw, c.Key.SPKI())
+		samePublic(c.Key.SPKI(), raw)
+	})
+}
+
+func TestReplyLimits(t *testing.T) {
+	for name, r := range map[string]validator{
+		"slots":        &slotsReply{Slots: make([]slotInfo, maxSlots+1)},
+		"mechanisms":   &slotsReply{Slots: []slotInfo{{Mechanisms: make([]uint, maxMechanisms+1)}}},
+		"objects":      &objectsReply{Objects: make([]object, maxCertObject+1)},
+		"certificate":  &objectsReply{Objects: []object{{Certificate: make([]byte, maxAttribute+1)}}},
+		"id":           &objectsReply{Objects: []object{{ID: make([]byte, maxObjectID+1)}}},
+		"no signature": &signReply{},
+		"signature":    &signReply{Signature: make([]byte, maxSignature+1)},
+	} {
+		if err := r.validate(); !errors.Is(err, errReply) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := decode([]byte(`{"session":1,"extra":2}`), &openReply{}); err == nil {
+		t.Error("unknown member accepted")
+	}
+}
+
+// TestCheckLayouts gives a signature in each byte order that has been seen, and one that is wrong.
+func TestCheckLayouts(t *testing.T) {
+	for _, c := range []struct {
+		kind string
+		id   algo.ID
+	}{{"gost256", algo.GOST256}, {"gost512", algo.GOST512}} {
+		crt, key := issue(t, c.kind)
+		a, _ := algo.Lookup(c.id)
+		in := algo.Input{Digest: bytes.Repeat([]byte{7}, a.Digest.Size())}
+		sig, err := key.Sign(rand.Reader, c.id, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, layout := range layouts(sig) {
+			got, err := check(crt.Key, c.id, in, layout)
+			if err != nil || !bytes.Equal(got, sig) {
+				t.Errorf("%s layout %d: %v", c.kind, n, err)
+			}
+		}
+		bad := slices.Clone(sig)
+		bad[5] ^= 1
+		if _, err := check(crt.Key, c.id, in, bad); err == nil {
+			t.Errorf("%s: a wrong signature passed", c.kind)
+		}
+		other := algo.Input{Digest: bytes.Repeat([]byte{8}, a.Digest.Size())}
+		if _, err := check(crt.Key, c.id, other, sig); err == nil {
+			t.Errorf("%s: the signature of another digest passed", c.kind)
+		}
+	}
+}
+
+// TestPrepare compares the DigestInfo with the standard library's, and the truncation for a short curve.
+func TestPrepare(t *testing.T) {
+	crt, _ := issue(t, "rsa2048")
+	raw, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, h := range map[algo.ID]crypto.Hash{algo.RSASHA256: crypto.SHA256, algo.RSASHA384: crypto.SHA384, algo.RSASHA512: crypto.SHA512} {
+		a, _ := algo.Lookup(id)
+		digest := bytes.Repeat([]byte{1}, a.Digest.Size())
+		info, err := prepare(a, crt, algo.Input{Digest: digest})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := rsa.SignPKCS1v15(nil, raw, 0, info) // as CKM_RSA_PKCS does
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := rsa.VerifyPKCS1v15(&raw.PublicKey, h, digest, sig); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	ec, _ := issue(t, "p256")
+	a, _ := algo.Lookup(algo.ECDSASHA512)
+	if got, err := prepare(a, ec, algo.Input{Digest: make([]byte, 64)}); err != nil || len(got) != 32 {
+		t.Errorf("P-256 with SHA-512: %d bytes, %v", len(got), err)
+	}
+	message := algo.Input{Message: []byte("m")}
+	want := a.Digest.New()
+	want.Write(message.Message)
+	if got, err := prepare(a, ec, message); err != nil || !bytes.Equal(got, want.Sum(nil)[:32]) {
+		t.Errorf("message: %x, %v", got, err)
+	}
+}
+
+// TestUsable chooses by the token's mechanism list; GOST mechanisms are those of the table.
+func TestUsable(t *testing.T) {
+	for kind, mechanism := range map[string]uint{"rsa2048": 1, "p256": 0x1041, "gost256": 0x1201, "gost512": 0xD4321006} {
+		c, _ := issue(t, kind)
+		if ids := usable(c.Key, []uint{mechanism}); len(ids) == 0 {
+			t.Errorf("%s: not usable with its own mechanism", kind)
+		}
+		if ids := usable(c.Key, []uint{mechanism + 0x7000}); len(ids) != 0 {
+			t.Errorf("%s: usable without its mechanism", kind)
+		}
+	}
+}
+
+// TestMatch pairs certificates and keys where ids are doubled, missing or lie.
+func TestMatch(t *testing.T) {
+	for _, kind := range []string{"rsa2048", "p256", "gost256", "gost512"} {
+		c, _ := issue(t, kind)
+		o, _ := issue(t, kind)
+		id := []byte{1}
+		own, other := publicAttribute(t, c.Key.SPKI()), publicAttribute(t, o.Key.SPKI())
+		for _, m := range []struct {
+			name string
+			keys keyObjects
+			want int // index, -1 for none
+		}{
+			{"id alone", keyObjects{{handle: 1, id: []byte{2}}, {handle: 2, id: id}}, 1},
+			{"public key alone", keyObjects{{handle: 1, public: other}, {handle: 2, public: own}}, 1},
+			{"two with the id", keyObjects{{handle: 1, id: id, public: other}, {handle: 2, id: id, public: own}}, 1},
+			{"id of another key", keyObjects{{handle: 1, id: id, public: other}}, -1},
+			{"public key before id", keyObjects{{handle: 1, id: id}, {handle: 2, id: []byte{9}, public: own}}, 1},
+			{"nothing", nil, -1},
+		} {
+			k, ok := m.keys.match(id, c.Key.SPKI())
+			if ok != (m.want >= 0) || ok && k.handle != m.keys[m.want].handle {
+				t.Errorf("%s, %s: key %d, %v", kind, m.name, k.handle, ok)
+			}
+		}
+		if (keyObjects{{id: nil}}).belongTo(nil, c.Key.SPKI()) {
+			t.Errorf("%s: two missing ids are no match", kind)
+		}
+		if !bytes.Equal(spkiOf(c.Raw), c.Key.SPKI()) {
+			t.Errorf("%s: spkiOf differs", kind)
+		}
+	}
+}
+
+// publicAttribute is what a token would give as CKA_MODULUS, CKA_EC_POINT or CKA_VALUE.
+func publicAttribute(t *testing.T, spki []byte) []byte {
+	t.Helper()
+	key, err := algo.ParsePublicKey(spki)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	switch name := key.Describe(); {
+	case strings.HasPrefix(name, "RSA"):
+		i := bytes.Index(spki, []byte{0x02, 0x82, 0x01, 0x01, 0x00})
+		return spki[i+5 : i+5+256]
+	case strings.HasPrefix(name, "ECDSA"):
+		size = 65
+	case strings.HasSuffix(name, "256"):
+		size = 64
+	default:
+		size = 128
+	}
+	return spki[len(spki)-size:]
+}
+
+// TestMeanings checks the one table: no value twice, names as the standard's, errors as the package promises.
+func TestMeanings(t *testing.T) {
+	seen := map[uint]bool{}
+	for _, m := range meanings {
+		if seen[m.rv] {
+			t.Errorf("%s twice", m.name)
+		}
+		seen[m.rv] = true
+		err := typed(Module{Name: "m"}, wireError(&ckr{Function: "C_Sign", RV: m.rv}).(*rpc.Error))
+		var failed *token.ModuleError
+		var bad *token.PINError
+		switch {
+		case m.err == errPINRefused:
+			if !errors.As(err, &bad) || bad.Attempts != -1 {
+				t.Errorf("%s: %v", m.name, err)
+			}
+		case !errors.As(err, &failed) || failed.Reason != m.name:
+			t.Errorf("%s: %v", m.name, err)
+		case m.err != nil && !errors.Is(err, m.err):
+			t.Errorf("%s: %v", m.name, err)
+		}
+	}
+	vendor := typed(Module{}, wireError(&ckr{Function: "C_Sign", RV: 0x80000005}).(*rpc.Error))
+	if !strings.Contains(vendor.Error(), "0x80000005") {
+		t.Errorf("vendor code: %v", vendor)
+	}
+	if p11.CKR_DEVICE_REMOVED != 0x32 || p11.CKR_USER_ALREADY_LOGGED_IN != 0x100 {
+		t.Error("constants")
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"Rutoken ECP   ":             "Rutoken ECP",
+		"\xff\xfe":                   "\uFFFD",
+		"a\x00b\nc":                  "abc",
+		"safe\u202Eexe":              "safeexe",
+		"Токен":                      "Токен",
+		strings.Repeat("я", maxText): strings.Repeat("я", maxText/2),
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("printable(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestCatalogue(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("not run: paths of Linux")
+	}
+	for _, m := range Catalogue() {
+		if !filepath.IsAbs(m.Path) || m.Name == "" {
+			t.Errorf("%+v", m)
+		}
+	}
+	dir := t.TempDir()
+	mine := filepath.Join(dir, "lib.so")
+	if err := os.WriteFile(mine, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	os.Chmod(mine, 0o666)
+	for _, path := range []string{mine, "lib.so", "/nonexistent.so", "/usr/lib", filepath.Join(dir, "p11-kit-proxy.so")} {
+		if Trusted(path) == nil {
+			t.Errorf("%s trusted", path)
+		}
+	}
+	names := map[string]bool{}
+	for _, v := range vendors {
+		if names[v.name] || len(v.linux) == 0 || len(v.windows) == 0 {
+			t.Errorf("vendor %+v", v)
+		}
+		names[v.name] = true
+	}
+}

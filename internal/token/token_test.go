@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package token
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"persten/internal/algo"
+	"persten/internal/cert"
+	"persten/internal/secret"
+)
+
+func TestLease(t *testing.T) {
+	var all Leases
+	if all.Of("a") != all.Of("a") || all.Of("a") == all.Of("b") {
+		t.Fatal("leases are not one per token")
+	}
+	l := all.Of("a")
+	release, err := l.Take(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if _, err := l.Take(t.Context(), 50*time.Millisecond); !errors.Is(err, ErrBusy) || time.Since(start) < 50*time.Millisecond {
+		t.Errorf("second Take after %v: %v", time.Since(start), err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Take(ctx, time.Second); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled Take: %v", err)
+	}
+	release()
+	release() // must not free the next holder's
+	next, err := l.Take(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if _, err := l.Take(t.Context(), 0); !errors.Is(err, ErrBusy) {
+		t.Errorf("a released lease was released again: %v", err)
+	}
+	next()
+}
+
+// fake is a token in memory for the dialogue.
+type fake struct {
+	Info
+	tries []error // what each attempt gives, the last one for ever
+	tried int
+	asked []PINRequest
+	typed func(f *fake) // what happens while the person types
+}
+
+func (f *fake) login() Login {
+	return Login{
+		Lease: NewLease(),
+		State: func(context.Context) (Info, error) { return f.Info, nil },
+		Try: func(context.Context, secret.PIN) error {
+			err := f.tries[min(f.tried, len(f.tries)-1)]
+			f.tried++
+			return err
+		},
+	}
+}
+
+func (f *fake) pin(_ context.Context, r PINRequest) (secret.PIN, error) {
+	f.asked = append(f.asked, r)
+	if f.typed != nil {
+		f.typed(f)
+	}
+	return secret.PIN{}, nil
+}
+
+func TestLogin(t *testing.T) {
+	wrong, broken := &PINError{Attempts: 2}, errors.New("broken")
+	fresh := Info{Label: "t", LoginRequired: true, Attempts: 3}
+	locked, keypad, open := fresh, fresh, fresh
+	locked.Locked, keypad.PINPad, open.LoginRequired = true, true, false
+	for _, c := range []struct {
+		name         string
+		info         Info
+		tries        []error
+		typed        func(*fake)
+		want         error
+		asked, tried int
+	}{
+		{"right", fresh, []error{nil}, nil, nil, 1, 1},
+		{"wrong once", fresh, []error{wrong, nil}, nil, nil, 2, 2},
+		{"wrong twice", fresh, []error{wrong, wrong, nil}, nil, wrong, 2, 2},
+		{"locked", locked, []error{nil}, nil, ErrLocked, 0, 0},
+		{"locked meanwhile", fresh, []error{nil}, func(f *fake) { f.Locked = true }, ErrLocked, 1, 0},
+		{"final meanwhile", fresh, []error{nil}, func(f *fake) { f.Final = true }, nil, 2, 1},
+		{"another token meanwhile", fresh, []error{nil}, func(f *fake) { f.Serial = "other" }, ErrRemoved, 1, 0},
+		{"keypad", keypad, []error{nil}, nil, nil, 0, 1},
+		{"no login", open, []error{nil}, nil, nil, 0, 1},
+		{"other error", fresh, []error{broken, nil}, nil, broken, 1, 1},
+	} {
+		f := &fake{Info: c.info, tries: c.tries, typed: c.typed}
+		l := f.login()
+		release, err := l.Run(t.Context(), f.pin)
+		if !errors.Is(err, c.want) || c.want == nil && err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if len(f.asked) != c.asked || f.tried != c.tried {
+			t.Errorf("%s: asked %d, tried %d, want %d and %d", c.name, len(f.asked), f.tried, c.asked, c.tried)
+		}
+		if err == nil {
+			if _, err := l.Lease.Take(t.Context(), 0); !errors.Is(err, ErrBusy) {
+				t.Errorf("%s: the lease is not held", c.name)
+			}
+			release()
+		}
+		if r, err := l.Lease.Take(t.Context(), 0); err != nil {
+			t.Errorf("%s: the lease is not free: %v", c.name, err)
+		} else {
+			r()
+		}
+	}
+}
+
+func TestLoginWithoutPerson(t *testing.T) {
+	f := &fake{Info: Info{LoginRequired: true}, tries: []error{nil}}
+	if _, err := f.login().Run(t.Context(), nil); err == nil || f.tried != 0 {
+		t.Errorf("%v, tried %d", err, f.tried)
+	}
+}
+
+// shelf is an inventory of fixed content.
+type shelf struct {
+	keys  []Key
+	infos []Info
+	err   error
+	fresh int
+}
+
+func (s *shelf) Keys(context.Context) ([]Key, error)    { return s.keys, s.err }
+func (s *shelf) Tokens(context.Context) ([]Info, error) { return s.infos, s.err }
+func (s *shelf) Refresh()                               { s.fresh++ }
+func (s *shelf) Events(ctx context.Context) <-chan Event {
+	c := make(chan Event, 1)
+	c <- Event{Kind: Inserted}
+	close(c)
+	return c
+}
+
+type label struct {
+	id, from string
+	algs     []algo.ID
+}
+
+func (l label) ID() string                                     { return l.id }
+func (l label) Certificate() *cert.Certificate                 { return nil }
+func (l label) Token() Info                                    { return Info{Module: l.from} }
+func (l label) Algorithms() []algo.ID                          { return l.algs }
+func (l label) Open(context.Context, PINFunc) (Session, error) { return nil, ErrAbsent }
+
+func TestJoin(t *testing.T) {
+	rsa := []algo.ID{algo.RSASHA256}
+	broken := &ModuleError{Module: "c", Reason: "crashed"}
+	a := &shelf{keys: []Key{label{"1", "a", rsa}, label{"2", "a", nil}}, infos: []Info{{Serial: "1"}, {}}}
+	b := &shelf{keys: []Key{label{"1", "b", rsa}, label{"2", "b", rsa}, label{"3", "b", rsa}}, infos: []Info{{Serial: "1"}, {}}}
+	c := &shelf{err: broken}
+	j := Join(a, b, c)
+	keys, err := j.Keys(t.Context())
+	var failed *ModuleError
+	if !errors.As(err, &failed) || failed != broken {
+		t.Errorf("Keys: %v", err)
+	}
+	got := ""
+	for _, k := range keys {
+		got += k.ID() + k.Token().Module + " "
+	}
+	if got != "1a 2b 3b " {
+		t.Errorf("keys %s", got)
+	}
+	if infos, _ := j.Tokens(t.Context()); len(infos) != 3 {
+		t.Errorf("%d tokens", len(infos))
+	}
+	j.(Refresher).Refresh()
+	if a.fresh != 1 || b.fresh != 1 {
+		t.Error("not refreshed")
+	}
+	n := 0
+	for range j.Events(t.Context()) {
+		n++
+	}
+	if n != 3 {
+		t.Errorf("%d events", n)
+	}
+}
