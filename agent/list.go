@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"persten/internal/signing"
+	"persten/internal/text"
+	"persten/proto"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: a.t("cli.status.short"), Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.connect(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			s, err := ask[proto.AgentStatusResult](cmd.Context(), c, proto.MethodAgentStatus, proto.AgentStatusParams{})
+			if err != nil {
+				return err
+			}
+			return a.print(s, func(w io.Writer) {
+				fmt.Fprintln(w, a.t("cli.status."+string(s.State), "version", s.Version))
+				fmt.Fprintln(w, text.Plural(a.lang, "count.tokens", s.Tokens)+", "+text.Plural(a.lang, "count.requests", s.Prompts))
+				printProblems(w, s.Problems)
+			})
+		},
+	}
+}
+
+func (a *app) tokensCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "tokens", Short: a.t("cli.tokens.short"), Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := a.listTokens(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(list, func(w io.Writer) { a.printTokens(w, list) })
+		},
+	}
+}
+
+func (a *app) certsCommand() *cobra.Command {
+	var all bool
+	var demo string
+	c := &cobra.Command{
+		Use: "certs", Short: a.t("cli.certs.short"), Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := a.listCertificates(cmd.Context(), all, demo)
+			if err != nil {
+				return err
+			}
+			return a.print(list, func(w io.Writer) { a.printCertificates(w, list) })
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, a.t("cli.flag.all"))
+	c.Flags().StringVar(&demo, "demo-token", "", a.t("cli.flag.demo"))
+	return c
+}
+
+// listTokens asks the running session, or reads the tokens itself when there is none: no PIN is needed for that.
+func (a *app) listTokens(ctx context.Context) (*proto.TokensListResult, error) {
+	if c, err := a.connect(ctx); err == nil {
+		defer c.Close()
+		return ask[proto.TokensListResult](ctx, c, proto.MethodTokensList, proto.TokensListParams{Refresh: true})
+	}
+	keys, err := a.inventory("")
+	if err != nil {
+		return nil, err
+	}
+	defer keys.Close()
+	found, problems, err := signing.New(keys, nil, nil, signing.Options{}).Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &proto.TokensListResult{Tokens: []proto.Token{}, Problems: a.problems(problems)}
+	for _, t := range found {
+		out.Tokens = append(out.Tokens, signing.ListedToken(t, true))
+	}
+	return out, nil
+}
+
+// listCertificates is like listTokens; a demo folder is always read here.
+func (a *app) listCertificates(ctx context.Context, all bool, demo string) (*proto.CertificatesListResult, error) {
+	if demo == "" {
+		if c, err := a.connect(ctx); err == nil {
+			defer c.Close()
+			p := proto.CertificatesListParams{Refresh: true, All: all}
+			return ask[proto.CertificatesListResult](ctx, c, proto.MethodCertificatesList, p)
+		}
+	}
+	keys, err := a.inventory(demo)
+	if err != nil {
+		return nil, err
+	}
+	defer keys.Close()
+	found, problems, err := signing.New(keys, nil, nil, signing.Options{}).Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &proto.CertificatesListResult{
+		Certificates: signing.ListedAll(found, all, time.Now()), Problems: a.problems(problems),
+	}, nil
+}
+
+func (a *app) problems(list []*proto.Error) []proto.Problem {
+	out := []proto.Problem{}
+	for _, e := range list {
+		out = append(out, e.Problem(string(a.lang)))
+	}
+	return out
+}
+
+func (a *app) printTokens(w io.Writer, list *proto.TokensListResult) {
+	if len(list.Tokens) == 0 {
+		fmt.Fprintln(w, a.t("cli.tokens.none"))
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, t := range list.Tokens {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", t.Label, t.Serial, t.Model, t.Module, a.attempts(t))
+	}
+	tw.Flush()
+	printProblems(w, list.Problems)
+}
+
+// attempts says how the PIN counter of a token stands.
+func (a *app) attempts(t proto.Token) string {
+	switch {
+	case t.Locked:
+		return a.t("prompt.pin.locked")
+	case t.Final:
+		return a.t("cli.tokens.final")
+	case t.Attempts >= 0:
+		return text.Plural(a.lang, "prompt.pin.left", t.Attempts)
+	case t.Low:
+		return a.t("prompt.pin.low")
+	}
+	return ""
+}
+
+func (a *app) printCertificates(w io.Writer, list *proto.CertificatesListResult) {
+	if len(list.Certificates) == 0 {
+		fmt.Fprintln(w, a.t("cli.certs.none"))
+	}
+	for _, c := range list.Certificates {
+		fmt.Fprintf(w, "%s\n  %s\n", c.ID, a.t("cli.certs.line", "name", join(c.Name, c.Organization),
+			"issuer", c.Issuer, "until", c.NotAfter.Local().Format(time.DateOnly), "key", c.Key, "token", c.Token.Label))
+		if !c.Usable {
+			fmt.Fprintln(w, "  "+proto.Text(c.Reason, string(a.lang), map[string]string{"date": c.NotAfter.Local().Format(time.DateOnly)}).What)
+		}
+	}
+	printProblems(w, list.Problems)
+}
+
+func printProblems(w io.Writer, list []proto.Problem) {
+	for _, p := range list {
+		fmt.Fprintf(w, "%s: %s %s\n", p.Code, p.Text, p.Next)
+	}
+}
+
+// join puts a person and their organization on one line.
+func join(name, organization string) string {
+	if organization == "" || organization == name {
+		return name
+	}
+	return name + ", " + organization
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"persten/installer"
+	"persten/proto"
+)
+
+func TestServiceWithoutSystemd(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	for _, action := range []string{"install", "uninstall", "start", "stop", "status"} {
+		if err := runService([]string{action}); !errors.Is(err, proto.Code("service_unavailable")) {
+			t.Errorf("%s: %v, want service_unavailable", action, err)
+		}
+	}
+}
+
+func TestUnitTemplate(t *testing.T) {
+	got := unitTemplate(installer.Service)
+	if !strings.Contains(got, "ExecStart={{Path | cmdEscape}}{{range Arguments}} {{. | cmd}}{{end}}\n") || strings.Contains(got, installer.ExecStart) {
+		t.Error("the unit has no place for the command")
+	}
+}
+
+func TestSplitSandbox(t *testing.T) {
+	rest, directives := installer.SplitSandbox(installer.Service)
+	if len(directives) < 10 {
+		t.Fatalf("only %d directives: %q", len(directives), directives)
+	}
+	for _, d := range directives {
+		if !regexp.MustCompile(`^[A-Z][A-Za-z]+=`).MatchString(d) {
+			t.Errorf("%q is no directive", d)
+		}
+		if strings.Contains(rest, d) {
+			t.Errorf("%q is still there", d)
+		}
+	}
+	for _, want := range []string{"NoNewPrivileges=yes", "LimitCORE=0", "SystemCallFilter=", "[Install]\nWantedBy=default.target"} {
+		if !strings.Contains(rest, want) {
+			t.Errorf("%q went with the sandbox", want)
+		}
+	}
+	if again, none := installer.SplitSandbox(rest); again != rest || none != nil {
+		t.Error("a unit without the section did not come back as it was")
+	}
+}
+
+// TestUnitExposure asks systemd-analyze, which works without a running systemd, for its score: 0 is shut, 10 is open.
+func TestUnitExposure(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not installed: the score of the unit was not checked")
+	}
+	unit := filepath.Join(t.TempDir(), "persten.service")
+	if err := os.WriteFile(unit, []byte(installer.Service), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", unit).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	m := regexp.MustCompile(`exposure level for \S+: ([0-9.]+)`).FindSubmatch(out)
+	if m == nil {
+		t.Fatalf("no score in %s", out)
+	}
+	if score, err := strconv.ParseFloat(string(m[1]), 64); err != nil || score > 2.0 {
+		t.Errorf("exposure %s, want at most 2.0", m[1])
+	}
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"persten/internal/config"
+	"persten/internal/ipc"
+	"persten/internal/secret"
+	"persten/internal/server"
+	"persten/internal/signing"
+	"persten/proto"
+)
+
+// sessionOptions are what a session is started with.
+type sessionOptions struct {
+	headless bool   // no tray, no window
+	demo     string // folder of the demonstration token, empty for none
+	socket   string // path of the user socket
+	listen   string // address of the WebSocket, empty for none
+	allow    []string
+	ready    func(websocket net.Addr)
+}
+
+func (a *app) sessionCommand() *cobra.Command {
+	var o sessionOptions
+	c := &cobra.Command{
+		Use: "session", Short: a.t("cli.session.short"), Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.logTo(a.errOut, a.sessionLevel())
+			c, err := a.config()
+			if err != nil {
+				return err
+			}
+			o.listen = c.Listen.WebSocket
+			if o.socket, err = config.SocketPath(); err != nil {
+				return err
+			}
+			return a.session(cmd.Context(), o)
+		},
+	}
+	c.Flags().BoolVar(&o.headless, "headless", false, a.t("cli.session.headless"))
+	c.Flags().StringVar(&o.demo, "demo-token", "", a.t("cli.session.demo"))
+	return c
+}
+
+func (a *app) sessionLevel() slog.Level {
+	if a.verbose {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// session runs the daemon until ctx ends or a local client says stop.
+func (a *app) session(ctx context.Context, o sessionOptions) error {
+	if err := secret.Harden(); err != nil {
+		return fmt.Errorf("hardening: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	keys, err := a.inventory(o.demo)
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
+	srv, err := a.server(keys, o, stop)
+	if err != nil {
+		return err
+	}
+	user, web, err := listen(srv, o)
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	for _, l := range []ipc.Listener{user, web} {
+		if l != nil {
+			wg.Go(func() { l.Serve(ctx, func(c ipc.Conn, p ipc.Peer) { srv.Serve(ctx, c, p) }) })
+		}
+	}
+	wg.Go(func() { watch(ctx, keys, srv) })
+	if !o.headless {
+		wg.Go(func() { keepTray(ctx, srv) })
+	}
+	ready(o, web)
+	<-ctx.Done()
+	return nil
+}
+
+// server builds the API over an engine whose prompts it reports on.
+func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Server, error) {
+	ask, err := a.approver()
+	if err != nil {
+		return nil, err
+	}
+	var srv *server.Server
+	engine, err := a.engine(keys, ask, func() {
+		if srv != nil {
+			srv.Changed()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	origins, err := a.origins(o.allow...)
+	if err != nil {
+		return nil, err
+	}
+	record, err := a.journalReader()
+	if err != nil {
+		return nil, err
+	}
+	srv = server.New(server.Options{
+		Engine: engine, Origins: origins, Journal: record, Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
+	})
+	return srv, nil
+}
+
+// listen opens the user socket, which must be free, and the WebSocket, without which the session still serves browsers.
+func listen(srv *server.Server, o sessionOptions) (user, web ipc.Listener, err error) {
+	user, err = ipc.ListenUser(o.socket)
+	if err != nil {
+		return nil, nil, proto.E(proto.CodeSocketFailed, err, "detail", err.Error())
+	}
+	if o.listen == "" {
+		return user, nil, nil
+	}
+	ws, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{
+		Allowed: srv.AllowedOrigin,
+		Unknown: srv.UnknownOrigin,
+	})
+	if err != nil {
+		slog.Warn("WebSocket not available; browsers with the extension are served", "address", o.listen, "cause", err)
+		return user, nil, nil
+	}
+	return user, ws, nil
+}
+
+func ready(o sessionOptions, web ipc.Listener) {
+	var addr net.Addr
+	if web != nil {
+		addr = web.Addr()
+	}
+	slog.Info("ready", "socket", o.socket, "websocket", addr, "version", version)
+	if o.ready != nil {
+		o.ready(addr)
+	}
+}
+
+// watch tells clients when tokens come and go.
+func watch(ctx context.Context, keys inventory, srv *server.Server) {
+	for e := range keys.Events(ctx) {
+		slog.Info("token", "event", e.Kind, "label", e.Token.Label, "module", e.Token.Module)
+		srv.TokensChanged()
+		srv.Changed()
+	}
+}
+
+// keepTray keeps a tray icon while there is a display, and gives up quietly where there is none.
+func keepTray(ctx context.Context, srv *server.Server) {
+	const patience = 5 // short lives in a row before giving up
+	for failed := 0; failed < patience && ctx.Err() == nil; {
+		began := time.Now()
+		if err := tray(ctx, srv); err != nil && ctx.Err() == nil {
+			slog.Info("no tray icon", "cause", err)
+		}
+		if time.Since(began) > time.Minute {
+			failed = 0
+		}
+		failed++
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(failed) * 2 * time.Second):
+		}
+	}
+}
+
+// tray runs one tray process and serves it as a local client.
+func tray(ctx context.Context, srv *server.Server) error {
+	env := desktopEnv(ctx)
+	if !displayed(env) {
+		return errNoDisplay
+	}
+	program, err := desktop()
+	if err != nil {
+		return err
+	}
+	c, err := startChild(program, env, "tray")
+	if err != nil {
+		return err
+	}
+	err = srv.Serve(ctx, c.conn, ipc.Peer{PID: c.cmd.Process.Pid, Program: program, Via: ipc.ViaPair})
+	return errors.Join(err, c.stop())
+}
+
+// commandCaller is who asks when a command signs by itself.
+func commandCaller(lang string) signing.Caller {
+	return signing.Caller{Channel: signing.NewChannel(), Via: signing.ViaCommand, User: userName(), Lang: lang}
+}

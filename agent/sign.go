@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"persten/internal/secret"
+	"persten/proto"
+)
+
+// order is a parsed `persten sign` command line.
+type order struct {
+	cert, in, out string
+	attached      bool
+	key           string // PKCS#12 file
+	pinFD, passFD int    // -1: not given
+	pin           *secret.Buffer
+	standalone    bool
+	demo          string
+}
+
+func (a *app) signCommand() *cobra.Command {
+	sign := &cobra.Command{Use: "sign", Short: a.t("cli.sign.short"), Args: noArgs, RunE: showHelp}
+	var o order
+	cms := &cobra.Command{
+		Use: "cms --cert ID --in FILE --out FILE", Short: a.t("cli.sign.cms.short"), Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.signCMS(cmd.Context(), o) },
+	}
+	f := cms.Flags()
+	f.StringVar(&o.cert, "cert", "", a.t("cli.flag.cert"))
+	f.StringVar(&o.in, "in", "", a.t("cli.flag.in"))
+	f.StringVar(&o.out, "out", "", a.t("cli.flag.out"))
+	f.BoolVar(&o.attached, "attached", false, a.t("cli.flag.attached"))
+	f.StringVar(&o.key, "key", "", a.t("cli.flag.key"))
+	f.IntVar(&o.passFD, "pass-fd", -1, a.t("cli.flag.passfd"))
+	f.IntVar(&o.pinFD, "pin-fd", -1, a.t("cli.flag.pinfd"))
+	f.BoolVar(&o.standalone, "standalone", false, a.t("cli.flag.standalone"))
+	f.StringVar(&o.demo, "demo-token", "", a.t("cli.flag.demo"))
+	sign.AddCommand(cms)
+	return sign
+}
+
+func (o order) check() error {
+	switch {
+	case o.in == "" || o.out == "":
+		return usage(errors.New("--in and --out are needed"))
+	case o.cert == "" && o.key == "":
+		return usage(errors.New("--cert ID or --key FILE is needed"))
+	case o.key != "" && o.passFD < 0:
+		return usage(errors.New("--key needs --pass-fd"))
+	}
+	return nil
+}
+
+func (a *app) signCMS(ctx context.Context, o order) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	in, err := os.Open(o.in)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	sign := a.signBySession
+	if o.standalone || o.key != "" || o.pinFD >= 0 || o.demo != "" {
+		sign = a.signAlone
+	}
+	var result *proto.SignCMSResult
+	err = writeWhole(o.out, func(w io.Writer) (err error) {
+		result, err = sign(ctx, o, in, w)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.print(map[string]any{"file": o.out, "certificate": result.Certificate, "signingTime": result.SigningTime}, func(w io.Writer) {
+		fmt.Fprintln(w, a.t("cli.sign.done", "file", o.out))
+	})
+}
+
+// signBySession lets the running session ask in its own window.
+func (a *app) signBySession(ctx context.Context, o order, in io.Reader, w io.Writer) (*proto.SignCMSResult, error) {
+	c, err := a.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	handle, err := c.upload(ctx, filepath.Base(o.in), in)
+	if err != nil {
+		return nil, err
+	}
+	p := proto.SignCMSParams{Certificate: o.cert, Content: proto.Content{Handle: handle}, Attached: o.attached}
+	r, err := ask[proto.SignCMSResult](ctx, c, proto.MethodSignCMS, p)
+	if err != nil {
+		return nil, err
+	}
+	return r, c.download(ctx, r.Signature, w)
+}
+
+func showHelp(c *cobra.Command, _ []string) error { return c.Help() }

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+	"path/filepath"
+
+	"persten/internal/cert"
+	"persten/internal/config"
+	"persten/internal/ipc"
+	"persten/internal/journal"
+	"persten/internal/signing"
+	"persten/internal/token"
+	"persten/internal/token/keyfile"
+	"persten/internal/token/pkcs11"
+	"persten/internal/ui"
+	"persten/internal/ui/pinentry"
+	"persten/internal/ui/terminal"
+	"persten/proto"
+)
+
+// inventory is every key this configuration reaches: installed PKCS#11 modules, configured ones, key files, and the
+// demonstration token when demo names its folder. Close it to end the module children.
+type inventory struct {
+	token.Inventory
+	modules *pkcs11.Inventory
+}
+
+func (i inventory) Close() { i.modules.Close() }
+
+func (a *app) inventory(demo string) (inventory, error) {
+	c, err := a.config()
+	if err != nil {
+		return inventory{}, err
+	}
+	me, err := self()
+	if err != nil {
+		return inventory{}, err
+	}
+	list := pkcs11.Catalogue()
+	for _, m := range c.Modules {
+		list = append(list, pkcs11.Module{Name: m.Name, Path: m.Path})
+	}
+	modules := pkcs11.New(pkcs11.Options{Modules: list, Start: pkcs11.Exec(os.Stderr, me, "module")})
+	joined := []token.Inventory{modules}
+	if demo != "" {
+		d, err := keyfile.OpenDemo(demo)
+		if err != nil {
+			modules.Close()
+			return inventory{}, fmt.Errorf("demonstration token: %w", err)
+		}
+		joined = append(joined, d)
+	}
+	return inventory{token.Join(joined...), modules}, nil
+}
+
+// journal is the user's record of every use of a key.
+func (a *app) journal() (*journal.Journal, error) {
+	p, err := a.statePath("journal.jsonl")
+	if err != nil {
+		return nil, err
+	}
+	j, err := journal.Open(p)
+	if err != nil {
+		return nil, proto.E(proto.CodeJournalUnwritable, err)
+	}
+	return j, nil
+}
+
+// statePath is a file or folder of the user's state.
+func (a *app) statePath(name string) (string, error) {
+	if a.state != "" {
+		return filepath.Join(a.state, name), nil
+	}
+	dir, err := config.StateDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, name), nil
+}
+
+// engine joins keys, people and the journal.
+func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func()) (*signing.Engine, error) {
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	j, err := a.journal()
+	if err != nil {
+		return nil, err
+	}
+	spool, err := a.statePath("spool")
+	if err != nil {
+		return nil, err
+	}
+	store, err := signing.NewStore(spool, signing.DefaultLimits)
+	if err != nil {
+		return nil, err
+	}
+	trust := func() cert.Trust { return roots(c.Trust.Roots) }
+	return signing.New(keys, ask, j, signing.Options{Store: store, Trust: trust, Version: version, Changed: changed}), nil
+}
+
+// roots reads the certificates in folders or files; what is not a certificate is left out with a warning.
+func roots(paths []string) cert.Trust {
+	var t cert.Trust
+	for _, p := range paths {
+		found, err := cert.ReadFiles(p)
+		if err != nil {
+			slog.Warn("trusted certificates", "path", p, "cause", err)
+		}
+		t.Roots = append(t.Roots, found...)
+	}
+	return t
+}
+
+// approver asks people in a process of their own, with the body the configuration names.
+func (a *app) approver() (signing.Approver, error) {
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	return ui.Remote(func(ctx context.Context) (ipc.FileConn, func() error, error) {
+		env := desktopEnv(ctx)
+		program, args, err := promptProgram(c, env)
+		if err != nil {
+			return nil, nil, err
+		}
+		child, err := startChild(program, env, args...)
+		if err != nil {
+			return nil, nil, err
+		}
+		child.reap()
+		return child.conn, child.kill, nil
+	}), nil
+}
+
+var errNoDisplay = errors.New("no display to open a window on")
+
+// promptProgram is the prompt process for the configured body.
+func promptProgram(c *config.Config, env []string) (string, []string, error) {
+	if c.UI.Approver == "pinentry" || c.UI.Approver == "terminal" {
+		me, err := self()
+		return me, []string{"prompt", c.UI.Approver, c.UI.Pinentry}, err
+	}
+	if !displayed(env) {
+		return "", nil, errNoDisplay
+	}
+	program, err := desktop()
+	return program, []string{"prompt"}, err
+}
+
+// body is the prompt body that runs in this process.
+func body(kind, program string) (ui.Body, error) {
+	switch kind {
+	case "pinentry":
+		return pinentry.New(program), nil
+	case "terminal":
+		return terminal.New(), nil
+	}
+	return nil, usage(fmt.Errorf("prompt %q: want pinentry or terminal", kind))
+}
+
+// userName is the operating-system user, for the journal.
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}
