@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+//go:build !windows
+
+package main
+
+import (
+	"os"
+
+	"persten/internal/ipc"
+)
+
+// inherited is the connection to the session.
+func inherited() (ipc.FileConn, error) { return ipc.Inherited(3) }
+
+// document is the file to show.
+func document() *os.File { return os.NewFile(3, "document") }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Command persten-desktop is the part of Persten a person sees. The session starts it, one process for each role:
+//
+//	persten-desktop prompt   one question in a window; the session is at descriptor 3
+//	persten-desktop tray     the icon in the panel; the session is at descriptor 3
+//	persten-desktop view     prints a document, descriptor 3, as lines; started by prompt
+//
+// It is a program of its own so that no toolkit is linked into the agent.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		usage()
+	}
+	switch os.Args[1] {
+	case "prompt":
+		prompt()
+	case "tray":
+		icon()
+	case "view":
+		showDocument()
+	default:
+		usage()
+	}
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, "usage: persten-desktop prompt | tray | view")
+	os.Exit(2)
+}
+
+// untilSignalled ends with the first request to end the process.
+func untilSignalled() context.Context {
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	return ctx
+}
+
+// exit ends the process with what went wrong, if anything did.
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "persten-desktop:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}

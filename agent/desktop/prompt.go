@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+
+	"gioui.org/app"
+
+	"persten/internal/secret"
+	"persten/internal/ui"
+	"persten/internal/ui/window"
+)
+
+// prompt is the role of one question. The toolkit keeps the main goroutine.
+func prompt() {
+	if err := secret.Harden(); err != nil {
+		exit(err)
+	}
+	conn, err := inherited()
+	if err != nil {
+		exit(err)
+	}
+	go func() { exit(ui.Serve(untilSignalled(), conn, window.New(viewDocument))) }()
+	app.Main()
+}
+
+// viewDocument shows a document through another process of this program.
+func viewDocument(ctx context.Context, content *os.File) (ui.Lines, error) {
+	return ui.View(ctx, content, func(ctx context.Context) *exec.Cmd {
+		self, err := os.Executable()
+		if err != nil {
+			self = os.Args[0]
+		}
+		return exec.CommandContext(ctx, self, "view")
+	})
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"persten/internal/ipc"
+)
+
+// screen is a display of its own with a window manager, and this program built to run on it.
+type screen struct {
+	t       *testing.T
+	display string
+	program string
+}
+
+// program is built once for all tests of the package; TestMain removes it.
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "persten-desktop")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	program = filepath.Join(dir, "persten-desktop")
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func build(t *testing.T) string {
+	t.Helper()
+	if _, err := os.Stat(program); err == nil {
+		return program
+	}
+	args := []string{"build", "-o", program}
+	if o := os.Getenv("OVERLAY"); o != "" {
+		args = append(args, "-overlay", o)
+	}
+	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return program
+}
+
+// newScreen starts Xvfb and openbox. Where they are missing it says what was not tested.
+func newScreen(t *testing.T) *screen {
+	t.Helper()
+	for _, tool := range []string{"Xvfb", "openbox", "xdotool", "import"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not installed: the real window was not run", tool)
+		}
+	}
+	s := &screen{t: t, program: build(t)}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	xvfb := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1100x900x24", "-nolisten", "tcp")
+	xvfb.ExtraFiles = []*os.File{w}
+	s.start(xvfb)
+	w.Close()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	r.Close()
+	if err != nil {
+		t.Fatalf("Xvfb: %v", err)
+	}
+	s.display = ":" + strings.TrimSpace(line)
+	s.start(s.command("openbox"))
+	for s.command("xdotool", "get_desktop").Run() != nil { // fails until a window manager answers
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.command("xsetroot", "-solid", "#7c8794").Run() // absent: the ground stays black
+	return s
+}
+
+func (s *screen) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.display, "WAYLAND_DISPLAY=", "LC_ALL=C.UTF-8", "LIBGL_ALWAYS_SOFTWARE=1")
+	return cmd
+}
+
+func (s *screen) start(cmd *exec.Cmd) {
+	s.t.Helper()
+	if err := cmd.Start(); err != nil {
+		s.t.Fatalf("%s: %v", cmd.Path, err)
+	}
+	s.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+}
+
+// child starts one role of the program with a connection at descriptor 3.
+func (s *screen) child(role string, env ...string) (ipc.FileConn, *exec.Cmd) {
+	s.t.Helper()
+	ours, theirs, err := ipc.Pair()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := s.command(s.program, role)
+	cmd.Env = append(cmd.Env, env...)
+	cmd.ExtraFiles, cmd.Stderr = []*os.File{theirs}, os.Stderr
+	s.start(cmd)
+	theirs.Close()
+	return ours, cmd
+}
+
+// starter is what ui.Remote wants.
+func (s *screen) starter(context.Context) (ipc.FileConn, func() error, error) {
+	conn, cmd := s.child("prompt")
+	return conn, cmd.Process.Kill, nil
+}
+
+func (s *screen) xdotool(args ...string) string {
+	s.t.Helper()
+	out, err := s.command("xdotool", args...).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("xdotool %v: %v %s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// keys presses keys by name, waiting for the window to have drawn each.
+func (s *screen) keys(names ...string) {
+	s.t.Helper()
+	for _, k := range names {
+		s.xdotool("key", k)
+		time.Sleep(60 * time.Millisecond)
+	}
+}
+
+func (s *screen) typed(text string) {
+	s.t.Helper()
+	s.xdotool("type", "--delay", "60", text)
+}
+
+// window waits for the prompt to be on screen and to listen.
+func (s *screen) window() {
+	s.t.Helper()
+	s.visible()
+	s.listening()
+}
+
+// visible waits for the prompt to be on screen.
+func (s *screen) visible() {
+	s.t.Helper()
+	for range 300 {
+		if s.windows() > 0 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.t.Fatal("no window within 15 s")
+}
+
+func (s *screen) listening() { time.Sleep(1100 * time.Millisecond) }
+
+// windows counts what is on screen.
+func (s *screen) windows() int {
+	out, err := s.command("xdotool", "search", "--onlyvisible", "--name", "^Persten").Output()
+	if err != nil {
+		return 0 // xdotool fails when it finds nothing
+	}
+	return len(strings.Fields(string(out)))
+}
+
+// shot keeps a picture of the screen in $SHOTS, where that is set.
+func (s *screen) shot(name string) {
+	dir := os.Getenv("SHOTS")
+	if dir == "" {
+		return
+	}
+	out, err := s.command("import", "-window", "root", filepath.Join(dir, name+".png")).CombinedOutput()
+	if err != nil {
+		s.t.Errorf("screenshot: %v %s", err, out)
+	}
+}

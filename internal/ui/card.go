@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package ui
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"persten/internal/signing"
+	"persten/internal/text"
+)
+
+// Room for strings from outside, in columns.
+const (
+	maxNote = 200
+	maxName = 70
+	maxFact = 110
+	maxDocs = 1000 // names in a card; a batch never reaches this
+)
+
+// Card is what every body shows of a question, in the order of its fields. All strings are safe to draw.
+type Card struct {
+	Kind      signing.Kind
+	Lang      text.Lang
+	Title     string
+	Site      *Site  // who asks, when it is a page; Asker otherwise
+	Asker     string // who asks on one line, for bodies that cannot set type
+	Frame     string // the top page, when the asker is a frame of another site
+	Banner    string // a warning about the asker, or ""
+	Note      string // what the asker says itself, or ""
+	Owner     []Fact // the certificate
+	Documents []Document
+	Facts     []Fact // form of the signature, token
+	Accept    string
+	Reject    string
+}
+
+// Fact is one labelled line.
+type Fact struct {
+	Label, Value string
+	Strong       bool // what a person recognises the card by
+	Warn         bool
+}
+
+// Document is one line of the list.
+type Document struct {
+	Name, Size, Digest string
+	Full               string // the whole digest
+}
+
+// NewCard makes the card of a question in one of text's languages.
+func NewCard(q signing.Question, lang text.Lang) Card {
+	c := Card{Kind: q.Kind, Lang: lang}
+	kind := string(q.Kind)
+	c.Title = say(lang, "prompt."+kind+".title")
+	c.Accept, c.Reject = say(lang, "prompt."+kind+".accept"), say(lang, "prompt."+kind+".reject")
+	c.asker(q)
+	if q.Note != "" {
+		c.Note = Safe(q.Note, maxNote)
+	}
+	if q.Certificate != nil {
+		c.Owner = owner(lang, *q.Certificate, time.Now())
+	}
+	for i, d := range q.Documents {
+		if i == maxDocs {
+			break
+		}
+		c.Documents = append(c.Documents, Document{
+			Name: Safe(d.Name, maxName), Size: Size(lang, d.Size), Digest: digest(d.Alg, d.Digest), Full: Safe(d.Digest, 128),
+		})
+	}
+	c.Facts = facts(lang, q)
+	return c
+}
+
+func (c *Card) asker(q signing.Question) {
+	program := programName(q.Program)
+	if q.Origin == "" {
+		if program == "" {
+			program = c.Say("prompt.asker.unknown")
+		}
+		c.Asker = program
+		if q.Via != signing.ViaCommand {
+			c.Banner = c.Say("prompt.banner.local", "program", program, "pid", strconv.Itoa(q.PID))
+		}
+		return
+	}
+	site := NewSite(q.Origin)
+	c.Site, c.Asker = &site, site.String()
+	if q.Top != "" && q.Top != q.Origin {
+		c.Frame = NewSite(q.Top).String()
+	}
+	switch {
+	case q.Via == signing.ViaWebSocket && q.Program != "" && !browser(q.Program):
+		c.Banner = c.Say("prompt.banner.program", "program", program)
+	case !site.Secure:
+		c.Banner = c.Say("prompt.banner.insecure")
+	case site.Native != "":
+		c.Banner = c.Say("prompt.banner.punycode", "name", site.Native)
+	}
+}
+
+// browsers are the programs a page's request is expected from.
+var browsers = []string{
+	"chrom", "google-chrome", "firefox", "msedge", "microsoft-edge", "opera", "vivaldi", "brave", "yandex", "browser",
+	"safari", "librewolf", "waterfox", "sputnik", "atom", "falkon", "epiphany", "konqueror",
+}
+
+func browser(program string) bool {
+	name := strings.ToLower(filepath.Base(strings.ReplaceAll(program, `\`, "/")))
+	for _, b := range browsers {
+		if strings.HasPrefix(name, b) {
+			return true
+		}
+	}
+	return false
+}
+
+func programName(path string) string {
+	if path == "" {
+		return ""
+	}
+	return Safe(path, maxName)
+}
+
+// owner lists the certificate: who, their numbers, who vouches, until when.
+func owner(lang text.Lang, c signing.Certificate, now time.Time) []Fact {
+	valid := Fact{
+		Label: say(lang, "prompt.cert.validity"),
+		Value: say(lang, "prompt.cert.period", "from", Date(lang, c.NotBefore), "to", Date(lang, c.NotAfter)),
+	}
+	if now.After(c.NotAfter.AddDate(0, 0, -30)) {
+		valid.Warn = true
+	}
+	list := []Fact{
+		{Label: say(lang, "prompt.cert.name"), Value: Safe(c.Name, maxFact), Strong: true},
+		{Label: say(lang, "prompt.cert.organization"), Value: c.Organization},
+		{Label: say(lang, "prompt.cert.title"), Value: c.Title},
+		{Label: say(lang, "prompt.cert.inn"), Value: c.INN},
+		{Label: say(lang, "prompt.cert.snils"), Value: snils(c.SNILS)},
+		{Label: say(lang, "prompt.cert.ogrn"), Value: c.OGRN},
+		{Label: say(lang, "prompt.cert.issuer"), Value: c.Issuer},
+		valid,
+		{Label: say(lang, "prompt.cert.key"), Value: c.Key},
+		{Label: say(lang, "prompt.cert.serial"), Value: c.Serial},
+	}
+	return filled(list)
+}
+
+// snils writes an insurance number the way its card does: 112-233-445 95.
+func snils(s string) string {
+	if len(s) != 11 || strings.Trim(s, "0123456789") != "" {
+		return s
+	}
+	return s[:3] + "-" + s[3:6] + "-" + s[6:9] + " " + s[9:]
+}
+
+func facts(lang text.Lang, q signing.Question) []Fact {
+	if q.Kind != signing.KindSign {
+		return nil
+	}
+	form := "prompt.form.detached"
+	if q.Attached {
+		form = "prompt.form.attached"
+	}
+	format := say(lang, form)
+	if q.Profile != "" {
+		format = Safe(q.Profile, 40) + ", " + format
+	}
+	label := q.Token.Label
+	if q.Token.Demo && label != "" {
+		label = say(lang, "prompt.token.demo", "label", label)
+	}
+	return filled([]Fact{
+		{Label: say(lang, "prompt.form.label"), Value: format},
+		{Label: say(lang, "prompt.token.label"), Value: label, Warn: q.Token.Demo},
+	})
+}
+
+// filled drops the facts that say nothing and makes the others safe.
+func filled(list []Fact) []Fact {
+	out := list[:0]
+	for _, f := range list {
+		if f.Value = Safe(f.Value, maxFact); strings.TrimSpace(f.Value) != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Brief is the card as text for bodies with little room: who asks, what is signed, and whose certificate it is.
+func (c Card) Brief() []string {
+	short := c
+	short.Owner = nil
+	for _, f := range c.Owner {
+		for _, key := range []string{"name", "organization", "inn", "validity"} {
+			if f.Label == c.Say("prompt.cert."+key) {
+				short.Owner = append(short.Owner, f)
+			}
+		}
+	}
+	var lines []string
+	for _, l := range short.Lines() {
+		if l != "" {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// Lines is the card as text, for bodies without type: one fact a line.
+func (c Card) Lines() []string {
+	lines := []string{c.Say("prompt.asker.label") + ": " + c.Asker}
+	if c.Frame != "" {
+		lines = append(lines, c.Say("prompt.asker.frame", "site", c.Frame))
+	}
+	if c.Banner != "" {
+		lines = append(lines, "! "+c.Banner)
+	}
+	if c.Note != "" {
+		lines = append(lines, c.Say("prompt.note.label")+": «"+c.Note+"»")
+	}
+	if c.Kind == signing.KindOrigin {
+		return append(lines, "", c.Say("prompt.origin.body"))
+	}
+	lines = append(lines, "")
+	for _, d := range c.Documents {
+		lines = append(lines, c.Say("prompt.documents.line", "name", d.Name, "size", d.Size), "    "+d.Digest)
+	}
+	lines = append(lines, "")
+	for _, f := range append(append([]Fact(nil), c.Owner...), c.Facts...) {
+		lines = append(lines, f.Label+": "+f.Value)
+	}
+	return lines
+}

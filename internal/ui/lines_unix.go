@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+//go:build !windows
+
+package ui
+
+import (
+	"os"
+	"os/exec"
+)
+
+// handDocument gives a viewing process its document as descriptor 3.
+func handDocument(cmd *exec.Cmd, content *os.File) { cmd.ExtraFiles = []*os.File{content} }

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"persten/internal/ipc"
+	"persten/internal/rpc"
+	"persten/internal/secret"
+	"persten/internal/signing"
+	"persten/internal/token"
+)
+
+// Start makes one prompt process and returns the connection to it and a function that ends it at once. The function may be
+// called more than once, also after the process has ended by itself; reaping is Start's business.
+type Start func(ctx context.Context) (conn ipc.FileConn, stop func() error, err error)
+
+// Remote asks in a child process, one for each question. When Start fails the question ends with signing.ErrNoPrompt.
+// Close of its prompts returns at once and leaves the child to show the outcome for as long as the person likes.
+func Remote(start func(ctx context.Context) (ipc.FileConn, func() error, error)) signing.Approver {
+	return remote{start}
+}
+
+type remote struct{ start Start }
+
+// The messages between session and prompt process. Answers carry what went wrong by name, so no error text crosses.
+const (
+	methodAsk      = "ask"
+	methodPIN      = "pin"
+	methodProgress = "progress"
+	methodClose    = "close"
+)
+
+// handOver is the time a prompt process has to take the outcome.
+const handOver = 5 * time.Second
+
+type answer struct {
+	Decision signing.Decision `json:"decision"`
+	Fault    string           `json:"fault,omitempty"`
+}
+
+// faults are the errors of a Body that mean something to the session.
+var faults = map[string]error{"rejected": signing.ErrRejected, "no_prompt": signing.ErrNoPrompt}
+
+var errPrompt = errors.New("the prompt failed")
+
+func faultName(err error) string {
+	for name, e := range faults {
+		if errors.Is(err, e) {
+			return name
+		}
+	}
+	if err != nil {
+		return "failed"
+	}
+	return ""
+}
+
+func (a answer) err() error {
+	if a.Fault == "" {
+		return nil
+	}
+	if e, ok := faults[a.Fault]; ok {
+		return e
+	}
+	return errPrompt
+}
+
+func (r remote) Ask(ctx context.Context, q signing.Question) (signing.Prompt, error) {
+	conn, stop, err := r.start(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", signing.ErrNoPrompt, err)
+	}
+	p := &remotePrompt{q: q, stop: stop}
+	p.life, p.end = context.WithCancel(ctx)
+	p.conn = rpc.New(conn, refuse)
+	go func() {
+		p.conn.Serve(context.WithoutCancel(ctx)) // until either side closes
+		p.end()
+	}()
+	context.AfterFunc(p.life, p.vanish)
+	return p, nil
+}
+
+// refuse answers a prompt process that calls: it has nothing to ask for.
+func refuse(context.Context, *rpc.Request) (any, error) {
+	return nil, &rpc.Error{Code: -32601, Message: "method not found"}
+}
+
+type remotePrompt struct {
+	q    signing.Question
+	conn *rpc.Conn
+	stop func() error
+	life context.Context // ends with Ask's context, the connection, or Close
+	end  context.CancelFunc
+
+	mu   sync.Mutex
+	told bool // the outcome is on screen; the child may live on
+}
+
+// vanish ends a prompt whose question is gone.
+func (p *remotePrompt) vanish() {
+	p.mu.Lock()
+	told := p.told
+	p.mu.Unlock()
+	p.conn.Close()
+	if !told {
+		p.stop()
+	}
+}
+
+// call is one exchange with the child. It tells a lost child from a lost caller.
+func (p *remotePrompt) call(ctx context.Context, method string, params any, files ...*os.File) (answer, error) {
+	var a answer
+	if p.life.Err() != nil && ctx.Err() == nil {
+		return a, fmt.Errorf("%w: the prompt is closed", signing.ErrNoPrompt)
+	}
+	err := p.conn.Call(ctx, method, params, &a, files...)
+	switch {
+	case ctx.Err() != nil:
+		p.end()
+		return answer{}, ctx.Err()
+	case err != nil:
+		p.end()
+		return answer{}, fmt.Errorf("%w: %w", signing.ErrNoPrompt, err)
+	}
+	return a, a.err()
+}
+
+func (p *remotePrompt) Decide(ctx context.Context) (signing.Decision, error) {
+	files := make([]*os.File, 0, len(p.q.Documents))
+	for _, d := range p.q.Documents {
+		if d.Content != nil {
+			files = append(files, d.Content)
+		}
+	}
+	if len(files) != len(p.q.Documents) {
+		files = nil // some content is not visible: send none rather than match them by guess
+	}
+	a, err := p.call(ctx, methodAsk, p.q, files...)
+	if err != nil {
+		return signing.Decision{}, err
+	}
+	if len(a.Decision.Viewed) > len(p.q.Documents) {
+		return signing.Decision{}, errPrompt
+	}
+	return a.Decision, nil
+}
+
+func (p *remotePrompt) PIN(ctx context.Context, r token.PINRequest) (secret.PIN, error) {
+	pin, to, err := secret.Pipe()
+	if err != nil {
+		return secret.PIN{}, err
+	}
+	_, err = p.call(ctx, methodPIN, r, to)
+	to.Close()
+	if err != nil {
+		pin.Close()
+		return secret.PIN{}, err
+	}
+	return pin, nil
+}
+
+func (p *remotePrompt) Progress(s signing.Step) { p.conn.Notify(methodProgress, progress{s}) }
+
+type progress struct {
+	Step signing.Step `json:"step"`
+}
+
+// Close hands the outcome over and returns; the connection ends when the child has it.
+func (p *remotePrompt) Close(o signing.Outcome) error {
+	if p.life.Err() != nil {
+		return nil // vanished, or the person has closed it
+	}
+	p.mu.Lock()
+	p.told = true
+	p.mu.Unlock()
+	go func() {
+		defer p.end()
+		ctx, cancel := context.WithTimeout(context.Background(), handOver)
+		defer cancel()
+		p.conn.Call(ctx, methodClose, o, nil) // a child that does not take it sees the connection end
+	}()
+	return nil
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package view
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// The limits of a viewing process.
+const (
+	maxMemory  = 1 << 30 // of address space: the runtime reserves far more than it uses
+	maxSeconds = 5       // of processor time
+	maxFiles   = 8
+)
+
+// Confine takes away what showing a text does not need: memory, time, new files, new privileges, tracing. It is called on
+// the main goroutine while it is locked to its thread, before anything is read.
+func Confine() error {
+	limit := func(what int, n uint64) error { return unix.Setrlimit(what, &unix.Rlimit{Cur: n, Max: n}) }
+	return errors.Join(
+		limit(unix.RLIMIT_AS, maxMemory),
+		limit(unix.RLIMIT_CPU, maxSeconds),
+		limit(unix.RLIMIT_FSIZE, 0),
+		limit(unix.RLIMIT_NOFILE, maxFiles),
+		limit(unix.RLIMIT_CORE, 0),
+		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0),
+		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+	)
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package window is the prompt as a native window, drawn with Gio.
+//
+// # Contract
+//
+// One [Window] is one question and one process: the asking screen, the PIN after a wrong one, the wait and the outcome
+// follow each other in the same window. It is a ui.Body.
+//
+// # Against slips and tricks
+//
+// The window is deaf for 700 ms after it appears, changes, or gets the focus of the keyboard; every key pressed in that
+// time starts it again. Whoever was typing elsewhere when the window came up can neither approve nor fill the PIN field.
+// The focus never starts on "Sign". Closing the window and Escape reject.
+//
+// # PIN
+//
+// The PIN field takes one key at a time into a secret.Buffer and draws dots. There is no text editor, no selection and no
+// clipboard behind it. Gio hands over each character as a string and remembers the last few until the next frame, so the
+// field asks for a frame after every key, and the freed memory is returned to the system once the PIN is sent.
+//
+// # Keyboard
+//
+// The focus starts in the PIN field, or on "Reject" where no PIN is typed. Enter in the PIN field signs when something was
+// typed, otherwise moves to "Reject". Tab and Shift+Tab go round: PIN, its repetition, Reject, Sign, then the "View"
+// buttons. Enter or Space press a button. On the outcome Enter and Escape close.
+//
+// # Concurrency
+//
+// The methods of ui.Body come from the connection's goroutines, drawing runs in one of its own; they meet in the state
+// behind one mutex. gioui.org/app.Main must run on the main goroutine of the program.
+package window

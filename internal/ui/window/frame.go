@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package window
+
+import (
+	"context"
+	"image"
+	"strings"
+	"time"
+
+	"gioui.org/io/event"
+	"gioui.org/io/key"
+	"gioui.org/layout"
+	"gioui.org/op"
+	"gioui.org/op/clip"
+	"gioui.org/op/paint"
+	"gioui.org/widget/material"
+
+	"persten/internal/signing"
+	"persten/internal/ui"
+)
+
+// frame takes what the person did since the last one and draws the screen.
+func (w *Window) frame(viewing context.Context, gtx layout.Context) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.drawn {
+		w.drawn = true
+		w.deafTo = time.Now().Add(deafness)
+	}
+	deaf := w.deaf(gtx)
+	w.keys(gtx, deaf)
+	w.press(gtx, deaf)
+	w.browse(viewing, gtx)
+
+	paint.Fill(gtx.Ops, ground)
+	layout.Flex{Axis: layout.Vertical}.Layout(gtx,
+		layout.Flexed(1, func(gtx layout.Context) layout.Dimensions {
+			s := material.List(w.theme, &w.list)
+			s.AnchorStrategy = material.Overlay
+			return s.Layout(gtx, 1, func(gtx layout.Context, _ int) layout.Dimensions { return w.content(gtx) })
+		}),
+		layout.Rigid(w.footer),
+	)
+	w.focus(gtx)
+}
+
+// deaf tells whether orders are ignored now, and has the window drawn again when that ends.
+func (w *Window) deaf(gtx layout.Context) bool {
+	left := time.Until(w.deafTo)
+	if left <= 0 {
+		return false
+	}
+	gtx.Execute(op.InvalidateCmd{At: gtx.Now.Add(left + time.Millisecond)})
+	return true
+}
+
+// focus puts the keyboard where the screen starts: the PIN field, else the button that changes nothing.
+func (w *Window) focus(gtx layout.Context) {
+	if !w.refocus {
+		return
+	}
+	w.refocus = false
+	switch {
+	case w.typing():
+		gtx.Execute(key.FocusCmd{Tag: &w.field})
+	case w.screen != working:
+		gtx.Execute(key.FocusCmd{Tag: &w.no})
+	}
+}
+
+// typing tells whether the screen has a PIN field.
+func (w *Window) typing() bool {
+	return (w.screen == asking || w.screen == pinning) && w.wantPIN && !w.pin.Token.Locked
+}
+
+// keys handles the keys that mean the same everywhere.
+func (w *Window) keys(gtx layout.Context, deaf bool) {
+	event.Op(gtx.Ops, w)
+	for {
+		e, ok := gtx.Event(key.Filter{Name: key.NameEscape}, key.Filter{Name: key.NamePageDown}, key.Filter{Name: key.NamePageUp})
+		if !ok {
+			return
+		}
+		k, ok := e.(key.Event)
+		if !ok || k.State != key.Press {
+			continue
+		}
+		switch k.Name {
+		case key.NamePageDown:
+			w.list.Position.Offset += gtx.Constraints.Max.Y / 2
+			w.list.Position.BeforeEnd = true
+		case key.NamePageUp:
+			w.list.Position.Offset = max(0, w.list.Position.Offset-gtx.Constraints.Max.Y/2)
+			w.list.Position.BeforeEnd = true
+		case key.NameEscape:
+			if !deaf {
+				w.refuse()
+			}
+		}
+	}
+}
+
+// press handles the PIN field and the two buttons.
+func (w *Window) press(gtx layout.Context, deaf bool) {
+	if w.typing() {
+		w.pinKeys(gtx, deaf)
+	}
+	for w.no.Clicked(gtx) {
+		if !deaf {
+			w.refuse()
+		}
+	}
+	for w.yes.Clicked(gtx) {
+		if !deaf {
+			w.accept()
+		}
+	}
+}
+
+// pinKeys lets the fields take their keys and acts on Enter.
+func (w *Window) pinKeys(gtx layout.Context, deaf bool) {
+	first := w.field.take(gtx, deaf)
+	second := pinNothing
+	if w.twice {
+		second = w.again.take(gtx, deaf)
+	}
+	switch {
+	case first == pinDeaf || second == pinDeaf:
+		w.deafTo = time.Now().Add(deafness)
+		gtx.Execute(op.InvalidateCmd{At: w.deafTo})
+	case first == pinEnter && w.field.len() > 0 && w.twice:
+		gtx.Execute(key.FocusCmd{Tag: &w.again})
+	case (first == pinEnter || second == pinEnter) && w.ready():
+		w.accept()
+	case first == pinEnter || second == pinEnter:
+		gtx.Execute(key.FocusCmd{Tag: &w.no})
+	case first == pinEdited || second == pinEdited:
+		gtx.Execute(op.InvalidateCmd{})
+	}
+}
+
+// ready tells whether "Sign" can be pressed, apart from deafness.
+func (w *Window) ready() bool {
+	switch {
+	case w.screen != asking && w.screen != pinning, w.pin.Token.Locked && w.card.Kind != signing.KindOrigin:
+		return false
+	case !w.typing():
+		return true
+	}
+	return w.field.len() > 0 && (!w.twice || w.again.len() > 0)
+}
+
+// accept is a press of "Sign".
+func (w *Window) accept() {
+	if !w.ready() {
+		return
+	}
+	if w.typing() && w.twice && !ui.SamePIN(w.field.secret, w.again.secret) {
+		w.differ = true
+		w.turn(w.screen)
+		return
+	}
+	w.answer(answer{yes: true, pin: w.field.give()})
+}
+
+// refuse is a press of "Reject", or of "Close" at the end.
+func (w *Window) refuse() {
+	switch w.screen {
+	case asking, pinning:
+		w.answer(answer{})
+	case ended:
+		w.leave = true
+	}
+}
+
+func (w *Window) answer(a answer) {
+	w.turn(working)
+	w.step = ""
+	select {
+	case w.answers <- a:
+	default:
+		a.pin.Wipe()
+	}
+}
+
+// content is the part that scrolls.
+func (w *Window) content(gtx layout.Context) layout.Dimensions {
+	body := w.question
+	if w.screen == ended {
+		body = w.outcome
+	}
+	return column(bar(w.accent(), 4), func(gtx layout.Context) layout.Dimensions {
+		return layout.Inset{Top: 18, Bottom: 14, Left: 24, Right: 24}.Layout(gtx, body)
+	})(gtx)
+}
+
+// footer is the part that is always in sight: the PIN and the buttons.
+func (w *Window) footer(gtx layout.Context) layout.Dimensions {
+	m := op.Record(gtx.Ops)
+	gtx.Constraints.Min.Y = 0
+	dims := layout.Inset{Top: 12, Bottom: 16, Left: 24, Right: 21}.Layout(gtx, column(w.pinPart, w.buttons))
+	call := m.Stop()
+	dims.Size.X = gtx.Constraints.Max.X
+	paint.FillShape(gtx.Ops, ground, clip.Rect{Max: dims.Size}.Op())
+	paint.FillShape(gtx.Ops, rule, clip.Rect{Max: image.Pt(dims.Size.X, gtx.Dp(1))}.Op())
+	call.Add(gtx.Ops)
+	return dims
+}
+
+func (w *Window) buttons(gtx layout.Context) layout.Dimensions {
+	deaf := time.Now().Before(w.deafTo)
+	no := w.card.Reject
+	if w.screen == ended {
+		no = w.card.Say("prompt.closing.close")
+	}
+	parts := []layout.FlexChild{layout.Flexed(1, w.status)}
+	if w.screen != working {
+		parts = append(parts, layout.Rigid(w.button(&w.no, no, w.accent(), false, true)))
+	}
+	if w.screen == asking || w.screen == pinning {
+		yes := w.card.Accept
+		parts = append(parts, layout.Rigid(layout.Spacer{Width: 6}.Layout),
+			layout.Rigid(w.button(&w.yes, yes, w.accent(), true, !deaf && w.ready())))
+	}
+	return layout.Flex{Alignment: layout.Middle}.Layout(gtx, parts...)
+}
+
+// status is the line beside the buttons: what the window waits for.
+func (w *Window) status(gtx layout.Context) layout.Dimensions {
+	if w.screen != working {
+		return layout.Dimensions{Size: image.Pt(gtx.Constraints.Max.X, 0)}
+	}
+	key := "prompt.step.working"
+	switch w.step {
+	case signing.StepToken, signing.StepSigning:
+		key = "prompt.step." + string(w.step)
+	}
+	return layout.Flex{Alignment: layout.Middle}.Layout(gtx,
+		layout.Rigid(func(gtx layout.Context) layout.Dimensions {
+			gtx.Constraints.Max = image.Pt(gtx.Dp(22), gtx.Dp(22))
+			gtx.Constraints.Min = gtx.Constraints.Max
+			return material.Loader(w.theme).Layout(gtx)
+		}),
+		layout.Rigid(layout.Spacer{Width: 12, Height: 44}.Layout),
+		layout.Rigid(w.text(w.card.Say(key), label{size: 15})),
+	)
+}
+
+// pinPart is the PIN field with all that should be known before typing.
+func (w *Window) pinPart(gtx layout.Context) layout.Dimensions {
+	if w.screen == working || w.screen == ended || w.card.Kind == signing.KindOrigin {
+		return layout.Dimensions{}
+	}
+	if !w.typing() {
+		return w.text(w.pinless(), label{color: soft})(gtx)
+	}
+	deaf := time.Now().Before(w.deafTo)
+	frame := w.accent()
+	if (w.differ || w.pin.Wrong) && w.field.len() == 0 {
+		frame = red
+	}
+	parts := []layout.Widget{w.text(ui.PINLabel(w.card.Lang, w.pin), label{bold: true}), gap(6)}
+	field := func(p *pinField) layout.Widget {
+		return func(gtx layout.Context) layout.Dimensions { return p.layout(gtx, frame, deaf) }
+	}
+	parts = append(parts, field(&w.field))
+	if w.twice {
+		parts = append(parts, gap(8), w.text(w.card.Say("prompt.pin.again"), label{bold: true}), gap(6), field(&w.again))
+	}
+	hint, alarm := w.hint()
+	l := label{size: 13, color: soft}
+	if alarm {
+		l.color, l.bold = red, true
+	}
+	return column(append(parts, gap(6), w.text(hint, l), gap(12))...)(gtx)
+}
+
+func (w *Window) pinless() string {
+	switch {
+	case w.pin.Token.Locked:
+		return w.card.Say("prompt.pin.locked")
+	case w.pin.Token.PINPad:
+		return w.card.Say("prompt.pin.pinpad")
+	}
+	return w.card.Say("prompt.pin.none")
+}
+
+// hint is the line under the field; alarm when it must not be overlooked.
+func (w *Window) hint() (line string, alarm bool) {
+	parts := w.warnings()
+	alarm = len(parts) > 0
+	if w.field.foreign || w.again.foreign {
+		parts = append(parts, w.card.Say("prompt.pin.cyrillic"))
+	}
+	if len(parts) == 0 {
+		return w.card.Say("prompt.pin.keep"), false
+	}
+	return strings.Join(parts, " "), alarm
+}

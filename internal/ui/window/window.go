@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package window
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"gioui.org/app"
+	"gioui.org/io/system"
+	"gioui.org/layout"
+	"gioui.org/op"
+	"gioui.org/unit"
+	"gioui.org/widget"
+	"gioui.org/widget/material"
+
+	"persten/internal/secret"
+	"persten/internal/signing"
+	"persten/internal/text"
+	"persten/internal/token"
+	"persten/internal/ui"
+)
+
+// deafness is how long the window takes no orders after it appeared, changed or got the keyboard.
+const deafness = 700 * time.Millisecond
+
+// The window's size; the height follows the content within limits.
+const (
+	windowWidth = 580
+	minHeight   = 300
+	maxHeight   = 740
+)
+
+// screen is what the window shows.
+type screen int
+
+const (
+	asking  screen = iota // the question, with the PIN field if one will be needed
+	pinning               // the same after the answer: the PIN is wanted (again)
+	working               // nothing to do for the person
+	ended                 // the outcome
+)
+
+// answer is a press of one of the two buttons.
+type answer struct {
+	yes bool
+	pin *secret.Buffer // nil when none was typed
+}
+
+// Window is one prompt. New makes it, Decide shows it.
+type Window struct {
+	view    Viewer
+	win     *app.Window
+	theme   *material.Theme
+	answers chan answer
+	gone    chan struct{} // closed with the window
+	failure error         // why it never appeared; read after gone
+
+	held *secret.Buffer // typed with the yes, wanted a moment later
+
+	mu      sync.Mutex // guards what follows
+	screen  screen
+	card    ui.Card
+	pin     token.PINRequest
+	wantPIN bool
+	twice   bool // the PIN must be repeated
+	differ  bool // the repetition was not the same
+	step    signing.Step
+	closing ui.Closing
+	docs    []document
+	deafTo  time.Time
+	refit   bool // the height should follow the content again
+	refocus bool // the focus should go where this screen starts
+	drawn   bool
+	focused bool
+
+	leave bool // the window should close itself
+
+	field, again pinField
+	yes, no      widget.Clickable
+	list         widget.List
+}
+
+// New makes a window that shows documents through view; nil offers no viewing.
+func New(view Viewer) *Window {
+	w := &Window{
+		view: view, win: new(app.Window), theme: newTheme(),
+		answers: make(chan answer, 1), gone: make(chan struct{}),
+	}
+	w.list.Axis = layout.Vertical
+	return w
+}
+
+// Decide shows q and waits for one of the buttons.
+func (w *Window) Decide(ctx context.Context, q signing.Question) (signing.Decision, error) {
+	lang := text.Lang(q.Lang)
+	w.mu.Lock()
+	w.card = ui.NewCard(q, lang)
+	w.pin = q.Token.Request("", false)
+	w.wantPIN = q.Kind != signing.KindOrigin && q.Token.LoginRequired && !q.Token.PINPad
+	w.twice = w.wantPIN && q.Token.Final
+	w.docs = w.documents(q.Documents)
+	w.turn(asking)
+	w.mu.Unlock()
+	viewing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go w.run(viewing)
+
+	a, err := w.wait(ctx)
+	if err != nil {
+		return signing.Decision{}, err
+	}
+	w.held = a.pin
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return signing.Decision{Approved: a.yes, Viewed: w.viewed()}, nil
+}
+
+// wait returns the next press of a button. A window that was closed has said no.
+func (w *Window) wait(ctx context.Context) (answer, error) {
+	select {
+	case a := <-w.answers:
+		return a, nil
+	case <-w.gone:
+		if w.failure != nil {
+			return answer{}, fmt.Errorf("%w: %w", signing.ErrNoPrompt, w.failure)
+		}
+		return answer{}, nil
+	case <-ctx.Done():
+		w.vanish()
+		return answer{}, ctx.Err()
+	}
+}
+
+// PIN sends what was typed with the yes, or asks for it.
+func (w *Window) PIN(ctx context.Context, r token.PINRequest, to *os.File) error {
+	defer to.Close()
+	held := w.held
+	w.held = nil
+	w.mu.Lock()
+	usable := held != nil && !r.Wrong && (w.twice || !r.Final)
+	w.mu.Unlock()
+	if !usable {
+		held.Wipe()
+		var err error
+		if held, err = w.askPIN(ctx, r); err != nil {
+			return err
+		}
+	}
+	defer forget(held)
+	return held.WriteTo(to)
+}
+
+func (w *Window) askPIN(ctx context.Context, r token.PINRequest) (*secret.Buffer, error) {
+	w.mu.Lock()
+	w.pin, w.wantPIN, w.twice, w.differ = r, true, r.Final, false
+	w.turn(pinning)
+	w.mu.Unlock()
+	w.redraw()
+	a, err := w.wait(ctx)
+	if err == nil && (!a.yes || a.pin == nil) {
+		a.pin.Wipe()
+		err = signing.ErrRejected
+	}
+	return a.pin, err
+}
+
+// forget wipes a PIN and gives the memory in which the toolkit saw its characters back to the system.
+func forget(b *secret.Buffer) {
+	b.Wipe()
+	debug.FreeOSMemory()
+}
+
+// Progress says what is being waited for.
+func (w *Window) Progress(s signing.Step) {
+	w.mu.Lock()
+	w.step = s
+	w.mu.Unlock()
+	w.redraw()
+}
+
+// Close shows the outcome until the person closes the window. After a question of access it just goes: the person has
+// pressed the button that says it all.
+func (w *Window) Close(ctx context.Context, o signing.Outcome) error {
+	w.held.Wipe()
+	w.mu.Lock()
+	quiet := w.card.Kind == signing.KindOrigin && (o.Code == "" || o.Code == "user_rejected")
+	if w.card.Title == "" {
+		w.mu.Unlock()
+		return nil // never shown
+	}
+	w.closing = ui.NewClosing(w.card.Kind, o, w.card.Lang)
+	w.turn(ended)
+	w.mu.Unlock()
+	if quiet {
+		w.vanish()
+		return nil
+	}
+	w.redraw()
+	select {
+	case <-w.gone:
+	case <-ctx.Done():
+		w.vanish()
+	}
+	return nil
+}
+
+// turn goes to another screen. The caller holds mu.
+func (w *Window) turn(s screen) {
+	w.screen = s
+	w.field.clear()
+	w.again.clear()
+	w.deafTo = time.Now().Add(deafness)
+	w.refit, w.refocus = true, true
+	w.list.Position = layout.Position{}
+}
+
+func (w *Window) redraw() {
+	w.win.Invalidate()
+}
+
+// vanish takes the window away.
+func (w *Window) vanish() {
+	w.mu.Lock()
+	w.leave = true
+	w.mu.Unlock()
+	w.redraw()
+	select {
+	case <-w.gone:
+	case <-time.After(2 * time.Second):
+	}
+}
+
+// run draws until the window is closed.
+func (w *Window) run(viewing context.Context) {
+	defer close(w.gone)
+	app.ID = "persten"
+	title := "Persten: " + w.card.Title
+	height := w.naturalHeight()
+	w.win.Option(app.Title(title), app.Size(windowWidth, height), app.MinSize(460, minHeight))
+	w.win.Perform(system.ActionCenter)
+	var ops op.Ops
+	for {
+		switch e := w.win.Event().(type) {
+		case app.DestroyEvent:
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if !w.drawn {
+				w.failure = e.Err
+			}
+			w.field.clear()
+			w.again.clear()
+			return
+		case app.ConfigEvent:
+			w.configure(e.Config)
+		case app.FrameEvent:
+			w.frame(viewing, app.NewContext(&ops, e))
+			e.Frame(&ops)
+			w.fit()
+		}
+		w.depart()
+	}
+}
+
+// depart closes the window when that was asked for. The toolkit wants it done between events.
+func (w *Window) depart() {
+	w.mu.Lock()
+	leave := w.leave
+	w.leave = false
+	w.mu.Unlock()
+	if leave {
+		w.win.Perform(system.ActionClose)
+	}
+}
+
+// configure notices when the window gets the keyboard.
+func (w *Window) configure(c app.Config) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.Focused && !w.focused {
+		w.deafTo = time.Now().Add(deafness)
+	}
+	w.focused = c.Focused
+}
+
+// fit makes the window as high as its content, once for each screen.
+func (w *Window) fit() {
+	w.mu.Lock()
+	refit := w.refit
+	w.refit = false
+	w.mu.Unlock()
+	if refit {
+		w.win.Option(app.Size(windowWidth, w.naturalHeight()))
+	}
+}
+
+// naturalHeight lays everything out with no window to find how high it is.
+func (w *Window) naturalHeight() unit.Dp {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	gtx := layout.Context{
+		Ops: new(op.Ops), Metric: unit.Metric{PxPerDp: 1, PxPerSp: 1},
+		Constraints: layout.Constraints{Max: image.Pt(windowWidth, 1<<20)},
+	}
+	h := w.content(gtx).Size.Y + w.footer(gtx).Size.Y
+	return unit.Dp(min(max(h, minHeight), maxHeight))
+}
