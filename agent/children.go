@@ -22,24 +22,20 @@ type child struct {
 	cmd  *exec.Cmd
 }
 
-// startChild runs program with args. The child ends by itself when the socket closes.
-func startChild(program string, env []string, args ...string) (*child, error) {
+// startChild runs cmd with a socket to it. The child ends by itself when the socket closes.
+func startChild(cmd *exec.Cmd) (*child, error) {
 	ours, theirs, err := ipc.Pair()
 	if err != nil {
 		return nil, fmt.Errorf("socket pair: %w", err)
 	}
 	defer theirs.Close()
-	cmd := exec.Command(program, args...)
-	cmd.Env = env
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{theirs}
-	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		ours.Close()
-		return nil, fmt.Errorf("start %s: %w", filepath.Base(program), err)
+		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
 	}
-	c := &child{conn: ours, cmd: cmd}
-	return c, nil
+	return &child{conn: ours, cmd: cmd}, nil
 }
 
 // stop closes the socket and gives the child a moment before it is killed.
@@ -58,8 +54,8 @@ func (c *child) stop() error {
 // reap waits for the child in the background.
 func (c *child) reap() { go c.cmd.Wait() }
 
-// kill ends the child at once.
-func (c *child) kill() error { return c.cmd.Process.Kill() }
+// kill ends the child at once, and what it has started.
+func (c *child) kill() error { return killFamily(c.cmd.Process) }
 
 // self is the path of this program.
 func self() (string, error) { return os.Executable() }

@@ -35,7 +35,7 @@ func (a *app) connect(ctx context.Context) (*client, error) {
 	if err != nil {
 		return nil, proto.E(proto.CodeAgentNotRunning, err)
 	}
-	conn := rpc.New(c, nil)
+	conn := rpc.New(c, listenOnly)
 	go conn.Serve(ctx)
 	cl := &client{conn}
 	hello := proto.AgentHelloParams{Protocol: proto.Protocol, Lang: proto.Lang(a.lang), Client: "persten " + version}
@@ -44,6 +44,17 @@ func (a *app) connect(ctx context.Context) (*client, error) {
 		return nil, err
 	}
 	return cl, nil
+}
+
+// listenOnly hears notifications and answers nothing: the session has no questions to a command.
+func listenOnly(_ context.Context, r *rpc.Request) (any, error) {
+	for _, f := range r.Files {
+		f.Close()
+	}
+	if r.Notification {
+		return nil, nil
+	}
+	return nil, &rpc.Error{Code: rpc.CodeUnknownMethod, Message: "method not found"}
 }
 
 func (c *client) Close() { c.conn.Close() }
@@ -113,6 +124,9 @@ func (c *client) download(ctx context.Context, from proto.Content, w io.Writer) 
 		}
 		if _, err := w.Write(piece.Data); err != nil {
 			return err
+		}
+		if len(piece.Data) == 0 && !piece.EOF {
+			return proto.E(proto.CodeAgentLost, io.ErrUnexpectedEOF)
 		}
 		if offset += int64(len(piece.Data)); piece.EOF {
 			return nil

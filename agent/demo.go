@@ -84,7 +84,10 @@ func (a *app) demo(ctx context.Context, port int) error {
 	case err := <-ended:
 		return err
 	case ws := <-ready:
-		_, wsPort, _ := net.SplitHostPort(ws.String())
+		wsPort := ""
+		if ws != nil {
+			_, wsPort, _ = net.SplitHostPort(ws.String())
+		}
 		a.openPortal(ctx, fmt.Sprintf("%s/?lang=%s&port=%s", origin, a.lang, wsPort), o.socket, filepath.Join(dir, "browser"))
 	}
 	select {

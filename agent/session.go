@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os/exec"
 	"sync"
 	"time"
 
@@ -85,7 +86,7 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	defer stop()
 	for _, l := range []ipc.Listener{user, web} {
 		if l != nil {
-			wg.Go(func() { l.Serve(ctx, func(c ipc.Conn, p ipc.Peer) { srv.Serve(ctx, c, p) }) })
+			wg.Go(func() { accept(ctx, l, srv, stop) })
 		}
 	}
 	wg.Go(func() { watch(ctx, keys, srv) })
@@ -94,7 +95,20 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	}
 	ready(o, web)
 	<-ctx.Done()
+	time.AfterFunc(shutdownGrace, keys.Close) // a driver that hangs must not keep us
 	return nil
+}
+
+// shutdownGrace is how long signatures under way may take to end by themselves.
+const shutdownGrace = 500 * time.Millisecond
+
+// accept serves one way in; the session ends with it rather than live on unreachable.
+func accept(ctx context.Context, l ipc.Listener, srv *server.Server, stop func()) {
+	err := l.Serve(ctx, func(c ipc.Conn, p ipc.Peer) { srv.Serve(ctx, c, p) })
+	if err != nil && ctx.Err() == nil {
+		slog.Error("listener ended", "address", l.Addr(), "cause", err)
+		stop()
+	}
 }
 
 // server builds the API over an engine whose prompts it reports on.
@@ -129,6 +143,9 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 // listen opens the user socket, which must be free, and the WebSocket, without which the session still serves browsers.
 func listen(srv *server.Server, o sessionOptions) (user, web ipc.Listener, err error) {
 	user, err = ipc.ListenUser(o.socket)
+	if errors.Is(err, ipc.ErrInUse) {
+		return nil, nil, proto.E(proto.CodeSocketFailed, err, "detail", "Persten is already running")
+	}
 	if err != nil {
 		return nil, nil, proto.E(proto.CodeSocketFailed, err, "detail", err.Error())
 	}
@@ -195,7 +212,10 @@ func tray(ctx context.Context, srv *server.Server) error {
 	if err != nil {
 		return err
 	}
-	c, err := startChild(program, env, "tray")
+	cmd := exec.Command(program, "tray")
+	cmd.Env = env
+	detach(cmd)
+	c, err := startChild(cmd)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 
@@ -127,12 +128,11 @@ func (a *app) approver() (signing.Approver, error) {
 		return nil, err
 	}
 	return ui.Remote(func(ctx context.Context) (ipc.FileConn, func() error, error) {
-		env := desktopEnv(ctx)
-		program, args, err := promptProgram(c, env)
+		cmd, err := promptProgram(c, desktopEnv(ctx))
 		if err != nil {
 			return nil, nil, err
 		}
-		child, err := startChild(program, env, args...)
+		child, err := startChild(cmd)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -143,17 +143,30 @@ func (a *app) approver() (signing.Approver, error) {
 
 var errNoDisplay = errors.New("no display to open a window on")
 
-// promptProgram is the prompt process for the configured body.
-func promptProgram(c *config.Config, env []string) (string, []string, error) {
+// promptProgram is the prompt process for the configured body. Only the terminal body shares our terminal.
+func promptProgram(c *config.Config, env []string) (*exec.Cmd, error) {
+	var cmd *exec.Cmd
 	if c.UI.Approver == "pinentry" || c.UI.Approver == "terminal" {
 		me, err := self()
-		return me, []string{"prompt", c.UI.Approver, c.UI.Pinentry}, err
+		if err != nil {
+			return nil, err
+		}
+		cmd = exec.Command(me, "prompt", c.UI.Approver, c.UI.Pinentry)
+	} else {
+		if !displayed(env) {
+			return nil, errNoDisplay
+		}
+		program, err := desktop()
+		if err != nil {
+			return nil, err
+		}
+		cmd = exec.Command(program, "prompt")
 	}
-	if !displayed(env) {
-		return "", nil, errNoDisplay
+	cmd.Env = env
+	if c.UI.Approver != "terminal" {
+		detach(cmd)
 	}
-	program, err := desktop()
-	return program, []string{"prompt"}, err
+	return cmd, nil
 }
 
 // body is the prompt body that runs in this process.

@@ -128,15 +128,15 @@ func (c *client) ContentDrop(_ context.Context, p proto.ContentDropParams) (*pro
 
 // SignCMS asks the person and returns a CAdES-BES signature.
 func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.SignCMSResult, error) {
-	content, done, err := c.content(p.Content, p.Name, p.MIME)
+	content, done, err := c.content(p.Content)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	var made *signing.CMSResult
-	handle, sig, err := c.o.Engine.Store().Create(c.who.Channel, content.Name+".p7s", "application/pkcs7-signature", func(w io.Writer) (err error) {
+	handle, sig, err := c.o.Engine.Store().Create(c.who.Channel, "", "application/pkcs7-signature", func(w io.Writer) (err error) {
 		made, err = c.o.Engine.SignCMS(ctx, c.caller(), signing.CMSRequest{
-			Certificate: p.Certificate, Content: content, Attached: p.Attached, Note: p.Note,
+			Certificate: p.Certificate, Content: content, Name: p.Name, MIME: p.MIME, Attached: p.Attached, Note: p.Note,
 		}, w)
 		return err
 	})
@@ -151,22 +151,22 @@ func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.Sig
 }
 
 // VerifyCMS reports on a signature.
-func (c *client) VerifyCMS(_ context.Context, p proto.VerifyCMSParams) (*proto.VerifyCMSResult, error) {
-	signature, done, err := c.content(p.Signature, "", "")
+func (c *client) VerifyCMS(ctx context.Context, p proto.VerifyCMSParams) (*proto.VerifyCMSResult, error) {
+	signature, done, err := c.content(p.Signature)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	var content io.Reader
 	if p.Content != nil {
-		detached, done, err := c.content(*p.Content, "", "")
+		detached, done, err := c.content(*p.Content)
 		if err != nil {
 			return nil, err
 		}
 		defer done()
 		content = detached.Reader()
 	}
-	report, err := c.o.Engine.VerifyCMS(signature.Reader(), content)
+	report, err := c.o.Engine.VerifyCMS(ctx, signature.Reader(), content)
 	if err != nil {
 		return nil, err
 	}
@@ -174,11 +174,11 @@ func (c *client) VerifyCMS(_ context.Context, p proto.VerifyCMSParams) (*proto.V
 }
 
 // content finds or spools what a request names; done releases it.
-func (c *client) content(p proto.Content, name, mime string) (_ *signing.Content, done func(), err error) {
+func (c *client) content(p proto.Content) (_ *signing.Content, done func(), err error) {
 	store := c.o.Engine.Store()
 	handle := p.Handle
 	if handle == "" {
-		handle, _, err = store.Create(c.who.Channel, name, mime, func(w io.Writer) error {
+		handle, _, err = store.Create(c.who.Channel, "", "", func(w io.Writer) error {
 			_, err := io.Copy(w, bytes.NewReader(p.Inline))
 			return err
 		})

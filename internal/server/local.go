@@ -4,7 +4,9 @@ package server
 
 import (
 	"context"
+	"time"
 
+	"persten/internal/config"
 	"persten/proto"
 )
 
@@ -21,18 +23,32 @@ func (c *client) OriginsList(context.Context, proto.OriginsListParams) (*proto.O
 
 // OriginsAllow lets a site use the agent.
 func (c *client) OriginsAllow(_ context.Context, p proto.OriginsAllowParams) (*proto.OriginsAllowResult, error) {
-	return &proto.OriginsAllowResult{}, c.o.Origins.Allow(p.Origin)
+	return &proto.OriginsAllowResult{}, c.decide(p.Origin, "", c.o.Origins.Allow)
 }
 
 // OriginsDeny refuses a site without asking again.
 func (c *client) OriginsDeny(_ context.Context, p proto.OriginsDenyParams) (*proto.OriginsDenyResult, error) {
-	return &proto.OriginsDenyResult{}, c.o.Origins.Deny(p.Origin)
+	return &proto.OriginsDenyResult{}, c.decide(p.Origin, proto.CodeUserRejected, c.o.Origins.Deny)
 }
 
 // OriginsForget makes a site unknown again.
 func (c *client) OriginsForget(_ context.Context, p proto.OriginsForgetParams) (*proto.OriginsForgetResult, error) {
-	c.gate.forget(p.Origin)
-	return &proto.OriginsForgetResult{}, c.o.Origins.Forget(p.Origin)
+	return &proto.OriginsForgetResult{}, c.decide(p.Origin, proto.CodeOriginNotAllowed, func(origin string) error {
+		c.gate.forget(origin)
+		return c.o.Origins.Forget(origin)
+	})
+}
+
+// decide keeps an answer about a site that did not come from a question, and journals it like one that did.
+func (c *client) decide(origin string, result proto.Code, keep func(string) error) error {
+	origin, err := config.ParseOrigin(origin)
+	if err != nil {
+		return err
+	}
+	if err := keep(origin); err != nil {
+		return err
+	}
+	return c.o.Engine.NoteOrigin(c.caller(), origin, result)
 }
 
 // JournalList returns the newest records.
@@ -64,8 +80,11 @@ func (c *client) AgentPause(_ context.Context, p proto.AgentPauseParams) (*proto
 	return &proto.AgentPauseResult{}, nil
 }
 
+// stopDelay lets the answer to agent.stop leave before the connection closes.
+const stopDelay = 100 * time.Millisecond
+
 // AgentStop ends the agent after this answer.
 func (c *client) AgentStop(context.Context, proto.AgentStopParams) (*proto.AgentStopResult, error) {
-	c.o.Stop()
+	time.AfterFunc(stopDelay, c.o.Stop)
 	return &proto.AgentStopResult{}, nil
 }

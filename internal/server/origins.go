@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"persten/internal/ipc"
@@ -30,46 +31,59 @@ const askEvery = time.Hour
 // maxAsked bounds the memory of origins that were asked about.
 const maxAsked = 1024
 
+// After refusals in a row nobody is asked about any further site for a while: a page can have any number of names.
+const (
+	maxRefused = 3
+	coolDown   = 10 * time.Minute
+)
+
 // gate lets allowed origins in and raises the question for unknown ones.
 type gate struct {
 	origins Origins
 	engine  *signing.Engine
+	paused  *atomic.Bool
 
-	mu    sync.Mutex
-	asked map[string]time.Time
+	mu      sync.Mutex
+	asked   map[string]time.Time
+	asking  bool // one question is open; further sites are not asked about meanwhile
+	refused int  // in a row
+	last    time.Time
 }
 
 // check returns nil for an allowed origin. An unknown one is refused now and asked about beside the request.
 func (g *gate) check(who signing.Caller) error {
-	allowed, known := g.origins.Decision(who.Origin)
-	if allowed && (who.Top == "" || who.Top == who.Origin) {
-		return nil
+	err := g.decision(who)
+	if _, known := g.origins.Decision(who.Origin); err != nil && !known {
+		g.raise(who)
 	}
-	if allowed {
-		return g.checkTop(who)
-	}
-	if known {
-		return proto.E(proto.CodeOriginDenied, nil, "origin", who.Origin)
-	}
-	g.raise(who)
-	return proto.E(proto.CodeOriginNotAllowed, nil, "origin", who.Origin)
+	return err
 }
 
-// checkTop refuses an allowed frame inside a page that is not allowed.
-func (g *gate) checkTop(who signing.Caller) error {
-	if allowed, _ := g.origins.Decision(who.Top); allowed {
+// decision is what is known about a caller now. An allowed frame inside a page that is not allowed is refused.
+func (g *gate) decision(who signing.Caller) error {
+	switch allowed, known := g.origins.Decision(who.Origin); {
+	case !allowed && known:
+		return proto.E(proto.CodeOriginDenied, nil, "origin", who.Origin)
+	case !allowed:
+		return proto.E(proto.CodeOriginNotAllowed, nil, "origin", who.Origin)
+	}
+	if who.Top == "" || who.Top == who.Origin {
 		return nil
 	}
-	return proto.E(proto.CodeOriginNotAllowed, nil, "origin", who.Top)
+	if allowed, _ := g.origins.Decision(who.Top); !allowed {
+		return proto.E(proto.CodeOriginNotAllowed, nil, "origin", who.Top)
+	}
+	return nil
 }
 
 // raise asks the person about an origin, at most once an hour.
 func (g *gate) raise(who signing.Caller) {
-	if !g.first(who.Origin, time.Now()) {
+	if g.paused.Load() || !g.first(who.Origin, time.Now()) {
 		return
 	}
 	go func() {
 		allowed, err := g.engine.AskOrigin(context.Background(), who)
+		g.answered(allowed)
 		switch {
 		case err != nil:
 			slog.Warn("origin question got no answer", "origin", who.Origin, "cause", err)
@@ -92,11 +106,24 @@ func (g *gate) first(origin string, now time.Time) bool {
 			delete(g.asked, o)
 		}
 	}
-	if _, again := g.asked[origin]; again || len(g.asked) >= maxAsked {
+	if g.refused >= maxRefused && now.Sub(g.last) > coolDown {
+		g.refused = 0
+	}
+	_, again := g.asked[origin]
+	if again || g.asking || g.refused >= maxRefused || len(g.asked) >= maxAsked {
 		return false
 	}
-	g.asked[origin] = now
+	g.asked[origin], g.asking = now, true
 	return true
+}
+
+func (g *gate) answered(allowed bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asking, g.last = false, time.Now()
+	if g.refused++; allowed {
+		g.refused = 0
+	}
 }
 
 // forget lets the question be raised again at once: the person took their answer back.
@@ -114,7 +141,7 @@ func (s *Server) AllowedOrigin(origin string) bool {
 
 // UnknownOrigin hears of a handshake refused to a page of origin; it may raise the question.
 func (s *Server) UnknownOrigin(origin string, p ipc.Peer) {
-	if _, known := s.o.Origins.Decision(origin); known || s.paused.Load() {
+	if _, known := s.o.Origins.Decision(origin); known {
 		return
 	}
 	p.Origin = origin

@@ -12,7 +12,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +49,7 @@ type Options struct {
 type Server struct {
 	o      Options
 	gate   gate
+	rates  rates
 	paused atomic.Bool
 
 	mu    sync.Mutex
@@ -53,7 +59,8 @@ type Server struct {
 // New makes a server.
 func New(o Options) *Server {
 	s := &Server{o: o, conns: map[*client]bool{}}
-	s.gate = gate{origins: o.Origins, engine: o.Engine, asked: map[string]time.Time{}}
+	s.gate = gate{origins: o.Origins, engine: o.Engine, paused: &s.paused, asked: map[string]time.Time{}}
+	s.rates.sites = map[string]*bucket{}
 	return s
 }
 
@@ -61,7 +68,8 @@ func New(o Options) *Server {
 type client struct {
 	*Server
 	conn *rpc.Conn
-	rate bucket
+
+	telling sync.Mutex // one notification of a state at a time, so that the last one sent is the last one true
 
 	mu  sync.Mutex // guards who.Lang
 	who signing.Caller
@@ -69,7 +77,7 @@ type client struct {
 
 // Serve answers c until it ends or ctx does. When it ends, its open prompts close and its contents are freed.
 func (s *Server) Serve(ctx context.Context, c ipc.Conn, p ipc.Peer) error {
-	cl := &client{Server: s, who: s.callerOf(p), rate: newBucket(ratePerSecond)}
+	cl := &client{Server: s, who: s.callerOf(p)}
 	cl.conn = rpc.New(c, cl.handle)
 	s.mu.Lock()
 	s.conns[cl] = true
@@ -84,35 +92,50 @@ func (s *Server) Serve(ctx context.Context, c ipc.Conn, p ipc.Peer) error {
 }
 
 func (s *Server) callerOf(p ipc.Peer) signing.Caller {
+	top := p.Top
+	if top == "" && p.Frame != "" && p.Frame != "0" {
+		top = "null" // a frame in a page that nobody named: no site is allowed under that name
+	}
 	return signing.Caller{
-		Channel: signing.NewChannel(), Origin: p.Origin, Top: p.Top, Via: via(p.Via),
+		Channel: signing.NewChannel(), Origin: p.Origin, Top: top, Via: via(p),
 		User: s.o.User, PID: p.PID, Program: p.Program, Lang: s.o.Lang,
 	}
 }
 
-func via(s string) signing.Via {
-	switch s {
-	case "native":
-		return signing.ViaNative
-	case "websocket":
+// via decides who is local: a program on the user socket or on a pair of ours, for which no browser named a page. Whoever
+// came in another way has a page's rights at most.
+func via(p ipc.Peer) signing.Via {
+	switch {
+	case (p.Via == ipc.ViaUnix || p.Via == ipc.ViaPair) && p.Origin == "" && p.Extension == "":
+		return signing.ViaSocket
+	case p.Via == ipc.ViaWebSocket:
 		return signing.ViaWebSocket
 	}
-	return signing.ViaSocket
+	return signing.ViaNative
 }
 
-// handle answers one request.
-func (c *client) handle(ctx context.Context, r *rpc.Request) (any, error) {
+// handle answers one request. A notification is none: nothing runs whose result nobody could get.
+func (c *client) handle(ctx context.Context, r *rpc.Request) (result any, err error) {
 	for _, f := range r.Files {
 		f.Close() // no method takes descriptors
 	}
-	if err := c.permit(r.Method, r.Params); err != nil {
+	if r.Notification {
+		return nil, nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("method panicked", "method", r.Method, "stack", string(debug.Stack()))
+			result, err = nil, c.wire(proto.E(proto.CodeInternal, fmt.Errorf("panic: %T", p)))
+		}
+	}()
+	if err := c.permit(r.Method); err != nil {
 		return nil, c.wire(err)
 	}
 	id := r.ID
 	ctx = signing.WithProgress(ctx, func(step signing.Step) {
 		c.conn.Notify(proto.NotifyProgress, proto.ProgressParams{Request: id, Step: proto.Step(step)})
 	})
-	result, err := proto.Dispatch(ctx, c, r.Method, r.Params)
+	result, err = proto.Dispatch(ctx, c, r.Method, r.Params)
 	if err != nil {
 		return nil, c.wire(err)
 	}
@@ -120,22 +143,19 @@ func (c *client) handle(ctx context.Context, r *rpc.Request) (any, error) {
 }
 
 // permit decides whether this caller may call this method at all.
-func (c *client) permit(method string, params []byte) error {
-	audience, known := proto.Audience(method)
-	if !known {
-		return proto.E(proto.CodeRequestUnknownMethod, nil, "method", method)
-	}
-	if field, found := proto.SecretMember(params); found {
-		return proto.E(proto.CodeRequestSecret, nil, "field", field)
-	}
+func (c *client) permit(method string) error {
+	audience, _ := proto.Audience(method) // Dispatch refuses unknown ones, to those it answers at all
 	if c.local() {
 		return nil
 	}
 	if audience == proto.AudienceLocal {
 		return proto.E(proto.CodeMethodLocalOnly, nil, "method", method)
 	}
-	if !bulk[method] && !c.rate.take(time.Now()) {
+	if !bulk[method] && !c.rates.take(c.who.Origin, time.Now()) {
 		return proto.E(proto.CodeRequestLimit, nil, "limit", rateText)
+	}
+	if c.ownPage() {
+		return c.permitOwnPage(method)
 	}
 	if err := c.gate.check(c.caller()); err != nil {
 		return err
@@ -144,6 +164,19 @@ func (c *client) permit(method string, params []byte) error {
 		return proto.E(proto.CodeAgentPaused, nil)
 	}
 	return nil
+}
+
+// ownPage reports whether our extension's own page, its popup, is calling: ipc lets no other extension's page through.
+func (c *client) ownPage() bool {
+	return c.who.Via == signing.ViaNative && strings.Contains(c.who.Origin, "-extension://")
+}
+
+// permitOwnPage permits what the popup shows: that the agent is there and how it is. It is no site, so nobody is asked.
+func (c *client) permitOwnPage(method string) error {
+	if method == proto.MethodAgentHello || method == proto.MethodAgentStatus {
+		return nil
+	}
+	return proto.E(proto.CodeOriginDenied, nil, "origin", c.who.Origin)
 }
 
 // bulk methods carry contents in pieces; quotas bound them, not the request rate.
@@ -173,23 +206,35 @@ func (c *client) wire(err error) *rpc.Error {
 	return &rpc.Error{Code: proto.Number(pe.Code), Message: proto.Text(pe.Code, "en", pe.Args).What, Data: data}
 }
 
-// TokensChanged tells every client to list again.
+// TokensChanged tells every client that may list to list again.
 func (s *Server) TokensChanged() {
-	s.notify(proto.NotifyTokensChanged, proto.TokensChangedParams{}, func(*client) bool { return true })
+	s.notify((*client).admitted, proto.NotifyTokensChanged, func() any { return proto.TokensChangedParams{} })
+}
+
+// admitted reports whether the client may call methods now: a site nobody allowed hears of nothing.
+func (c *client) admitted() bool {
+	return c.local() || !c.paused.Load() && c.gate.decision(c.caller()) == nil
 }
 
 // Changed tells local clients, such as the tray, that the agent's state is another.
 func (s *Server) Changed() {
-	state := proto.AgentChangedParams{State: s.state(nil), Prompts: s.o.Engine.Prompts()}
-	s.notify(proto.NotifyAgentChanged, state, (*client).local)
+	s.notify((*client).local, proto.NotifyAgentChanged, func() any {
+		return proto.AgentChangedParams{State: s.state(nil), Prompts: s.o.Engine.Prompts()}
+	})
 }
 
-func (s *Server) notify(method string, params any, to func(*client) bool) {
+// notify sends without waiting for slow readers; params are made when they are sent.
+func (s *Server) notify(to func(*client) bool, method string, params func() any) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		if to(c) {
-			go c.conn.Notify(method, params)
-		}
+	clients := slices.Collect(maps.Keys(s.conns))
+	s.mu.Unlock()
+	for _, c := range clients {
+		go func() {
+			if to(c) {
+				c.telling.Lock()
+				defer c.telling.Unlock()
+				c.conn.Notify(method, params())
+			}
+		}()
 	}
 }

@@ -3,6 +3,7 @@
 package signing
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -56,12 +57,15 @@ func NewStore(dir string, limits Limits) (*Store, error) {
 type Content struct {
 	Name, MIME string
 
+	charged int64         // of the channel's quota; guarded by Store.mu
+	hashing chan struct{} // full while a request hashes; guards digests
+	digests map[algo.Digest][]byte
+
 	mu      sync.Mutex
 	w       *os.File // nil once sealed
 	r       *os.File // read-only, its own file description
 	size    int64
 	touched time.Time
-	digests map[algo.Digest][]byte
 	closed  bool
 	refs    int // requests using it now
 }
@@ -73,7 +77,7 @@ func (s *Store) Open(channel, name, mime string, size int64) (string, error) {
 	}
 	c, err := newContent(s.dir, name, mime)
 	if err != nil {
-		return "", proto.E(proto.CodeInternal, err)
+		return "", spoolFault(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,37 +102,42 @@ func (s *Store) Append(channel, handle string, data []byte) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := s.reserve(channel, c, int64(len(data))); err != nil {
+	if err := s.charge(channel, handle, int64(len(data))); err != nil {
 		return 0, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.w == nil {
-		return 0, proto.E(proto.CodeContentSealed, nil)
+	size, err := c.append(data)
+	if err != nil {
+		s.charge(channel, handle, -int64(len(data))) // fails when the content is gone, and its charge with it
 	}
-	if _, err := c.w.Write(data); err != nil {
-		return 0, proto.E(proto.CodeInternal, fmt.Errorf("spool: %w", err))
-	}
-	c.size += int64(len(data))
-	return c.size, nil
+	return size, err
 }
 
-// reserve charges n bytes to the channel before they are written.
-func (s *Store) reserve(channel string, c *Content, n int64) error {
+// charge books n bytes to the channel before they are written, or gives them back.
+func (s *Store) charge(channel, handle string, n int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh := s.channels[channel]
-	if sh == nil {
+	if sh == nil || sh.contents[handle] == nil {
 		return proto.E(proto.CodeContentAbsent, nil)
 	}
-	if c.Size()+n > s.limits.Content {
+	c := sh.contents[handle]
+	if c.charged+n > s.limits.Content {
 		return proto.E(proto.CodeContentTooLarge, nil, "limit", strconv.FormatInt(s.limits.Content, 10))
 	}
 	if sh.used+n > s.limits.Channel {
 		return proto.E(proto.CodeContentQuota, nil, "limit", strconv.FormatInt(s.limits.Channel, 10))
 	}
 	sh.used += n
+	c.charged += n
 	return nil
+}
+
+// remove drops a content and its charge. The caller holds the store's lock.
+func (sh *shelf) remove(handle string) {
+	c := sh.contents[handle]
+	sh.used -= c.charged
+	c.drop()
+	delete(sh.contents, handle)
 }
 
 // Seal ends writing and returns the final size. Sealing twice is harmless.
@@ -137,7 +146,8 @@ func (s *Store) Seal(channel, handle string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return c.Size(), c.seal()
+	err = c.seal()
+	return c.Size(), err
 }
 
 // Read returns up to n bytes at offset of a sealed content, and whether they are its last.
@@ -163,17 +173,14 @@ func (s *Store) Sealed(channel, handle string) (*Content, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return nil, proto.E(proto.CodeContentAbsent, nil)
-	}
-	if c.w != nil {
+	if !c.closed && c.w != nil {
 		return nil, proto.E(proto.CodeContentNotSealed, nil)
 	}
-	c.refs++
-	return c, nil
+	return c, c.hold()
 }
 
-// Create makes a content of the agent's own, such as a finished signature, filled by write and sealed.
+// Create makes a content of the agent's own, such as a finished signature, filled by write and sealed. It does not grow old
+// while write runs, which may wait for a person.
 func (s *Store) Create(channel, name, mime string, write func(io.Writer) error) (string, *Content, error) {
 	handle, err := s.Open(channel, name, mime, 0)
 	if err != nil {
@@ -183,14 +190,22 @@ func (s *Store) Create(channel, name, mime string, write func(io.Writer) error) 
 	if err != nil {
 		return "", nil, err
 	}
-	if err := write(writerFunc(func(p []byte) (int, error) {
+	if err := c.use(); err != nil {
+		return "", nil, err
+	}
+	defer c.Release()
+	err = write(writerFunc(func(p []byte) (int, error) {
 		_, err := s.Append(channel, handle, p)
 		return len(p), err
-	})); err != nil {
+	}))
+	if err == nil {
+		err = c.seal()
+	}
+	if err != nil {
 		s.Drop(channel, handle)
 		return "", nil, err
 	}
-	return handle, c, c.seal()
+	return handle, c, nil
 }
 
 // Drop frees one content.
@@ -198,9 +213,7 @@ func (s *Store) Drop(channel, handle string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sh := s.channels[channel]; sh != nil && sh.contents[handle] != nil {
-		sh.used -= sh.contents[handle].Size()
-		sh.contents[handle].drop()
-		delete(sh.contents, handle)
+		sh.remove(handle)
 	}
 }
 
@@ -221,21 +234,19 @@ func (s *Store) find(channel, handle string) (*Content, error) {
 	defer s.mu.Unlock()
 	if sh := s.channels[channel]; sh != nil {
 		if c := sh.contents[handle]; c != nil {
-			c.touched = time.Now()
+			c.touch()
 			return c, nil
 		}
 	}
 	return nil, proto.E(proto.CodeContentAbsent, nil)
 }
 
-// expire drops what nobody touched for a lifetime. The caller holds s.mu.
+// expire drops what nobody used for a lifetime. The caller holds s.mu.
 func (s *Store) expire() {
 	for _, sh := range s.channels {
 		for h, c := range sh.contents {
-			if time.Since(c.touched) > s.limits.Lifetime {
-				sh.used -= c.Size()
-				c.drop()
-				delete(sh.contents, h)
+			if c.idle() > s.limits.Lifetime {
+				sh.remove(h)
 			}
 		}
 	}
@@ -246,7 +257,36 @@ func newContent(dir, name, mime string) (*Content, error) {
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	return &Content{Name: name, MIME: mime, w: w, r: r, touched: time.Now(), digests: map[algo.Digest][]byte{}}, nil
+	return &Content{
+		Name: name, MIME: mime, w: w, r: r, touched: time.Now(),
+		hashing: make(chan struct{}, 1), digests: map[algo.Digest][]byte{},
+	}, nil
+}
+
+// append writes data after what is there. What a failed write left behind is cut off again: the person is shown the file,
+// and what is shown must be what is signed.
+func (c *Content) append(data []byte) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return 0, proto.E(proto.CodeContentAbsent, nil)
+	case c.w == nil:
+		return 0, proto.E(proto.CodeContentSealed, nil)
+	}
+	if _, err := c.w.WriteAt(data, c.size); err != nil {
+		return 0, spoolFault(errors.Join(err, c.w.Truncate(c.size)))
+	}
+	c.size += int64(len(data))
+	return c.size, nil
+}
+
+// spoolFault tells a full disk from other failures of the spool.
+func spoolFault(err error) error {
+	if diskFull(err) {
+		return proto.E(proto.CodeContentDiskFull, err)
+	}
+	return proto.E(proto.CodeInternal, fmt.Errorf("spool: %w", err))
 }
 
 // Size is the number of bytes written so far.
@@ -266,22 +306,64 @@ func (c *Content) Reader() io.ReadSeeker { return io.NewSectionReader(c, 0, c.Si
 func (c *Content) Descriptor() (*os.File, error) { return reopen(c.r) }
 
 // Digest hashes the content, once per algorithm.
-func (c *Content) Digest(d algo.Digest) ([]byte, error) {
-	c.mu.Lock()
-	sum := c.digests[d]
-	c.mu.Unlock()
-	if sum != nil {
+func (c *Content) Digest(ctx context.Context, d algo.Digest) ([]byte, error) {
+	if err := take(ctx, c.hashing); err != nil {
+		return nil, err
+	}
+	defer func() { <-c.hashing }()
+	if sum := c.digests[d]; sum != nil {
 		return sum, nil
 	}
 	h := d.New()
-	if _, err := io.Copy(h, c.Reader()); err != nil {
-		return nil, proto.E(proto.CodeInternal, err)
+	if _, err := io.Copy(h, &reading{ctx, c.Reader()}); err != nil {
+		return nil, fault(err)
 	}
-	sum = h.Sum(nil)
+	c.digests[d] = h.Sum(nil)
+	return c.digests[d], nil
+}
+
+// reading ends a long read when the context ends.
+type reading struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *reading) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+func (c *Content) use() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.digests[d] = sum
-	return sum, nil
+	return c.hold()
+}
+
+// hold begins a use. The caller holds c.mu.
+func (c *Content) hold() error {
+	if c.closed {
+		return proto.E(proto.CodeContentAbsent, nil)
+	}
+	c.refs++
+	return nil
+}
+
+func (c *Content) touch() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.touched = time.Now()
+}
+
+// idle is how long nobody has used the content.
+func (c *Content) idle() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refs > 0 {
+		return 0
+	}
+	return time.Since(c.touched)
 }
 
 // Release ends the use begun by Sealed.
@@ -289,6 +371,7 @@ func (c *Content) Release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refs--
+	c.touched = time.Now()
 	c.closeIfDone()
 }
 
@@ -300,7 +383,10 @@ func (c *Content) seal() error {
 	}
 	err := c.w.Close()
 	c.w = nil
-	return err
+	if err != nil {
+		return spoolFault(err)
+	}
+	return nil
 }
 
 func (c *Content) drop() {
@@ -312,7 +398,7 @@ func (c *Content) drop() {
 
 // closeIfDone frees the file once it is dropped and no request reads it. The caller holds c.mu.
 func (c *Content) closeIfDone() {
-	if !c.closed || c.refs > 0 || c.r == nil {
+	if !c.closed || c.refs > 0 {
 		return
 	}
 	if c.w != nil {

@@ -48,14 +48,22 @@ func (d *desk) open(ctx context.Context, q Question) (Prompt, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := d.ask.Ask(ctx, q)
-	if err != nil {
-		leave()
-		if ctx.Err() == nil {
-			err = proto.E(proto.CodePromptUnavailable, err)
+	opened := false
+	defer func() {
+		if !opened { // also when Ask panics: the place must not be lost for good
+			leave()
 		}
+	}()
+	p, err := d.ask.Ask(ctx, q)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil, nil, ctx.Err()
+	case err != nil && code(err) == "":
+		return nil, nil, proto.E(proto.CodePromptUnavailable, err)
+	case err != nil:
 		return nil, nil, err
 	}
+	opened = true
 	return p, leave, nil
 }
 
@@ -143,15 +151,24 @@ func decide(ctx context.Context, p Prompt) (Decision, error) {
 	limited, cancel := context.WithTimeout(ctx, decideLimit)
 	defer cancel()
 	d, err := p.Decide(limited)
-	switch {
-	case ctx.Err() != nil:
-		return d, ctx.Err()
-	case limited.Err() != nil:
-		return d, proto.E(proto.CodeUserTimeout, err)
-	case err == nil && !d.Approved:
+	if late := overdue(ctx, limited, err); late != nil {
+		return Decision{}, late
+	}
+	if err == nil && !d.Approved {
 		return d, proto.E(proto.CodeUserRejected, nil)
 	}
 	return d, err
+}
+
+// overdue is why an answer given under limited came too late: the request is gone, or the person took too long.
+func overdue(ctx, limited context.Context, cause error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() != nil:
+		return proto.E(proto.CodeUserTimeout, cause)
+	}
+	return nil
 }
 
 // pins asks the prompt for PINs, notes wrong ones in the journal and keeps the approval fresh.
@@ -161,7 +178,13 @@ func pins(p Prompt, a *approval, wrong func(token.PINRequest)) token.PINFunc {
 			wrong(r)
 		}
 		p.Progress(StepWaiting)
-		pin, err := p.PIN(ctx, r)
+		limited, cancel := context.WithTimeout(ctx, decideLimit)
+		defer cancel()
+		pin, err := p.PIN(limited, r)
+		if late := overdue(ctx, limited, err); late != nil {
+			pin.Close()
+			return secret.PIN{}, late
+		}
 		if err != nil {
 			return pin, err
 		}

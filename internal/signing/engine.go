@@ -13,6 +13,7 @@
 package signing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -120,6 +121,20 @@ func Usable(k token.Key, now time.Time) *proto.Error {
 		return proto.E(proto.CodeCertificateNotYetValid, nil, "date", c.NotBefore().Format(time.DateOnly))
 	case now.After(c.NotAfter()):
 		return proto.E(proto.CodeCertificateExpired, nil, "date", c.NotAfter().Format(time.DateOnly))
+	case !c.Usage().Documents():
+		return proto.E(proto.CodeCertificateNotForSigning, nil)
+	}
+	return usablePeriod(c, now)
+}
+
+// usablePeriod checks the private key usage period (RFC 3280 section 4.2.1.4), which qualified certificates still state.
+func usablePeriod(c *cert.Certificate, now time.Time) *proto.Error {
+	from, to, _ := c.PrivateKeyUsage()
+	switch {
+	case !from.IsZero() && now.Before(from):
+		return proto.E(proto.CodeCertificateNotYetValid, nil, "date", from.Format(time.DateOnly))
+	case !to.IsZero() && now.After(to):
+		return proto.E(proto.CodeCertificateExpired, nil, "date", to.Format(time.DateOnly))
 	}
 	return nil
 }
@@ -150,6 +165,17 @@ func (e *Engine) AskOrigin(ctx context.Context, who Caller) (bool, error) {
 		return false, nil
 	}
 	return allowed, err
+}
+
+// NoteOrigin journals a decision about a site that a local caller made without a question; result is empty for "allowed".
+func (e *Engine) NoteOrigin(who Caller, origin string, result proto.Code) error {
+	who.Origin = origin
+	r := e.record(who, Question{}, "origin")
+	r.Result = cmp.Or(string(result), journal.OK)
+	if err := e.log.Note(r); err != nil {
+		return proto.E(proto.CodeJournalUnwritable, err)
+	}
+	return nil
 }
 
 // question starts a Question with what is known of the caller.

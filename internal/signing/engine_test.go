@@ -161,7 +161,7 @@ func TestSignEveryKey(t *testing.T) {
 			if !attached {
 				content = c.Reader()
 			}
-			report, err := b.VerifyCMS(&out, content)
+			report, err := b.VerifyCMS(context.Background(), &out, content)
 			if err != nil || !report.Trusted() {
 				t.Fatalf("%s attached=%v: %v %+v", k.Certificate().Key.Describe(), attached, err, report)
 			}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strconv"
 
+	"persten/internal/algo"
 	"persten/internal/cms"
 	"persten/internal/journal"
 	"persten/internal/token"
@@ -41,12 +42,14 @@ var faults = []struct {
 	code proto.Code
 }{
 	{ErrRejected, proto.CodeUserRejected},
+	{token.ErrUserCancelled, proto.CodeUserRejected},
 	{ErrNoPrompt, proto.CodePromptUnavailable},
 	{token.ErrAbsent, proto.CodeTokenAbsent},
 	{token.ErrRemoved, proto.CodeTokenRemoved},
 	{token.ErrBusy, proto.CodeTokenBusy},
 	{token.ErrLocked, proto.CodePINLocked},
 	{token.ErrUnsupported, proto.CodeAlgorithmUnsupported},
+	{algo.ErrUnsupported, proto.CodeAlgorithmUnsupported},
 	{cms.ErrContentChanged, proto.CodeContentChanged},
 	{cms.ErrSelfCheck, proto.CodeSignatureSelfCheck},
 	{journal.ErrUnwritable, proto.CodeJournalUnwritable},

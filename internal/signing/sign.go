@@ -3,6 +3,7 @@
 package signing
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"io"
@@ -21,6 +22,7 @@ import (
 type CMSRequest struct {
 	Certificate string // id (SHA-256) or SHA-1 thumbprint, hex
 	Content     *Content
+	Name, MIME  string // instead of the content's own, when not empty
 	Attached    bool
 	Note        string // "the site says"
 }
@@ -44,7 +46,7 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 	if err != nil {
 		return nil, err
 	}
-	digest, err := r.Content.Digest(alg.Digest)
+	digest, err := r.Content.Digest(ctx, alg.Digest)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +68,7 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 	out := outcome(err)
 	out.Owner = q.Certificate.Name
 	if err == nil {
-		out.Signed = []string{r.Content.Name}
+		out.Signed = []string{q.Documents[0].Name}
 	}
 	prompt.Close(out)
 	if err != nil {
@@ -86,10 +88,18 @@ func (e *Engine) signQuestion(who Caller, key token.Key, alg algo.Algorithm, r C
 	q.Note, q.Attached, q.Profile = r.Note, r.Attached, "cades-bes"
 	q.Certificate, q.Token, q.Algorithm = card(key.Certificate()), key.Token(), string(alg.ID)
 	q.Documents = []Document{{
-		Name: r.Content.Name, MIME: r.Content.MIME, Size: r.Content.Size(),
+		Name: cmp.Or(r.Name, r.Content.Name, unnamed(who.Lang)), MIME: cmp.Or(r.MIME, r.Content.MIME), Size: r.Content.Size(),
 		Digest: hex.EncodeToString(digest), Alg: string(alg.Digest), Content: content,
 	}}
 	return q, nil
+}
+
+// unnamed is what a document is called that came without a name.
+func unnamed(lang string) string {
+	if lang == string(proto.LangRu) {
+		return "документ"
+	}
+	return "document"
 }
 
 // approved runs one signature under the person's approval: decision, journal, key, work, journal.
@@ -108,6 +118,9 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 		record.Documents[i].Viewed = i < len(d.Viewed) && d.Viewed[i]
 	}
 	entry, err := e.log.Begin(ctx, record)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		return proto.E(proto.CodeJournalUnwritable, err)
 	}

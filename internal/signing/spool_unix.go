@@ -5,8 +5,10 @@
 package signing
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"syscall"
 )
 
 // spool makes a file without a name and returns a writing and a reading descriptor of it.
@@ -24,6 +26,10 @@ func spool(dir string) (w, r *os.File, err error) {
 		return nil, nil, err
 	}
 	return w, r, nil
+}
+
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // reopen makes a second file description of r, so that the receiver's reads do not move ours.

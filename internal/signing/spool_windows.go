@@ -3,6 +3,7 @@
 package signing
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -27,9 +28,14 @@ func spool(dir string) (w, r *os.File, err error) {
 		windows.FILE_FLAG_DELETE_ON_CLOSE, 0)
 	if err != nil {
 		w.Close()
+		os.Remove(name)
 		return nil, nil, err
 	}
 	return w, os.NewFile(uintptr(h), name), nil
+}
+
+func diskFull(err error) bool {
+	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }
 
 func reopen(r *os.File) (*os.File, error) {

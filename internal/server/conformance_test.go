@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"persten/internal/ipc"
+	"persten/internal/rpc"
+	"persten/internal/token"
+	"persten/proto"
+)
+
+type validator interface{ Validate() error }
+
+// results makes the result type of each method.
+var results = map[string]func() validator{
+	"agent.hello":       func() validator { return new(proto.AgentHelloResult) },
+	"agent.status":      func() validator { return new(proto.AgentStatusResult) },
+	"tokens.list":       func() validator { return new(proto.TokensListResult) },
+	"certificates.list": func() validator { return new(proto.CertificatesListResult) },
+	"content.open":      func() validator { return new(proto.ContentOpenResult) },
+	"content.append":    func() validator { return new(proto.ContentAppendResult) },
+	"content.close":     func() validator { return new(proto.ContentCloseResult) },
+	"content.read":      func() validator { return new(proto.ContentReadResult) },
+	"content.drop":      func() validator { return new(proto.ContentDropResult) },
+	"sign.cms":          func() validator { return new(proto.SignCMSResult) },
+	"verify.cms":        func() validator { return new(proto.VerifyCMSResult) },
+	"origins.list":      func() validator { return new(proto.OriginsListResult) },
+	"origins.allow":     func() validator { return new(proto.OriginsAllowResult) },
+	"origins.deny":      func() validator { return new(proto.OriginsDenyResult) },
+	"origins.forget":    func() validator { return new(proto.OriginsForgetResult) },
+	"journal.list":      func() validator { return new(proto.JournalListResult) },
+	"journal.verify":    func() validator { return new(proto.JournalVerifyResult) },
+	"agent.pause":       func() validator { return new(proto.AgentPauseResult) },
+	"agent.stop":        func() validator { return new(proto.AgentStopResult) },
+}
+
+type example struct {
+	name    string
+	Request struct {
+		Method string          `json:"method"`
+		Params json.RawMessage `json:"params"`
+	} `json:"request"`
+}
+
+// examples are the protocol's own requests, those of methods and those that lead to errors.
+func examples(t testing.TB) []example {
+	t.Helper()
+	files, err := filepath.Glob("../../proto/examples/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no examples", err)
+	}
+	var list []example
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := example{name: filepath.Base(f)}
+		if err := json.Unmarshal(data, &e); err != nil {
+			t.Fatal(f, err)
+		}
+		if e.Request.Method != "" && reaches(e.Request.Method, e.Request.Params) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// reaches reports whether a request gets past package rpc, whose answers to the rest are its own tests' matter.
+func reaches(method string, params []byte) bool {
+	return ipc.CheckJSON(params, rpc.MaxDepth-1) == nil && bytes.HasPrefix(bytes.TrimSpace(params), []byte("{")) &&
+		method != "" && len(method) <= 128 && !strings.HasPrefix(method, "$/")
+}
+
+// Every example gets the shape of its method's result, or an error of the catalogue, whoever asks and however.
+func TestExamples(t *testing.T) {
+	seen := map[string]bool{}
+	for transport := range transports {
+		for name, who := range map[string]ipc.Peer{"local": local, "native": native, "websocket": websocket} {
+			b := newBench(t, &person{decide: no}, demo)
+			c := b.dialOver(t, who, transport)
+			for _, e := range examples(t) {
+				raw, bad := call[json.RawMessage](t, c, e.Request.Method, e.Request.Params)
+				if bad != nil {
+					continue // wellFormed looked at it
+				}
+				seen[e.Request.Method] = true
+				r := results[e.Request.Method]()
+				d := json.NewDecoder(bytes.NewReader(*raw))
+				d.DisallowUnknownFields()
+				if err := d.Decode(r); err != nil {
+					t.Errorf("%s over %s to %s: %v", e.name, transport, name, err)
+				} else if err := r.Validate(); err != nil {
+					t.Errorf("%s over %s to %s: %v", e.name, transport, name, err)
+				}
+			}
+		}
+	}
+	for _, m := range proto.Methods() {
+		_, known := results[m]
+		if needsHandle := m == "content.append" || m == "content.close" || m == "content.read" || m == "sign.cms" || m == "verify.cms"; !known || !seen[m] && !needsHandle {
+			t.Errorf("%s never answered", m)
+		}
+	}
+}
+
+// The whole way: a document in pieces, a signature, its verification. A large one comes back by handle.
+func TestSignAndVerify(t *testing.T) {
+	for name, who := range map[string]ipc.Peer{"local": local, "native": native, "websocket": websocket} {
+		b := newBench(t, &person{decide: yes}, demo)
+		c := b.dial(t, who)
+		document := bytes.Repeat([]byte("pay 1 rouble\n"), 40_000)
+		handle := upload(t, c, "letter.txt", document)
+		for _, attached := range []bool{false, true} {
+			made, bad := call[proto.SignCMSResult](t, c, proto.MethodSignCMS, proto.SignCMSParams{
+				Certificate: certificate(t), Content: proto.Content{Handle: handle}, Attached: attached, Note: "two of two",
+			})
+			if bad != nil {
+				t.Fatalf("%s: %+v", name, bad)
+			}
+			if err := made.Validate(); err != nil {
+				t.Error(err)
+			}
+			if (made.Signature.Handle != "") != attached {
+				t.Fatalf("%s: attached=%v came by handle %q", name, attached, made.Signature.Handle)
+			}
+			p := proto.VerifyCMSParams{Signature: made.Signature}
+			if attached {
+				if !bytes.Contains(download(t, c, made.Signature.Handle), document) {
+					t.Error("the document is not in the signature")
+				}
+			} else {
+				p.Content = &proto.Content{Handle: handle}
+			}
+			report, bad := call[proto.VerifyCMSResult](t, c, proto.MethodVerifyCMS, p)
+			if bad != nil || !report.Valid || len(report.Signers) != 1 || !report.Signers[0].Trusted || report.Size != int64(len(document)) {
+				t.Errorf("%s attached=%v: %+v %+v", name, attached, report, bad)
+			}
+		}
+		q := b.person.questions()[0]
+		if q.Origin != who.Origin || q.Note != "two of two" || q.Documents[0].Name != "letter.txt" {
+			t.Errorf("%s: asked %+v", name, q)
+		}
+	}
+}
+
+// Inline content that is no signature, a detached one without its document: each says what is wrong.
+func TestVerifyErrors(t *testing.T) {
+	c := newBench(t, &person{decide: yes}, demo).dial(t, native)
+	made, bad := call[proto.SignCMSResult](t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Inline: []byte("x")}})
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	if got := code(t, c, proto.MethodVerifyCMS, proto.VerifyCMSParams{Signature: made.Signature}); got != proto.CodeContentRequired {
+		t.Errorf("no document: %q", got)
+	}
+	if got := code(t, c, proto.MethodVerifyCMS, proto.VerifyCMSParams{Signature: proto.Content{Inline: []byte("x")}}); got != proto.CodeFormatCMS {
+		t.Errorf("no signature: %q", got)
+	}
+	report, bad := call[proto.VerifyCMSResult](t, c, proto.MethodVerifyCMS, proto.VerifyCMSParams{Signature: made.Signature, Content: &proto.Content{Inline: []byte("y")}})
+	if bad != nil || report.Valid || report.Signers[0].Code != proto.CodeSignatureInvalid || report.Signers[0].Text == "" {
+		t.Errorf("another document: %+v %+v", report, bad)
+	}
+}
+
+func TestNameOfInlineContent(t *testing.T) {
+	b := newBench(t, &person{decide: no}, demo)
+	c := b.dial(t, native)
+	if got := code(t, c, proto.MethodAgentHello, proto.AgentHelloParams{Protocol: proto.Protocol, Lang: "ru"}); got != "" {
+		t.Fatal(got)
+	}
+	inline := proto.Content{Inline: []byte("x")}
+	handle := proto.Content{Handle: upload(t, c, "given.txt", []byte("x"))}
+	for _, p := range []struct {
+		content     proto.Content
+		name, wants string
+	}{{inline, "", "документ"}, {inline, "a.txt", "a.txt"}, {handle, "", "given.txt"}, {handle, "b.txt", "b.txt"}} {
+		code(t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: p.content, Name: p.name})
+		asked := b.person.questions()
+		if got := asked[len(asked)-1].Documents[0].Name; got != p.wants {
+			t.Errorf("asked about %q, want %q", got, p.wants)
+		}
+	}
+}
+
+// A cause never leaves, in no language; a panic is an internal error of one request.
+func TestCausesStayInside(t *testing.T) {
+	for _, lang := range []string{"ru", "en"} {
+		for name, keys := range map[string]token.Inventory{"failing": broken{}, "panicking": broken{panics: true}} {
+			c := newBench(t, &person{decide: yes}, keys).dial(t, native)
+			hello := map[string]any{"protocol": proto.Protocol, "lang": lang}
+			if got := code(t, c, proto.MethodAgentHello, hello); got != "" {
+				t.Fatal(got)
+			}
+			_, bad := call[any](t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Inline: []byte("x")}})
+			if bad == nil || bad.Code != proto.CodeInternal || bad.Args["ref"] == "" {
+				t.Fatalf("%s: %+v", name, bad)
+			}
+			want := proto.Text(proto.CodeInternal, lang, bad.Args)
+			if bad.Text != want.What || bad.Next != want.Next || strings.Contains(fmt.Sprint(bad), "canary") {
+				t.Errorf("%s %s: %+v", name, lang, bad)
+			}
+			if got := code(t, c, proto.MethodContentOpen, proto.ContentOpenParams{Name: "n"}); got != "" {
+				t.Errorf("%s: the connection answers %q afterwards", name, got)
+			}
+		}
+	}
+}
+
+// A module that fails is a problem beside the list.
+func TestProblemsBesideLists(t *testing.T) {
+	c := newBench(t, &person{decide: yes}, broken{}).dial(t, native)
+	list, bad := call[proto.CertificatesListResult](t, c, proto.MethodCertificatesList, proto.CertificatesListParams{})
+	if bad != nil || len(list.Problems) != 1 || strings.Contains(fmt.Sprint(list.Problems), "canary") {
+		t.Errorf("%+v %+v", list, bad)
+	}
+}
+
+// broken is an inventory that fails, or worse.
+type broken struct{ panics bool }
+
+func (b broken) Keys(context.Context) ([]token.Key, error) {
+	if b.panics {
+		panic("canary: broken inventory")
+	}
+	return nil, errBroken
+}
+func (b broken) Tokens(context.Context) ([]token.Info, error) { return nil, errBroken }
+func (b broken) Events(context.Context) <-chan token.Event    { return nil }
+
+func upload(t testing.TB, c *peer, name string, data []byte) string {
+	t.Helper()
+	opened, bad := call[proto.ContentOpenResult](t, c, proto.MethodContentOpen, proto.ContentOpenParams{Name: name})
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	for len(data) > 0 {
+		n := min(len(data), 300_000)
+		if got := code(t, c, proto.MethodContentAppend, proto.ContentAppendParams{Handle: opened.Handle, Data: data[:n]}); got != "" {
+			t.Fatal(got)
+		}
+		data = data[n:]
+	}
+	if got := code(t, c, proto.MethodContentClose, proto.ContentCloseParams{Handle: opened.Handle}); got != "" {
+		t.Fatal(got)
+	}
+	return opened.Handle
+}
+
+func download(t testing.TB, c *peer, handle string) []byte {
+	t.Helper()
+	var out []byte
+	for {
+		piece, bad := call[proto.ContentReadResult](t, c, proto.MethodContentRead, proto.ContentReadParams{Handle: handle, Offset: int64(len(out)), Length: 300_000})
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		if out = append(out, piece.Data...); piece.EOF {
+			return out
+		}
+	}
+}
