@@ -7,8 +7,6 @@ import (
 	"os"
 	"os/exec"
 
-	"gioui.org/app"
-
 	"persten/internal/secret"
 	"persten/internal/ui"
 	"persten/internal/ui/window"
@@ -24,7 +22,7 @@ func prompt() {
 		exit(err)
 	}
 	go func() { exit(ui.Serve(untilSignalled(), conn, window.New(viewDocument))) }()
-	app.Main()
+	window.Main()
 }
 
 // viewDocument shows a document through another process of this program.

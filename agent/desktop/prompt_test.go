@@ -88,6 +88,7 @@ func (s *screen) decision(a asked) signing.Decision {
 		}
 		return d
 	case <-time.After(5 * time.Second):
+		s.shot("failed")
 		s.t.Fatal("no answer within 5 s")
 		panic("unreachable")
 	}

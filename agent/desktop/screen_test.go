@@ -23,6 +23,7 @@ type screen struct {
 	t       *testing.T
 	display string
 	program string
+	prompt  *exec.Cmd // the last one started
 }
 
 // program is built once for all tests of the package; TestMain removes it.
@@ -118,6 +119,7 @@ func (s *screen) child(role string, env ...string) (ipc.FileConn, *exec.Cmd) {
 // starter is what ui.Remote wants.
 func (s *screen) starter(context.Context) (ipc.FileConn, func() error, error) {
 	conn, cmd := s.child("prompt")
+	s.prompt = cmd
 	return conn, cmd.Process.Kill, nil
 }
 

@@ -11,17 +11,18 @@ import (
 
 // Closing is the end of every prompt, the same in all bodies.
 type Closing struct {
-	Done  bool
-	Title string // "Signature created" or "No signature was created"
-	What  string // why not, one sentence
-	Next  string // what to do now, one sentence
-	Facts []Fact // documents, owner, time of a signature
-	lang  text.Lang
+	Done     bool
+	Declined bool   // the person said no: nothing went wrong
+	Title    string // "Signature created" or "No signature was created"
+	What     string // why not, one sentence
+	Next     string // what to do now, one sentence
+	Facts    []Fact // documents, owner, time of a signature
+	lang     text.Lang
 }
 
 // NewClosing says in one of text's languages how a question of some kind ended.
 func NewClosing(k signing.Kind, o signing.Outcome, lang text.Lang) Closing {
-	c := Closing{Done: o.Code == "", lang: lang}
+	c := Closing{Done: o.Code == "", Declined: o.Code == "user_rejected", lang: lang}
 	if k != signing.KindOrigin {
 		k = signing.KindSign
 	}

@@ -28,5 +28,5 @@
 // # Concurrency
 //
 // The methods of ui.Body come from the connection's goroutines, drawing runs in one of its own; they meet in the state
-// behind one mutex. gioui.org/app.Main must run on the main goroutine of the program.
+// behind one mutex. Main must run on the main goroutine of the program.
 package window

@@ -118,26 +118,62 @@ func (w *Window) press(gtx layout.Context, deaf bool) {
 	}
 }
 
-// pinKeys lets the fields take their keys and acts on Enter.
+// pinKeys lets the fields take their keys in the order they came, and acts on each Enter.
 func (w *Window) pinKeys(gtx layout.Context, deaf bool) {
-	first := w.field.take(gtx, deaf)
-	second := pinNothing
-	if w.twice {
-		second = w.again.take(gtx, deaf)
+	for _, p := range []*pinField{&w.field, &w.again} {
+		for more := p == &w.field || w.twice; more && w.typing(); {
+			var e pinEvent
+			e, more = p.take(gtx, deaf || time.Now().Before(w.deafTo))
+			w.pinKey(gtx, p, e)
+		}
 	}
-	switch {
-	case first == pinDeaf || second == pinDeaf:
+}
+
+func (w *Window) pinKey(gtx layout.Context, p *pinField, e pinEvent) {
+	switch e {
+	case pinDeaf:
 		w.deafTo = time.Now().Add(deafness)
 		gtx.Execute(op.InvalidateCmd{At: w.deafTo})
-	case first == pinEnter && w.field.len() > 0 && w.twice:
-		gtx.Execute(key.FocusCmd{Tag: &w.again})
-	case (first == pinEnter || second == pinEnter) && w.ready():
-		w.accept()
-	case first == pinEnter || second == pinEnter:
-		gtx.Execute(key.FocusCmd{Tag: &w.no})
-	case first == pinEdited || second == pinEdited:
+	case pinEnter:
+		switch {
+		case w.twice && p == &w.field && p.len() > 0:
+			gtx.Execute(key.FocusCmd{Tag: &w.again})
+		case w.ready():
+			w.accept()
+		default:
+			gtx.Execute(key.FocusCmd{Tag: &w.no})
+		}
+	case pinNext:
+		gtx.Execute(key.FocusCmd{Tag: w.after(p)})
+	case pinBack:
+		gtx.Execute(key.FocusCmd{Tag: w.before(p)})
+	case pinEdited:
 		gtx.Execute(op.InvalidateCmd{})
 	}
+}
+
+// after is where Tab goes from a PIN field.
+func (w *Window) after(p *pinField) event.Tag {
+	if p == &w.field && w.twice {
+		return &w.again
+	}
+	return &w.no
+}
+
+// before is where Shift+Tab goes from a PIN field: up to the documents, or round to the buttons.
+func (w *Window) before(p *pinField) event.Tag {
+	if p == &w.again {
+		return &w.field
+	}
+	for i := len(w.docs) - 1; i >= 0; i-- {
+		if w.docs[i].content != nil {
+			return &w.docs[i].toggle
+		}
+	}
+	if w.ready() {
+		return &w.yes
+	}
+	return &w.no
 }
 
 // ready tells whether "Sign" can be pressed, apart from deafness.
@@ -191,7 +227,7 @@ func (w *Window) content(gtx layout.Context) layout.Dimensions {
 		body = w.outcome
 	}
 	return column(bar(w.accent(), 4), func(gtx layout.Context) layout.Dimensions {
-		return layout.Inset{Top: 18, Bottom: 14, Left: 24, Right: 24}.Layout(gtx, body)
+		return layout.Inset{Top: 14, Bottom: 10, Left: 24, Right: 24}.Layout(gtx, body)
 	})(gtx)
 }
 

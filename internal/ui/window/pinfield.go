@@ -35,27 +35,30 @@ type pinEvent int
 const (
 	pinNothing pinEvent = iota
 	pinEdited
-	pinEnter
 	pinDeaf // a key came while the field was deaf
+	pinEnter
+	pinNext // Tab
+	pinBack // Shift+Tab
 )
 
-// take consumes the waiting key events. While deaf nothing is taken from them.
-func (p *pinField) take(gtx layout.Context, deaf bool) pinEvent {
-	result := pinNothing
-	for {
+// take consumes waiting key events up to the first that asks for something: what follows may be meant for another field.
+// more tells that there may be others. While deaf nothing is taken from them.
+func (p *pinField) take(gtx layout.Context, deaf bool) (result pinEvent, more bool) {
+	for result < pinEnter {
 		e, ok := gtx.Event(
 			key.FocusFilter{Target: p},
 			key.Filter{Focus: p, Name: key.NameReturn}, key.Filter{Focus: p, Name: key.NameEnter},
+			// The toolkit moves the focus by Tab only when no key before it waits to be drawn; a quick typist is faster.
+			key.Filter{Focus: p, Name: key.NameTab, Optional: key.ModShift},
 			key.Filter{Focus: p, Name: key.NameDeleteBackward, Optional: key.ModShift | key.ModCtrl},
 			pointer.Filter{Target: p, Kinds: pointer.Press},
 		)
 		if !ok {
-			return result
+			return result, false
 		}
-		if got := p.one(gtx, e, deaf); got > result {
-			result = got
-		}
+		result = max(result, p.one(gtx, e, deaf))
 	}
+	return result, true
 }
 
 func (p *pinField) one(gtx layout.Context, e event.Event, deaf bool) pinEvent {
@@ -72,6 +75,10 @@ func (p *pinField) one(gtx layout.Context, e event.Event, deaf bool) pinEvent {
 		switch {
 		case e.State != key.Press:
 			return pinNothing
+		case e.Name == key.NameTab && e.Modifiers&key.ModShift != 0:
+			return pinBack
+		case e.Name == key.NameTab:
+			return pinNext
 		case deaf:
 			return pinDeaf
 		case e.Name != key.NameDeleteBackward:

@@ -23,6 +23,8 @@ func (w *Window) accent() color.NRGBA {
 	switch {
 	case w.screen == ended && w.closing.Done:
 		return green
+	case w.screen == ended && w.closing.Declined:
+		return soft
 	case w.screen == ended:
 		return red
 	case w.card.Kind == signing.KindOrigin:
@@ -37,7 +39,7 @@ func (w *Window) question(gtx layout.Context) layout.Dimensions {
 	if w.card.Kind == signing.KindOrigin {
 		title.color = violet
 	}
-	parts := []layout.Widget{w.text(w.title(), title), gap(12), w.asker}
+	parts := []layout.Widget{w.text(w.title(), title), gap(8), w.asker}
 	if w.card.Banner != "" {
 		parts = append(parts, gap(8), w.banner)
 	}
@@ -82,7 +84,7 @@ func (w *Window) asker(gtx layout.Context) layout.Dimensions {
 	if w.card.Frame != "" {
 		parts = append(parts, gap(4), w.text(w.card.Say("prompt.asker.frame", "site", w.card.Frame), label{color: soft}))
 	}
-	return box(paper, rule, 8, 14, column(parts...))(gtx)
+	return box(paper, rule, 8, 12, column(parts...))(gtx)
 }
 
 // site sets an origin in type that gets smaller for long ones; a very long one takes two lines.
@@ -149,13 +151,13 @@ func (w *Window) certificate(gtx layout.Context) layout.Dimensions {
 		parts = append(parts, w.text(rest[0].Value, label{size: 17, bold: true}), gap(8))
 		rest = rest[1:]
 	}
-	return box(paper, rule, 8, 14, column(append(parts, w.table(rest))...))(gtx)
+	return box(paper, rule, 8, 12, column(append(parts, w.table(rest))...))(gtx)
 }
 
 // indented sets a widget in line with the content of the boxes above.
 func indented(content layout.Widget) layout.Widget {
 	return func(gtx layout.Context) layout.Dimensions {
-		return layout.Inset{Left: 14, Right: 14}.Layout(gtx, content)
+		return layout.Inset{Left: 12, Right: 12}.Layout(gtx, content)
 	}
 }
 

@@ -310,3 +310,6 @@ func (w *Window) naturalHeight() unit.Dp {
 	h := w.content(gtx).Size.Y + w.footer(gtx).Size.Y
 	return unit.Dp(min(max(h, minHeight), maxHeight))
 }
+
+// Main runs the toolkit on the main goroutine. It does not return while a window can be shown.
+func Main() { app.Main() }
