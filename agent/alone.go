@@ -124,10 +124,24 @@ type atTerminal struct{ signing.Approver }
 
 func (t atTerminal) Ask(ctx context.Context, q signing.Question) (signing.Prompt, error) {
 	p, err := t.Approver.Ask(ctx, q)
-	if errors.Is(err, signing.ErrNoPrompt) {
-		return nil, proto.E(proto.CodeUserRejected, err)
+	if err != nil {
+		return nil, nobodyAgreed(err)
 	}
-	return p, err
+	return promptAtTerminal{p}, nil
+}
+
+type promptAtTerminal struct{ signing.Prompt }
+
+func (p promptAtTerminal) Decide(ctx context.Context) (signing.Decision, error) {
+	d, err := p.Prompt.Decide(ctx)
+	return d, nobodyAgreed(err)
+}
+
+func nobodyAgreed(err error) error {
+	if errors.Is(err, signing.ErrNoPrompt) {
+		return proto.E(proto.CodeUserRejected, err)
+	}
+	return err
 }
 
 // handedOver is the approval of a command that was given the secret: handing it over is the consent, for one request.

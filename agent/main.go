@@ -85,6 +85,8 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", a.t("cli.flag.config"))
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, a.t("cli.flag.verbose"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.Args = noArgs // an unknown command is a usage error
+	root.RunE = showHelp
 	root.AddCommand(
 		a.sessionCommand(), a.hostCommand(), a.moduleCommand(), a.promptCommand(), a.serviceCommand(),
 		a.statusCommand(), a.tokensCommand(), a.certsCommand(), a.signCommand(), a.verifyCommand(),

@@ -3,13 +3,30 @@
 package main
 
 import (
+	"os"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the test binary also be the programs that the tests start: persten itself, and the pinentry that answers
-// prompts from a file (pinentry_test.go).
+// TestMain lets the test binary also be the programs that the tests start: persten itself in scripts, and the pinentry
+// that answers prompts from a file (pinentry_test.go).
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"persten": main, "pinentry": pinentryMain})
+	testscript.Main(cleaning{m}, map[string]func(){"persten": main, "pinentry": pinentryMain})
 }
+
+// cleaning removes what all tests share.
+type cleaning struct{ *testing.M }
+
+func (c cleaning) Run() int {
+	defer func() {
+		if dir, err := shared(); err == nil {
+			os.RemoveAll(dir)
+		}
+	}()
+	return c.M.Run()
+}
+
+// shared is a folder for what is made once for all tests.
+var shared = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "persten-agent-") })

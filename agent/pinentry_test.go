@@ -16,11 +16,11 @@ import (
 // what it was asked to the file "asked".
 //
 // Each line of answers is "TEXT | ACTION | PIN PIN...". The first line whose TEXT stands somewhere in what the prompt
-// shows counts; an empty TEXT always does. ACTION is approve, reject, hang, or approve-reject (yes, but no PIN). The
+// has shown counts; an empty TEXT always does. ACTION is approve, reject, approve-reject (yes, but no PIN), or hang (until answers says something else). The
 // first GETPIN of a prompt gets the first PIN, the second the second and so on; a PIN too many is a cancel. The file is
-// read anew at each question, so a test may change its mind while a prompt is being opened.
+// read anew at each question. Like real ones, this pinentry does not notice while it waits that its caller has gone.
 func pinentryMain() {
-	p := &person{dir: filepath.Dir(os.Args[0])}
+	p := &person{dir: filepath.Dir(startedAs)}
 	p.note("start", "")
 	fmt.Println("OK Pleased to meet you")
 	in := bufio.NewScanner(os.Stdin)
@@ -36,10 +36,14 @@ func pinentryMain() {
 	p.note("end", "")
 }
 
+// startedAs is how the program was called; testscript shortens it before commands run.
+var startedAs = os.Args[0]
+
 // person is one running prompt.
 type person struct {
-	dir, shown string
-	pins       int
+	dir, shown string // shown: the texts set for the next dialog
+	seen       string // what was shown since the start
+	pins       int    // given
 }
 
 // The answers of Assuan that say no.
@@ -63,16 +67,18 @@ func (p *person) answer(command, rest string) {
 		return
 	}
 	p.note(command, p.shown)
-	if command == "MESSAGE" || strings.Contains(rest, "--one-button") {
-		p.shown = ""
+	p.seen += p.shown
+	p.shown = ""
+	if command == "MESSAGE" {
 		fmt.Println("OK")
 		return
 	}
 	action, pins := p.script()
-	p.shown = ""
+	for action == "hang" {
+		time.Sleep(50 * time.Millisecond)
+		action, pins = p.script()
+	}
 	switch {
-	case action == "hang":
-		time.Sleep(time.Hour)
 	case action == "reject":
 		fmt.Println(assuanNotConfirmed)
 	case command == "CONFIRM":
@@ -94,7 +100,7 @@ func (p *person) script() (action string, pins []string) {
 	}
 	for line := range strings.Lines(string(lines)) {
 		f := strings.Split(line, "|")
-		if len(f) == 3 && strings.Contains(p.shown, strings.TrimSpace(f[0])) {
+		if len(f) == 3 && strings.Contains(p.seen, strings.TrimSpace(f[0])) {
 			return strings.TrimSpace(f[1]), strings.Fields(f[2])
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"persten/internal/secret"
 	"persten/internal/server"
 	"persten/internal/signing"
+	"persten/internal/text"
 	"persten/proto"
 )
 
@@ -91,7 +92,7 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	}
 	wg.Go(func() { watch(ctx, keys, srv) })
 	if !o.headless {
-		wg.Go(func() { keepTray(ctx, srv) })
+		wg.Go(func() { a.keepTray(ctx, srv) })
 	}
 	ready(o, web)
 	<-ctx.Done()
@@ -184,11 +185,11 @@ func watch(ctx context.Context, keys inventory, srv *server.Server) {
 }
 
 // keepTray keeps a tray icon while there is a display, and gives up quietly where there is none.
-func keepTray(ctx context.Context, srv *server.Server) {
+func (a *app) keepTray(ctx context.Context, srv *server.Server) {
 	const patience = 5 // short lives in a row before giving up
 	for failed := 0; failed < patience && ctx.Err() == nil; {
 		began := time.Now()
-		if err := tray(ctx, srv); err != nil && ctx.Err() == nil {
+		if err := a.tray(ctx, srv); err != nil && ctx.Err() == nil {
 			slog.Info("no tray icon", "cause", err)
 		}
 		if time.Since(began) > time.Minute {
@@ -203,7 +204,7 @@ func keepTray(ctx context.Context, srv *server.Server) {
 }
 
 // tray runs one tray process and serves it as a local client.
-func tray(ctx context.Context, srv *server.Server) error {
+func (a *app) tray(ctx context.Context, srv *server.Server) error {
 	env := desktopEnv(ctx)
 	if !displayed(env) {
 		return errNoDisplay
@@ -213,7 +214,7 @@ func tray(ctx context.Context, srv *server.Server) error {
 		return err
 	}
 	cmd := exec.Command(program, "tray")
-	cmd.Env = env
+	cmd.Env = append(env, text.Variable+"="+string(a.lang))
 	detach(cmd)
 	c, err := startChild(cmd)
 	if err != nil {

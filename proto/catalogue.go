@@ -16,14 +16,15 @@ type Sentence struct {
 
 // Entry is one error of the catalogue.
 type Entry struct {
-	Code  Code     `json:"code"`
-	RPC   int      `json:"rpc"`   // the number in JSON-RPC errors; never reused
-	Args  []string `json:"args"`  // names of the arguments
-	Retry string   `json:"retry"` // never, after_user_action, later
-	Doc   string   `json:"doc"`
-	RU    Sentence `json:"ru"`
-	EN    Sentence `json:"en"`
-	Since string   `json:"since"`
+	Code   Code     `json:"code"`
+	RPC    int      `json:"rpc"`    // the number in JSON-RPC errors; never reused
+	Args   []string `json:"args"`   // names of the arguments
+	Retry  string   `json:"retry"`  // never, after_user_action, later
+	Client bool     `json:"client"` // the browser's side raises it too, or alone; its texts go into the SDK
+	Doc    string   `json:"doc"`
+	RU     Sentence `json:"ru"`
+	EN     Sentence `json:"en"`
+	Since  string   `json:"since"`
 }
 
 var catalogue = sync.OnceValue(func() map[Code]Entry {

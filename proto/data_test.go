@@ -26,7 +26,10 @@ func entries(t *testing.T) []Entry {
 	return all
 }
 
-var places = regexp.MustCompile(`\{(\w+)\}`)
+var (
+	places  = regexp.MustCompile(`\{(\w+)\}`)
+	clauses = regexp.MustCompile(`\[\[.*?\]\]`)
+)
 
 // TestCatalogue holds the error catalogue to its rules.
 func TestCatalogue(t *testing.T) {
@@ -69,6 +72,9 @@ func checkSentences(t *testing.T, e Entry) {
 		for _, s := range pair {
 			checkSentence(t, e.Code, s)
 		}
+	}
+	if e.Client && places.MatchString(clauses.ReplaceAllString(e.RU.What+e.RU.Next+e.EN.What+e.EN.Next, "")) {
+		t.Errorf("%s: the browser may not know an argument that stands outside a [[clause]]", e.Code)
 	}
 	if !regexp.MustCompile(`\p{Cyrillic}`).MatchString(e.RU.What) || regexp.MustCompile(`\p{Cyrillic}`).MatchString(e.EN.What+e.EN.Next) {
 		t.Errorf("%s: a language is in the other's place", e.Code)

@@ -164,6 +164,18 @@ const (
 	CodeServiceAbsent Code = "service_absent"
 	// The service manager refused. Args: detail.
 	CodeServiceFailed Code = "service_failed"
+	// What answered is not Persten. Raised by the SDK.
+	CodeAgentUnknown Code = "agent_unknown"
+	// An answer came that does not follow the protocol. Raised by the extension and the SDK.
+	CodeProtocolViolation Code = "protocol_violation"
+	// The extension was updated or turned off under an open page. Raised by the extension.
+	CodeExtensionReloaded Code = "extension_reloaded"
+	// The browser will ask the person first, and only a click may lead there. Raised by the SDK.
+	CodeBrowserPermissionNeeded Code = "browser_permission_needed"
+	// The page's Content-Security-Policy refuses the agent's address. Raised by the SDK.
+	CodePagePolicy Code = "page_policy"
+	// The page is not a secure context. Raised by the SDK.
+	CodeContextInsecure Code = "context_insecure"
 	// Anything else. The cause is in the log under ref, never in the answer. Args: ref.
 	CodeInternal Code = "internal"
 )

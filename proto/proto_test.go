@@ -4,9 +4,11 @@ package proto
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 )
@@ -75,6 +77,26 @@ func TestText(t *testing.T) {
 	}
 	if Text("no_such_code", "en", nil) != Text(CodeInternal, "en", nil) {
 		t.Error("an unknown code does not read as internal")
+	}
+}
+
+// TestFill plays testdata/fill.json, which the SDK's own fill is held to as well.
+func TestFill(t *testing.T) {
+	var cases []struct {
+		Template, Text string
+		Args           map[string]string
+	}
+	data, err := os.ReadFile("testdata/fill.json")
+	if err == nil {
+		err = json.Unmarshal(data, &cases)
+	}
+	if err != nil || len(cases) < 10 {
+		t.Fatalf("%d cases: %v", len(cases), err)
+	}
+	for _, c := range cases {
+		if got := Fill(c.Template, c.Args); got != c.Text {
+			t.Errorf("Fill(%q, %v) = %q, want %q", c.Template, c.Args, got, c.Text)
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ func TestRealPinentry(t *testing.T) {
 	}
 	closed := make(chan error, 1)
 	go func() {
-		closed <- p.Close(signing.Outcome{Signed: []string{"Договор.txt"}, Owner: "Иванова", Time: time.Now()})
+		closed <- p.Close(signing.Outcome{Signed: []string{"Договор.txt"}, Owner: "Подписант", Time: time.Now()})
 	}()
 	s.window()
 	s.shot("pinentry-created-ru")

@@ -39,7 +39,7 @@ func question(t *testing.T, lang string) signing.Question {
 		ID: "1", Kind: signing.KindSign, Lang: lang, Origin: "https://lk.portal.example", Via: signing.ViaNative,
 		Note: "Договор поставки, заказ 4417", Profile: "CAdES-BES", Algorithm: "gost2012-256",
 		Certificate: &signing.Certificate{
-			Name: "Иванова Мария Петровна", Organization: "ООО «Ромашка»", Title: "Главный бухгалтер",
+			Name: "Демонстрационный Подписант", Organization: "Демонстрационная организация", Title: "Главный бухгалтер",
 			INN: "770912345678", SNILS: "11223344595", OGRN: "1027700132195", Issuer: "Удостоверяющий центр «Пример»",
 			Serial: "4a3f00b1c2d3e4f5", Key: "GOST R 34.10-2012 256",
 			NotBefore: time.Now().AddDate(0, -3, 0), NotAfter: time.Now().AddDate(0, 12, 0),

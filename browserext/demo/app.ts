@@ -25,14 +25,18 @@ function showStatus(key: Key, look: '' | 'good' | 'bad' = ''): void {
   find('connect').hidden = look === 'good' || key === 'connecting' || key === 'answerQuestion';
 }
 
-function showError(e: unknown): void {
+/** What happened and what to do now; Persten says both of its own errors. */
+function wordsOf(e: unknown): { code: string; what: string; next: string } {
+  if (e instanceof PerstenError) return { code: e.code, what: e.message, next: e.next };
+  if (e instanceof DOMException && e.name === 'AbortError') return { code: 'aborted', what: t('cancelled'), next: t('cancelledNext') };
+  return { code: 'unexpected', what: t('unexpected', { detail: e instanceof Error ? e.message : String(e) }), next: t('unexpectedNext') };
+}
+
+function showError({ code, what, next }: { code: string; what: string; next: string }): void {
+  find('errorWhat').textContent = what;
+  find('errorNext').textContent = next;
+  find('error').dataset['code'] = code;
   find('error').hidden = false;
-  const known = e instanceof PerstenError;
-  const rejected = known && e.code === 'user_rejected';
-  const aborted = e instanceof DOMException && e.name === 'AbortError';
-  find('errorWhat').textContent = rejected ? t('rejected') : aborted ? t('cancelled') : e instanceof Error ? e.message : String(e);
-  find('errorNext').textContent = known && !rejected ? e.next : '';
-  find('error').dataset['code'] = known ? e.code : aborted ? 'aborted' : 'unexpected';
 }
 
 function update(): void {
@@ -54,7 +58,7 @@ async function open(): Promise<void> {
     persten = await connect({ lang: lang(), port, transport, client: 'persten-demo', onWaiting: () => showStatus('answerQuestion') });
   } catch (e) {
     showStatus('absent', 'bad');
-    showError(e);
+    showError(wordsOf(e));
     return;
   }
   persten.on('tokens.changed', () => void list(false));
@@ -72,7 +76,7 @@ async function list(refresh: boolean): Promise<void> {
   try {
     certificates = (await persten?.certificates({ refresh })) ?? [];
   } catch (e) {
-    showError(e);
+    showError(wordsOf(e));
   }
   showCertificates(certificates, chosenCertificate());
   update();
@@ -84,7 +88,7 @@ async function sign(): Promise<void> {
   for (const id of ['error', 'result']) find(id).hidden = true;
   if (!persten || !certificate) return;
   if (document.size === 0) {
-    showError(new Error(t('emptyDocument')));
+    showError({ code: 'empty', what: t('emptyDocument'), next: t('emptyDocumentNext') });
     return;
   }
   signing = new AbortController();
@@ -98,7 +102,7 @@ async function sign(): Promise<void> {
     showResult();
     find('result').focus();
   } catch (e) {
-    showError(e);
+    showError(wordsOf(e));
   } finally {
     signing = undefined;
     find('progress').hidden = true;
@@ -135,8 +139,8 @@ async function verify(into: HTMLElement, signature: Blob, content: Blob | undefi
   try {
     into.replaceChildren(...findings(await persten!.verifyCms(signature, { content })));
   } catch (e) {
-    const next = e instanceof PerstenError ? ` ${e.next}` : '';
-    into.replaceChildren(make('div', 'finding', make('p', 'invalid', e instanceof Error ? e.message : String(e)), make('p', 'quiet', next)));
+    const { what, next } = wordsOf(e);
+    into.replaceChildren(make('div', 'finding', make('p', 'invalid', what), make('p', 'quiet', next)));
   }
 }
 
@@ -166,10 +170,7 @@ function wire(): void {
   });
   wireDrop(find('drop'));
   for (const b of document.querySelectorAll<HTMLElement>('[data-lang]')) {
-    b.addEventListener('click', () => {
-      localStorage.setItem('lang', b.dataset['lang'] ?? '');
-      retell(b.dataset['lang'] === 'ru' ? 'ru' : 'en');
-    });
+    b.addEventListener('click', () => retell(b.dataset['lang'] === 'ru' ? 'ru' : 'en'));
   }
 }
 

@@ -3,6 +3,9 @@ import type { Certificate } from '../sdk/index.js';
 import { find, lang, make, t } from './page.js';
 import { formatDate, isKey } from './strings.js';
 
+/** The PIN every practice token has; no secret. A real PIN is never on a page. */
+const DEMO_PIN = '12345678';
+
 /** Shows certificates as cards; the first that can sign is chosen unless the person's choice is still there. */
 export function showCertificates(list: readonly Certificate[], chosen: string | undefined): void {
   const usable = list.filter((c) => c.usable);
@@ -25,6 +28,7 @@ function card(c: Certificate, checked: boolean): HTMLElement {
   if (c.token.demo) who.append(make('span', 'badge', t('demo')));
   const body = make('span', '', who, ...lines(c).map((l) => make('span', 'line', l)));
   if (!c.usable) body.append(make('span', 'why', c.reason && isKey(c.reason) ? t(c.reason) : t('cannotSign')));
+  else if (c.token.demo) body.append(make('span', 'pin', t('demoPIN', { pin: DEMO_PIN })));
   return make('label', 'card', input, body);
 }
 

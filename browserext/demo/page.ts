@@ -19,9 +19,19 @@ export function make(tag: string, className: string, ...children: (string | Node
 
 let current: Lang = startLang();
 
+/** What the address asks for, else what was chosen here before, else what the browser speaks. */
 function startLang(): Lang {
-  const asked = new URLSearchParams(location.search).get('lang') ?? localStorage.getItem('lang') ?? navigator.language;
-  return asked.toLowerCase().startsWith('ru') ? 'ru' : 'en';
+  const known = [new URLSearchParams(location.search).get('lang'), localStorage.getItem('lang')].find((l) => l === 'ru' || l === 'en');
+  return (known ?? navigator.language).toLowerCase().startsWith('ru') ? 'ru' : 'en';
+}
+
+/** Keeps the language for the next visit, and for a reload of an address that asks for another. */
+function remember(lang: Lang): void {
+  localStorage.setItem('lang', lang);
+  const here = new URL(location.href);
+  if (here.searchParams.get('lang') === lang) return;
+  here.searchParams.set('lang', lang);
+  history.replaceState(null, '', here);
 }
 
 export function lang(): Lang {
@@ -32,9 +42,10 @@ export function t(key: Key, args?: Record<string, string>): string {
   return translate(current, key, args);
 }
 
-/** Puts the page into a language. */
+/** Puts the page into a language, and keeps to it. */
 export function speak(to: Lang): void {
   current = to;
+  remember(to);
   document.documentElement.lang = to;
   document.title = t('title');
   for (const e of document.querySelectorAll<HTMLElement>('[data-t]')) e.textContent = t(e.dataset['t'] as Key);

@@ -19,11 +19,12 @@ export function connect(options: ConnectOptions = {}): Promise<Persten> {
 }
 
 export { detect, type ConnectOptions, type Detected } from './connect.js';
-export { PerstenError, type ClientCode, type Code, type Lang } from './errors.js';
+export { PerstenError, type Code, type Lang } from './errors.js';
 export type { Data } from './content.js';
 export type { CallOptions } from './rpc.js';
 export {
   Persten, type Events, type ListOptions, type SignedCms, type SignOptions, type Status, type Verification, type VerifyOptions,
 } from './persten.js';
 export type { Certificate, CertificateSummary, ErrorCode, Problem, Signer, Step, Token } from '../src/proto.gen.js';
+export type { ClientCode } from './texts.gen.js';
 export type { Reason } from './wire.js';

@@ -66,7 +66,8 @@ export async function openWebSocket(o: WebSocketOptions): Promise<Transport> {
 async function diagnose(port: number): Promise<Reason> {
   const state = await loopbackState();
   if (state === 'denied' || state === 'prompt') return { code: 'browser_permission', args: { state } };
-  return { code: (await answers(port)) ? 'origin_not_allowed' : 'agent_not_running' };
+  if (!(await answers(port))) return { code: 'agent_not_running' };
+  return { code: 'origin_not_allowed', args: { origin: location.origin } };
 }
 
 async function dial(o: WebSocketOptions, within: number): Promise<Transport> {

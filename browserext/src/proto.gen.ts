@@ -126,6 +126,18 @@ export const ERROR_NUMBERS = {
   service_absent: 1908,
   /** The service manager refused. Args: detail. */
   service_failed: 1909,
+  /** What answered is not Persten. Raised by the SDK. */
+  agent_unknown: 1910,
+  /** An answer came that does not follow the protocol. Raised by the extension and the SDK. */
+  protocol_violation: 1911,
+  /** The extension was updated or turned off under an open page. Raised by the extension. */
+  extension_reloaded: 1912,
+  /** The browser will ask the person first, and only a click may lead there. Raised by the SDK. */
+  browser_permission_needed: 1913,
+  /** The page's Content-Security-Policy refuses the agent's address. Raised by the SDK. */
+  page_policy: 1914,
+  /** The page is not a secure context. Raised by the SDK. */
+  context_insecure: 1915,
   /** Anything else. The cause is in the log under ref, never in the answer. Args: ref. */
   internal: 1999,
 } as const;

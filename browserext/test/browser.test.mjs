@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import test, { after, before } from 'node:test';
 import { handshake, persten, perstenDesktop, PIN, startAgent } from './agent.mjs';
-import { registerHost, serve, startChromium, workshop } from './chromium.mjs';
+import { EXTENSION, registerHost, serve, startChromium, workshop } from './chromium.mjs';
 import { pause, startDesktop, until } from './desktop.mjs';
 
 const missing = [persten, perstenDesktop].filter((p) => !existsSync(p));
@@ -42,6 +42,8 @@ async function openPortal(query = '') {
   return page;
 }
 
+const [CREATED, NOT_CREATED] = ['Persten: Подпись создана', 'Persten: Подпись не создана'];
+
 const text = 'Прошу предоставить мне отпуск с 1 по 14 июня.';
 
 /** Signs the text in the portal: the person types pins one after another. Resolves to the downloaded file. */
@@ -60,7 +62,7 @@ async function signInPortal(page, { attached = false, pins = [PIN], shot } = {})
     }
   }
   await page.waitForSelector('#result:not([hidden])');
-  await pause(500);
+  assert.equal(await desktop.outcome(), CREATED, 'the window tells the person what the page was told');
   await desktop.shot(`${shot}-created`);
   await desktop.dismiss();
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('#download')]);
@@ -101,6 +103,9 @@ check('the person says no: user_rejected, and nothing was signed', async () => {
   await desktop.key('Escape');
   await page.waitForSelector('#error[data-code="user_rejected"]');
   assert.equal(await page.isVisible('#result'), false);
+  assert.match(await page.textContent('#errorWhat'), /подпись не создана/);
+  assert.match(await page.textContent('#errorNext'), /начните подписание заново/);
+  assert.equal(await desktop.outcome(), NOT_CREATED);
   await desktop.dismiss();
   await page.close();
 });
@@ -113,6 +118,20 @@ check('the tab closes: the window closes', async () => {
   await desktop.gone();
 });
 
+check('the popup finds the agent and its version', async () => {
+  const { stdout } = await agent.command('version');
+  const popup = await browser.newPage();
+  await popup.goto(`chrome-extension://${EXTENSION}/status/status.html`);
+  await popup.waitForSelector('.state.good');
+  assert.match(await popup.textContent('#agent'), /^Persten (работает|is running)$/, "in the browser's own language");
+  await popup.waitForSelector('#version:not([hidden])');
+  const [, version] = /: (\S+)$/.exec(await popup.textContent('#version'));
+  assert.ok(stdout.includes(version), `${stdout.trim()} has ${version}`);
+  assert.equal((await desktop.windows()).length, 0, 'nobody is asked about the extension itself');
+  if (process.env.SHOTS) await popup.screenshot({ path: `${process.env.SHOTS}/popup.png` });
+  await popup.close();
+});
+
 check('1 MiB of file goes in pieces and is signed as it is', async () => {
   const page = await openPortal();
   const bytes = Buffer.alloc(1 << 20, 'Persten\n');
@@ -121,6 +140,7 @@ check('1 MiB of file goes in pieces and is signed as it is', async () => {
   await desktop.prompt();
   await desktop.enter(PIN);
   await page.waitForSelector('#result:not([hidden])');
+  assert.equal(await desktop.outcome(), CREATED);
   await desktop.dismiss();
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('#download')]);
   await agent.opensslVerify(await readFile(await download.path()), bytes);

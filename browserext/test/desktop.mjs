@@ -53,6 +53,17 @@ class Desktop {
     return id;
   }
 
+  /** Waits for the window to say in its title how it ended, and returns that title. */
+  outcome() {
+    return until(async () => {
+      for (const id of await this.windows()) {
+        const title = await this.xdotool('getwindowname', id).catch(() => '');
+        if (/^Persten: Подпись (не )?создана$/.test(title)) return title;
+      }
+      return undefined;
+    }, 'the outcome in the title of the Persten window', 5_000);
+  }
+
   /** Presses Escape, which rejects a question and closes an outcome, until no window is left. */
   async dismiss() {
     await until(async () => {

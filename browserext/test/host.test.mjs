@@ -89,6 +89,27 @@ test('errors, aborts and a closed tab reach the right side', async () => {
   await until(async () => (await seen()).some((e) => e.kind === 'close' && e.ch === ch), 'close of the tab');
 });
 
+test('the demo portal: the language asked for is kept, the practice PIN is told, an error says what to do', async () => {
+  const demo = await serve('demo');
+  const page = await browser.newPage();
+  const open = async (query) => {
+    await page.goto(`${demo.origin}/${query}`);
+    await page.waitForSelector('.card input:enabled');
+    return [await page.evaluate(() => document.documentElement.lang), await page.textContent('.card:has(:checked) .pin')];
+  };
+  const [ru, en] = [['ru', 'PIN-код учебного токена: 12345678'], ['en', 'PIN of the practice token: 12345678']];
+  assert.deepEqual(await open('?lang=en'), en);
+  assert.deepEqual(await open(''), en, 'remembered');
+  await page.click('[data-lang="ru"]');
+  assert.match(page.url(), /lang=ru/, 'a reload keeps the choice');
+  assert.deepEqual(await open(''), ru);
+  await page.fill('#text', '');
+  await page.click('#sign');
+  assert.deepEqual([await page.textContent('#errorWhat'), await page.textContent('#errorNext')], ['Документ пуст.', 'Введите текст или выберите файл.']);
+  await page.close();
+  await demo.end();
+});
+
 test('a host that dies is told apart and started again', async () => {
   const page = await openPage();
   const got = await page.evaluate(async () => {

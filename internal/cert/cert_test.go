@@ -57,7 +57,7 @@ func root(t testing.TB, kind string) *Certificate {
 }
 
 var ivanova = Person{
-	CommonName: "Иванова Мария Петровна", Surname: "Иванова", GivenName: "Мария Петровна",
+	CommonName: "Демонстрационный Подписант", Surname: "Демонстрационный", GivenName: "Подписант",
 	Organization: "ООО «Пример»", Unit: "Бухгалтерия", Title: "Главный бухгалтер", Country: "RU", Region: "77 Москва",
 	Locality: "Москва", Street: "ул. Примерная, 1", Email: "ivanova@example.com", SerialNumber: "42",
 	INN: "500100732259", INNLE: "7707083893", OGRN: "1027700132195", OGRNIP: "304500116000157", SNILS: "11223344595",
@@ -229,8 +229,8 @@ func TestOldINN(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	for want, p := range map[string]Person{
-		"Иванова Мария": {Surname: "Иванова", GivenName: "Мария", CommonName: "ООО"},
-		"Общее":         {CommonName: "Общее", Organization: "Фирма", Surname: "Иванова"},
+		"Демонстрационный Подписант": {Surname: "Демонстрационный", GivenName: "Подписант", CommonName: "ООО"},
+		"Общее":         {CommonName: "Общее", Organization: "Фирма", Surname: "Демонстрационный"},
 		"Фирма":         {Organization: "Фирма"},
 	} {
 		if p.Name() != want {

@@ -75,7 +75,7 @@ func ownerOf(t testing.TB, kind string) *owner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	person := cert.Person{CommonName: "Иванова Мария", INN: "500100732259", SNILS: "11223344595"}
+	person := cert.Person{CommonName: "Демонстрационный Подписант", INN: "500100732259", SNILS: "11223344595"}
 	o.cert, err = cert.Build(cert.Template{Subject: person, Key: key.Public()}, o.root, ca)
 	if err != nil {
 		t.Fatal(err)

@@ -169,15 +169,15 @@ func TestAskerBanner(t *testing.T) {
 }
 
 func TestClosing(t *testing.T) {
-	o := signing.Outcome{Signed: []string{"a.txt", "b.txt"}, Owner: "Мария", Time: time.Date(2026, 11, 22, 3, 4, 5, 0, time.UTC)}
+	o := signing.Outcome{Signed: []string{"a.txt", "b.txt"}, Owner: "Подписант", Time: time.Date(2026, 11, 22, 3, 4, 5, 0, time.UTC)}
 	for _, c := range []struct {
 		lang text.Lang
 		o    signing.Outcome
 		kind signing.Kind
 		want []string
 	}{
-		{"ru", o, signing.KindSign, []string{"Подпись создана.", "Документы: a.txt", "b.txt", "Владелец: Мария", "22.11.2026"}},
-		{"en", o, signing.KindSign, []string{"Signature created.", "Documents: a.txt", "Owner: Мария", "22 Nov 2026"}},
+		{"ru", o, signing.KindSign, []string{"Подпись создана.", "Документы: a.txt", "b.txt", "Владелец: Подписант", "22.11.2026"}},
+		{"en", o, signing.KindSign, []string{"Signature created.", "Documents: a.txt", "Owner: Подписант", "22 Nov 2026"}},
 		{"ru", signing.Outcome{Code: "user_rejected"}, signing.KindSign, []string{"Подпись не создана: ", "Что делать: "}},
 		{"en", signing.Outcome{Code: "token_removed"}, signing.KindSign, []string{"No signature was created: ", "What to do: "}},
 		{"en", signing.Outcome{Code: "user_timeout"}, signing.KindOrigin, []string{"Access was not allowed: "}},

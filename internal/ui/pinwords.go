@@ -29,6 +29,8 @@ func PINWarnings(lang text.Lang, r token.PINRequest) []string {
 		return append(list, say(lang, "prompt.pin.final"))
 	case r.Attempts > 0 && (r.Low || r.Wrong):
 		list = append(list, text.Plural(lang, "prompt.pin.left", r.Attempts))
+	case r.Wrong && r.Attempts < 0:
+		list = append(list, say(lang, "prompt.pin.uncounted"))
 	}
 	if r.Low && !r.Wrong {
 		list = append(list, say(lang, "prompt.pin.low"))

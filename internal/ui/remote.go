@@ -109,10 +109,11 @@ func (p *remotePrompt) vanish() {
 	p.mu.Lock()
 	told := p.told
 	p.mu.Unlock()
-	p.conn.Close()
-	if !told {
-		p.stop()
+	if told {
+		return // Close hangs up when the child has the outcome, also after the request is over
 	}
+	p.conn.Close()
+	p.stop()
 }
 
 // call is one exchange with the child. It tells a lost child from a lost caller.
@@ -183,6 +184,7 @@ func (p *remotePrompt) Close(o signing.Outcome) error {
 	p.mu.Unlock()
 	go func() {
 		defer p.end()
+		defer p.conn.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), handOver)
 		defer cancel()
 		p.conn.Call(ctx, methodClose, o, nil) // a child that does not take it sees the connection end

@@ -33,15 +33,17 @@ func TestCheckFinds(t *testing.T) {
 	if err := run(dir, ext, true); err != nil {
 		t.Errorf("-check after writing: %v", err)
 	}
-	ts := filepath.Join(ext, "src", "proto.gen.ts")
-	if err := os.WriteFile(ts, []byte("edited"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := run(dir, ext, true); err == nil || !strings.Contains(err.Error(), "proto.gen.ts") {
-		t.Errorf("-check on an edited file: %v", err)
-	}
-	if data, _ := os.ReadFile(ts); string(data) != "edited" {
-		t.Error("-check wrote a file")
+	for _, name := range []string{"src/proto.gen.ts", "sdk/texts.gen.ts", "_locales/ru/messages.json"} {
+		path := filepath.Join(ext, name)
+		good := read(t, path)
+		write(t, path, []byte("edited"))
+		if err := run(dir, ext, true); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("-check on an edited %s: %v", name, err)
+		}
+		if string(read(t, path)) != "edited" {
+			t.Error("-check wrote " + name)
+		}
+		write(t, path, good)
 	}
 }
 

@@ -5,8 +5,10 @@
 //	go run ./proto/gen [-check] [-proto DIR] [-ext DIR]
 //
 // It reads persten.openrpc.json, errors.json and extension.json in the proto directory and writes proto.gen.go,
-// server_gen_test.go (a Server for the package's tests) and API.md beside them, and src/proto.gen.ts and _locales/{ru,en}/messages.json in the extension's directory. With -check it writes
-// nothing, names the files that differ and ends with 1. By default both directories are found from the directory of go.mod.
+// server_gen_test.go (a Server for the package's tests) and API.md beside them, and in the extension's directory src/proto.gen.ts, sdk/texts.gen.ts
+// (what people read about the errors marked "client", which arise where no agent can word them) and
+// _locales/{ru,en}/messages.json. With -check it writes nothing, names the files that differ and ends with 1. By default
+// both directories are found from the directory of go.mod.
 //
 // The order of the source is the order of the output. A schema keyword the generator does not know is an error: a
 // constraint that is written down and not enforced is worse than none.
@@ -106,6 +108,7 @@ func generate(protoDir, extDir string) ([]file, error) {
 		{filepath.Join(protoDir, "server_gen_test.go"), double},
 		{filepath.Join(protoDir, "API.md"), a.writeMarkdown()},
 		{filepath.Join(extDir, "src", "proto.gen.ts"), a.writeTypeScript()},
+		{filepath.Join(extDir, "sdk", "texts.gen.ts"), a.writeTexts()},
 		{filepath.Join(extDir, "_locales", "ru", "messages.json"), a.writeLocale("ru")},
 		{filepath.Join(extDir, "_locales", "en", "messages.json"), a.writeLocale("en")},
 	}, nil

@@ -106,8 +106,10 @@ func mdLimits(s schema) string {
 
 func (a *api) mdErrors(b *bytes.Buffer) {
 	b.WriteString("\n## Errors\n\nAn error is `{code: number, message, data: ErrorData}`. Decide by `data.code`; show `data.text` and `data.next`.\n")
-	b.WriteString("\n| Number | Code | Arguments | Retry | Meaning |\n|---|---|---|---|---|\n")
+	b.WriteString("Those marked ● arise in the browser too, or there alone.\n")
+	b.WriteString("\n| Number | Code | Arguments | Retry | Browser | Meaning |\n|---|---|---|---|---|---|\n")
 	for _, e := range a.errors {
-		fmt.Fprintf(b, "| %d | `%s` | %s | %s | %s |\n", e.RPC, e.Code, strings.Join(e.Args, ", "), strings.ReplaceAll(e.Retry, "_", " "), e.Doc)
+		mark := map[bool]string{true: "●"}[e.Client]
+		fmt.Fprintf(b, "| %d | `%s` | %s | %s | %s | %s |\n", e.RPC, e.Code, strings.Join(e.Args, ", "), strings.ReplaceAll(e.Retry, "_", " "), mark, e.Doc)
 	}
 }

@@ -58,14 +58,15 @@ type member struct {
 }
 
 type errorEntry struct {
-	Code  string    `json:"code"`
-	RPC   int       `json:"rpc"`
-	Args  []string  `json:"args"`
-	Retry string    `json:"retry"`
-	Doc   string    `json:"doc"`
-	RU    sentences `json:"ru"`
-	EN    sentences `json:"en"`
-	Since string    `json:"since"`
+	Code   string    `json:"code"`
+	RPC    int       `json:"rpc"`
+	Args   []string  `json:"args"`
+	Retry  string    `json:"retry"`
+	Client bool      `json:"client"`
+	Doc    string    `json:"doc"`
+	RU     sentences `json:"ru"`
+	EN     sentences `json:"en"`
+	Since  string    `json:"since"`
 }
 
 type sentences struct {

@@ -7,12 +7,7 @@ type Finding = { key: string; good: boolean; next?: string; version?: string };
 
 const language = chrome.i18n.getMessage('@@ui_locale').startsWith('ru') ? 'ru' : 'en';
 
-/** Texts the catalogue of messages has no key for. */
-const own: Record<string, string> = {
-  siteUnasked: language === 'ru' ? 'Эта страница пока не обращалась к Persten.' : 'This page has not used Persten yet.',
-};
-
-const text = (key: string, ...args: string[]): string => own[key] ?? chrome.i18n.getMessage(key, args);
+const text = (key: string, ...args: string[]): string => chrome.i18n.getMessage(key, args);
 
 function element(id: string): HTMLElement {
   const e = document.getElementById(id);

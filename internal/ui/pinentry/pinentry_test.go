@@ -75,7 +75,7 @@ func scripted(t *testing.T, answers ...string) (signing.Prompt, func() string) {
 
 var question = signing.Question{
 	Kind: signing.KindSign, Lang: "ru", Origin: "https://lk.portal.example", Via: signing.ViaNative,
-	Certificate: &signing.Certificate{Name: "Иванова Мария Петровна", NotAfter: time.Now().AddDate(1, 0, 0)},
+	Certificate: &signing.Certificate{Name: "Демонстрационный Подписант", NotAfter: time.Now().AddDate(1, 0, 0)},
 	Documents:   []signing.Document{{Name: "100% правда.txt", Size: 10, Digest: strings.Repeat("ab", 32), Alg: "sha256"}},
 }
 
@@ -100,7 +100,7 @@ func TestSigning(t *testing.T) {
 	}
 	got := log()
 	for _, want := range []string{
-		"https://lk.portal.example", "100% правда.txt", "SETOK Подписать", "SETCANCEL Отказаться", "Иванова Мария Петровна",
+		"https://lk.portal.example", "100% правда.txt", "SETOK Подписать", "SETCANCEL Отказаться", "Демонстрационный Подписант",
 		"Rutoken", "SETERROR Неверный PIN-код. Осталось 2 попытки.", "SETDESC Подпись создана.",
 	} {
 		if !strings.Contains(got, want) {

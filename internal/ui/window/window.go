@@ -291,11 +291,14 @@ func (w *Window) configure(c app.Config) {
 // fit makes the window as high as its content, once for each screen.
 func (w *Window) fit() {
 	w.mu.Lock()
-	refit := w.refit
+	refit, title := w.refit, w.card.Title
+	if w.screen == ended {
+		title = w.closing.Title
+	}
 	w.refit = false
 	w.mu.Unlock()
 	if refit {
-		w.win.Option(app.Size(windowWidth, w.naturalHeight()))
+		w.win.Option(app.Title("Persten: "+title), app.Size(windowWidth, w.naturalHeight()))
 	}
 }
 
