@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"persten/internal/config"
@@ -28,6 +29,9 @@ func (a *app) connect(ctx context.Context) (*client, error) {
 	socket, err := config.SocketPath()
 	if err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(socket); err != nil && runtime.GOOS != "windows" {
+		return nil, proto.E(proto.CodeAgentNotRunning, err) // nothing to wait for
 	}
 	dial, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()

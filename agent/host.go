@@ -30,7 +30,11 @@ func (a *app) hostCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return ipc.HostPipe(ipc.Stdio(a.in, nopCloser{a.out}, ipc.MaxFrame), session, extension)
+			err = ipc.HostPipe(ipc.Stdio(a.in, nopCloser{a.out}, ipc.MaxFrame), session, extension)
+			if err != nil {
+				return proto.E(proto.CodeAgentLost, err)
+			}
+			return nil
 		},
 	}
 	c.Flags().StringVar(&extension, "extension", "", a.t("cli.host.extension"))

@@ -45,7 +45,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a := &app{in: stdin, out: stdout, errOut: stderr, lang: text.FromEnv()}
-	a.logTo(stderr, slog.LevelWarn)
+	a.logTo(stderr, slog.LevelError)
 	if extension, ok := browser.HostCaller(args); ok {
 		args = []string{"host", "--extension", extension} // browsers give no role, only who calls
 	} else if browser.StartedByBrowser(args) {
@@ -118,6 +118,9 @@ func (a *app) config() (*config.Config, error) {
 	for _, w := range c.Warnings {
 		slog.Warn("configuration", "warning", w)
 	}
+	if len(c.Keyfiles.Dirs) > 0 || len(c.Unattended) > 0 {
+		slog.Warn("configuration: [keyfiles] and [[unattended]] are read but not used by this version")
+	}
 	if c.UI.Language != "" {
 		a.lang = text.Lang(c.UI.Language)
 	}
@@ -157,7 +160,9 @@ func (a *app) report(err error) int {
 	}
 	pe := commandError(err)
 	if pe.Code == proto.CodeInternal {
-		slog.Error("internal error", "cause", err)
+		ref := signing.NewChannel()[:8]
+		slog.Error("internal error", "ref", ref, "cause", err)
+		pe = proto.E(proto.CodeInternal, err, "ref", ref)
 	}
 	data := pe.Data(string(a.lang))
 	if a.json {

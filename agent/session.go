@@ -145,7 +145,7 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 func listen(srv *server.Server, o sessionOptions) (user, web ipc.Listener, err error) {
 	user, err = ipc.ListenUser(o.socket)
 	if errors.Is(err, ipc.ErrInUse) {
-		return nil, nil, proto.E(proto.CodeSocketFailed, err, "detail", "Persten is already running")
+		return nil, nil, proto.E(proto.CodeAgentRunning, err)
 	}
 	if err != nil {
 		return nil, nil, proto.E(proto.CodeSocketFailed, err, "detail", err.Error())

@@ -176,6 +176,8 @@ const (
 	CodePagePolicy Code = "page_policy"
 	// The page is not a secure context. Raised by the SDK.
 	CodeContextInsecure Code = "context_insecure"
+	// A session of this user answers already.
+	CodeAgentRunning Code = "agent_running"
 	// Anything else. The cause is in the log under ref, never in the answer. Args: ref.
 	CodeInternal Code = "internal"
 )

@@ -138,6 +138,8 @@ export const ERROR_NUMBERS = {
   page_policy: 1914,
   /** The page is not a secure context. Raised by the SDK. */
   context_insecure: 1915,
+  /** A session of this user answers already. */
+  agent_running: 1916,
   /** Anything else. The cause is in the log under ref, never in the answer. Args: ref. */
   internal: 1999,
 } as const;

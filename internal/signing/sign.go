@@ -153,11 +153,11 @@ func (e *Engine) unlocked(ctx context.Context, key token.Key, alg algo.Algorithm
 
 // finish writes how a begun record ended.
 func (e *Engine) finish(entry *journal.Entry, err error) error {
-	result := journal.OK
-	if err != nil {
-		result = outcome(err).Code
+	if err == nil {
+		return entry.End(journal.OK, nil)
 	}
-	return entry.End(result, nil)
+	o := outcome(err)
+	return entry.End(o.Code, o.Args)
 }
 
 // refused journals that a person was asked and nothing was signed, and returns the error.
