@@ -230,8 +230,8 @@ func TestOldINN(t *testing.T) {
 func TestNames(t *testing.T) {
 	for want, p := range map[string]Person{
 		"Демонстрационный Подписант": {Surname: "Демонстрационный", GivenName: "Подписант", CommonName: "ООО"},
-		"Общее":         {CommonName: "Общее", Organization: "Фирма", Surname: "Демонстрационный"},
-		"Фирма":         {Organization: "Фирма"},
+		"Общее": {CommonName: "Общее", Organization: "Фирма", Surname: "Демонстрационный"},
+		"Фирма": {Organization: "Фирма"},
 	} {
 		if p.Name() != want {
 			t.Errorf("%q, want %q", p.Name(), want)

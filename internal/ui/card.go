@@ -167,7 +167,7 @@ func facts(lang text.Lang, q signing.Question) []Fact {
 	}
 	format := say(lang, form)
 	if q.Profile != "" {
-		format = Safe(q.Profile, 40) + ", " + format
+		format = profileName(q.Profile) + ", " + format
 	}
 	label := q.Token.Label
 	if q.Token.Demo && label != "" {
@@ -234,4 +234,12 @@ func (c Card) Lines() []string {
 		lines = append(lines, f.Label+": "+f.Value)
 	}
 	return lines
+}
+
+// profileName writes a profile as the standards do.
+func profileName(p string) string {
+	if p == "cades-bes" {
+		return "CAdES-BES"
+	}
+	return Safe(p, 40)
 }
