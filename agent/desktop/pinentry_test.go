@@ -59,7 +59,7 @@ func TestRealPinentry(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("the outcome was not closed")
 	}
 }

@@ -156,13 +156,13 @@ func (s *screen) window() {
 // visible waits for the prompt to be on screen.
 func (s *screen) visible() {
 	s.t.Helper()
-	for range 300 {
+	for range 600 {
 		if s.windows() > 0 {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	s.t.Fatal("no window within 15 s")
+	s.t.Fatal("no window")
 }
 
 func (s *screen) listening() { time.Sleep(1100 * time.Millisecond) }

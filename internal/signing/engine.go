@@ -105,10 +105,10 @@ func (e *Engine) find(ctx context.Context, id string) (token.Key, error) {
 			return k, nil
 		}
 	}
-	if err != nil {
+	if err := hiding(err); err != nil {
 		return nil, fault(err)
 	}
-	return nil, proto.E(proto.CodeCertificateAbsent, nil, "id", id)
+	return nil, proto.E(proto.CodeCertificateAbsent, err, "id", id)
 }
 
 // Usable tells why a key cannot sign now, or nil.

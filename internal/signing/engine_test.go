@@ -354,3 +354,34 @@ func TestStore(t *testing.T) {
 	_, err = s.Sealed("one", a)
 	want(err, proto.CodeContentAbsent)
 }
+
+// failing is an inventory without keys whose listing fails.
+type failing struct {
+	token.Inventory
+	err error
+}
+
+func (f failing) Keys(context.Context) ([]token.Key, error) { return nil, f.err }
+
+func TestAbsentCertificate(t *testing.T) {
+	b := newBench(t, &person{decide: yes})
+	c := b.content(t, "x")
+	for _, tt := range []struct {
+		reason string
+		want   proto.Code
+	}{
+		{token.ReasonLoad, proto.CodeCertificateAbsent}, // it never showed a certificate
+		{"crashed", proto.CodeModuleFailed},             // the certificate may be behind it
+	} {
+		broken := failing{err: &token.ModuleError{Module: "m", Reason: tt.reason}}
+		store, err := signing.NewStore(t.TempDir(), signing.DefaultLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := signing.New(token.Join(b.demo, broken), b.person, nil, signing.Options{Store: store})
+		_, err = e.SignCMS(context.Background(), page, signing.CMSRequest{Certificate: "00ff", Content: c}, io.Discard)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %s", tt.reason, err, tt.want)
+		}
+	}
+}

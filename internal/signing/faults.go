@@ -69,3 +69,21 @@ func problems(err error) []*proto.Error {
 	}
 	return []*proto.Error{proto.AsError(fault(err))}
 }
+
+// hiding returns the first of joined listing errors that may have hidden a certificate listed before, or nil. A module
+// that never started never listed one: a driver without its reader service must not be blamed for another's certificate.
+func hiding(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			if found := hiding(one); found != nil {
+				return found
+			}
+		}
+		return nil
+	}
+	var module *token.ModuleError
+	if errors.As(err, &module) && module.Reason == token.ReasonLoad {
+		return nil
+	}
+	return err
+}

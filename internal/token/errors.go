@@ -32,6 +32,9 @@ func (e *PINError) Error() string {
 	return fmt.Sprintf("PIN incorrect, %d attempts left", e.Attempts)
 }
 
+// ReasonLoad is the Reason of a library that did not load or start, and so never showed anything.
+const ReasonLoad = "load"
+
 // ModuleError is a failure of the code behind a token: a library that crashed, hung, or answered with an error that
 // has no meaning of its own. Reason is one lower_snake word: crashed, timeout, load, reply, self_check, or a CKR_ name.
 type ModuleError struct {
