@@ -69,6 +69,11 @@ func (a *app) demo(ctx context.Context, port int) error {
 	}
 	defer os.RemoveAll(private)
 
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	c.Trust.Roots = append(c.Trust.Roots, filepath.Join(dir, "token", "ca.pem"))
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	origin := "http://" + portal.Addr().String()

@@ -168,7 +168,12 @@ func (p *remotePrompt) PIN(ctx context.Context, r token.PINRequest) (secret.PIN,
 	return pin, nil
 }
 
-func (p *remotePrompt) Progress(s signing.Step) { p.conn.Notify(methodProgress, progress{s}) }
+// Progress waits until the child has taken the step: a notification could overtake, or be overtaken by, the next PIN.
+func (p *remotePrompt) Progress(s signing.Step) {
+	ctx, cancel := context.WithTimeout(p.life, handOver)
+	defer cancel()
+	p.conn.Call(ctx, methodProgress, progress{s}, nil) // a child that is gone is noticed by the next call
+}
 
 type progress struct {
 	Step signing.Step `json:"step"`
