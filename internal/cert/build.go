@@ -29,6 +29,7 @@ type Template struct {
 	ExtKeyUsage         []asn1.ObjectIdentifier // none: no extension
 	Policies            []asn1.ObjectIdentifier // none: no extension
 	PrivateKeyUsageTo   time.Time               // end of the private key usage period; zero: no extension
+	Extensions          []pkix.Extension        // further ones, as they are
 }
 
 // tbs is TBSCertificate (RFC 5280 section 4.1), version 3.
@@ -160,7 +161,7 @@ func (t Template) extensions(issuer *Certificate, signer algo.PublicKey) ([]pkix
 			To   time.Time `asn1:"tag:1,generalized"`
 		}{from, t.PrivateKeyUsageTo.UTC().Truncate(time.Second)})
 	}
-	return list, failed
+	return append(list, t.Extensions...), failed
 }
 
 var (

@@ -6,14 +6,21 @@
 // # Parsing
 //
 // Parse stands on crypto/x509, which decodes everything but GOST public keys; those come from algo. About 1.4 % of the
-// certificates of Russian accredited CAs do not pass crypto/x509 (BER booleans, names made of sequences); for them Parse
-// returns an error wrapping ErrFormat. A certificate whose key is of an unknown kind is parsed, and its Key verifies nothing.
+// certificates of Russian accredited CAs do not pass crypto/x509 for a BER boolean in basicConstraints or a postal address
+// that is a sequence; these two are read all the same, every Raw field staying as it came (in X509.Subject.Names the postal
+// address of such a certificate is its undecoded bytes). Anything else crypto/x509 refuses is an error wrapping ErrFormat. A
+// certificate whose key is of an unknown kind is parsed, and its Key verifies nothing.
 //
 // # People
 //
 // Person holds the subject fields of Russian qualified certificates (RFC 9215 section 5, order 795 of the FSB): INN, INNLE,
 // OGRN, OGRNIP, SNILS beside the usual ones. Values are as found in the certificate; they are data from outside and are
 // escaped by whoever shows them.
+//
+// # Cards
+//
+// Certificate.Card gathers all that people are shown, with stable names for what has a text in internal/text. Trust.Explain
+// gives the chain with its broken links marked.
 //
 // # Paths
 //
@@ -30,7 +37,6 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -47,6 +53,10 @@ var (
 	ErrUntrusted   = errors.New("no path to a trusted root")
 	ErrExpired     = errors.New("certificate has expired")
 	ErrNotYetValid = errors.New("certificate is not yet valid")
+	ErrIssuer      = errors.New("issuer may not issue certificates") // comes with ErrSignature
+
+	ErrKeyExpired     = errors.New("private key usage period has ended")
+	ErrKeyNotYetValid = errors.New("private key usage period has not begun")
 )
 
 // maxDER bounds one certificate. The largest real ones are a few tens of kilobytes.
@@ -69,7 +79,7 @@ func Parse(der []byte) (*Certificate, error) {
 	if len(der) > maxDER {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(der))
 	}
-	x, err := x509.ParseCertificate(append([]byte(nil), der...))
+	x, err := parseX509(der)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
 	}
@@ -81,9 +91,7 @@ func Parse(der []byte) (*Certificate, error) {
 	if c.signature, err = parseSignature(x.Raw); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
 	}
-	if c.pku, err = parsePeriod(x); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
-	}
+	c.pku, _ = readPeriod(x) // one that cannot be read is noted on the card
 	return c, nil
 }
 
@@ -151,31 +159,3 @@ func (c *Certificate) Equal(o *Certificate) bool {
 
 // SelfIssued reports whether subject and issuer names are the same.
 func (c *Certificate) SelfIssued() bool { return string(c.X509.RawSubject) == string(c.X509.RawIssuer) }
-
-// period is the private key usage period (RFC 3280 section 4.2.1.4), zero times when absent.
-type period struct{ from, to time.Time }
-
-var oidPrivateKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 16}
-
-func parsePeriod(x *x509.Certificate) (period, error) {
-	for _, e := range x.Extensions {
-		if !e.Id.Equal(oidPrivateKeyUsage) {
-			continue
-		}
-		var v struct {
-			From time.Time `asn1:"optional,tag:0,generalized"`
-			To   time.Time `asn1:"optional,tag:1,generalized"`
-		}
-		if rest, err := asn1.Unmarshal(e.Value, &v); err != nil || len(rest) != 0 {
-			return period{}, errors.New("malformed private key usage period")
-		}
-		return period{v.From, v.To}, nil
-	}
-	return period{}, nil
-}
-
-// PrivateKeyUsage is the period in which the private key may be used, when the certificate states one. A bound it does
-// not state is the zero time.
-func (c *Certificate) PrivateKeyUsage() (from, to time.Time, ok bool) {
-	return c.pku.from, c.pku.to, !c.pku.from.IsZero() || !c.pku.to.IsZero()
-}

@@ -13,11 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"persten/internal/algo"
 )
@@ -281,8 +283,9 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// TestRussianCAs reads the certificates of accredited CAs: 2,370 of 2,403 parse, and a sample of them verifies.
-func TestRussianCAs(t *testing.T) {
+// russian returns the certificates of accredited CAs, as they are, or skips the test.
+func russian(t testing.TB) [][]byte {
+	t.Helper()
 	dir := os.Getenv("VECTORS")
 	if dir == "" {
 		dir = "../../../shared/vectors"
@@ -300,22 +303,32 @@ func TestRussianCAs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var all [][]byte
+	for b, rest := pem.Decode(text); b != nil; b, rest = pem.Decode(rest) {
+		all = append(all, b.Bytes)
+	}
+	return all
+}
+
+// TestRussianCAs parses all 2,403 certificates, 33 of which crypto/x509 refuses, and verifies a sample of them.
+func TestRussianCAs(t *testing.T) {
 	var all []*Certificate
 	bySubject := map[string][]*Certificate{}
 	refused := 0
-	for b, rest := pem.Decode(text); b != nil; b, rest = pem.Decode(rest) {
-		c, err := Parse(b.Bytes)
+	for _, der := range russian(t) {
+		if _, err := x509.ParseCertificate(der); err != nil {
+			refused++
+		}
+		c, err := Parse(der)
 		if err != nil {
-			if refused++; !errors.Is(err, ErrFormat) {
-				t.Errorf("untyped: %v", err)
-			}
+			t.Error(err)
 			continue
 		}
 		all = append(all, c)
 		bySubject[string(c.X509.RawSubject)] = append(bySubject[string(c.X509.RawSubject)], c)
 	}
-	if len(all) != 2370 || refused != 33 {
-		t.Errorf("%d parsed, %d refused", len(all), refused)
+	if len(all) != 2403 || refused != 33 {
+		t.Errorf("%d parsed, %d refused by crypto/x509", len(all), refused)
 	}
 	checkSample(t, all, bySubject)
 }
@@ -363,6 +376,7 @@ func FuzzParse(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(leaf.Raw)
+		f.Add(build(f, qualified(f, kind), r, key(f, kind)).Raw)
 	}
 	stranger := root(f, "p256")
 	f.Fuzz(func(t *testing.T, der []byte) {
@@ -373,11 +387,44 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		c.Usage()
-		c.Serial()
-		c.PrivateKeyUsage()
-		if path, err := (Trust{Roots: []*Certificate{stranger}, Intermediates: []*Certificate{c}}).Chain(c); err == nil && !c.Equal(stranger) && len(path) < 2 {
+		if !bytes.Equal(c.Raw, der) || !bytes.Contains(der, c.X509.RawTBSCertificate) {
+			t.Fatal("not the bytes that came")
+		}
+		checkBounds(t, c.Card())
+		trust := Trust{Roots: []*Certificate{stranger}, Intermediates: []*Certificate{c}}
+		if _, err := trust.Chain(c); (err == nil) == broken(trust.Explain(c)) {
+			t.Fatalf("Chain says %v", err)
+		}
+		if path, err := trust.Chain(c); err == nil && !c.Equal(stranger) && len(path) < 2 {
 			t.Fatal("trusted without a path")
 		}
 	})
+}
+
+// checkBounds holds every string and list of a card to its bound.
+func checkBounds(t *testing.T, d Card) {
+	var walk func(v reflect.Value)
+	walk = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.String:
+			if s := v.String(); !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxText {
+				t.Fatalf("a string of %d bytes", len(s))
+			}
+		case reflect.Slice:
+			if v.Len() > maxList {
+				t.Fatalf("a list of %d", v.Len())
+			}
+			for i := range v.Len() {
+				walk(v.Index(i))
+			}
+		case reflect.Struct:
+			if v.Type() == reflect.TypeFor[time.Time]() {
+				return
+			}
+			for i := range v.NumField() {
+				walk(v.Field(i))
+			}
+		}
+	}
+	walk(reflect.ValueOf(d))
 }

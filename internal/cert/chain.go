@@ -40,10 +40,14 @@ func (c *Certificate) CheckSignatureFrom(parent *Certificate) error {
 		return err
 	}
 	if a, ok := algo.CertificateAlgorithm(c.signature.algorithm); ok {
-		if err := parent.Key.Verify(a.ID, algo.Input{Message: c.X509.RawTBSCertificate}, c.signature.value); err != nil {
-			return fmt.Errorf("%w: %w", ErrSignature, err)
+		err := parent.Key.Verify(a.ID, algo.Input{Message: c.X509.RawTBSCertificate}, c.signature.value)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, algo.ErrUnsupported) && len(parent.Key.Algorithms()) > 0:
+			return fmt.Errorf("%w: %v", ErrSignature, err) // a key that is checked here, and not of the signature's kind
 		}
-		return nil
+		return fmt.Errorf("%w: %w", ErrSignature, err)
 	}
 	// These have no row in the algorithm table. The list is closed: CheckSignature itself accepts SHA-1.
 	switch c.X509.SignatureAlgorithm {
@@ -59,10 +63,10 @@ func (c *Certificate) CheckSignatureFrom(parent *Certificate) error {
 // mayIssue checks that c is a CA and its key is for certificates.
 func (c *Certificate) mayIssue() error {
 	if !c.X509.BasicConstraintsValid || !c.X509.IsCA {
-		return fmt.Errorf("%w: the issuer is not a CA", ErrSignature)
+		return fmt.Errorf("%w: %w: it is not a CA", ErrSignature, ErrIssuer)
 	}
 	if c.X509.KeyUsage != 0 && c.X509.KeyUsage&x509.KeyUsageCertSign == 0 {
-		return fmt.Errorf("%w: the issuer's key is not for certificates", ErrSignature)
+		return fmt.Errorf("%w: %w: its key is not for certificates", ErrSignature, ErrIssuer)
 	}
 	return nil
 }
@@ -90,7 +94,11 @@ func (t Trust) Bounded(n int) Trust {
 	return t
 }
 
-var errBudget = errors.New("too many possible paths")
+var (
+	errBudget           = errors.New("too many possible paths")
+	errLong             = errors.New("the path is too long")
+	errExtensionUnknown = errors.New("critical extension is not supported")
+)
 
 // check is CheckSignatureFrom within the budget.
 func (b *budget) check(c, parent *Certificate) error {
@@ -143,13 +151,11 @@ type builder struct {
 // extend completes path depth first, roots before intermediates.
 func (b *builder) extend(path []*Certificate) []*Certificate {
 	last := path[len(path)-1]
-	for _, r := range b.trust.Roots {
-		if r.Equal(last) {
-			return path
-		}
+	if b.trust.isRoot(last) {
+		return path
 	}
 	if len(path) == maxDepth {
-		b.note(errors.New("the path is too long"))
+		b.note(errLong)
 		return nil
 	}
 	for i, pool := range [][]*Certificate{b.trust.Roots, b.trust.Intermediates} {
@@ -175,9 +181,8 @@ func (b *builder) step(path []*Certificate, parent *Certificate) bool {
 		b.note(fmt.Errorf("issuer: %w", err))
 		return false
 	}
-	x := parent.X509
-	if x.BasicConstraintsValid && (x.MaxPathLen > 0 || x.MaxPathLenZero) && intermediates(path) > x.MaxPathLen {
-		b.note(errors.New("the issuer allows fewer certificates below it"))
+	if err := parent.roomFor(path); err != nil {
+		b.note(err)
 		return false
 	}
 	if err := b.trust.budget.check(path[len(path)-1], parent); err != nil {
@@ -193,6 +198,15 @@ func (b *builder) note(err error) {
 	}
 }
 
+// roomFor checks the path length constraint of c against the path below it.
+func (c *Certificate) roomFor(path []*Certificate) error {
+	x := c.X509
+	if x.BasicConstraintsValid && (x.MaxPathLen > 0 || x.MaxPathLenZero) && intermediates(path) > x.MaxPathLen {
+		return fmt.Errorf("%w: the issuer allows fewer certificates below it", errLong)
+	}
+	return nil
+}
+
 // intermediates counts what a path length constraint counts: CAs below, self-issued ones left out (RFC 5280 section 4.2.1.9).
 func intermediates(path []*Certificate) int {
 	n := 0
@@ -204,9 +218,9 @@ func intermediates(path []*Certificate) int {
 	return n
 }
 
-// known lists extensions that are understood although crypto/x509 does not handle them: the sign tool descriptions of
-// RFC 9215 sections 5.3 and 5.4, which some CAs mark critical, and the private key usage period.
-var known = []asn1.ObjectIdentifier{{1, 2, 643, 100, 111}, {1, 2, 643, 100, 112}, oidPrivateKeyUsage}
+// known lists extensions that are understood although crypto/x509 does not handle them: the sign tools, which some CAs mark
+// critical, the way of identification (RFC 9215 section 5, appendix B), and the private key usage period. They say nothing about paths.
+var known = []asn1.ObjectIdentifier{oidSubjectSignTool, oidIssuerSignTool, oidIdentification, oidPrivateKeyUsage}
 
 // fit checks what does not depend on the path: dates, and that every critical extension is understood.
 func (c *Certificate) fit(at time.Time) error {
@@ -215,11 +229,11 @@ func (c *Certificate) fit(at time.Time) error {
 	}
 	for _, oid := range c.X509.UnhandledCriticalExtensions {
 		if !containsOID(known, oid) {
-			return fmt.Errorf("critical extension %v is not known", oid)
+			return fmt.Errorf("%w: %v", errExtensionUnknown, oid)
 		}
 	}
 	if c.constrainsNames() {
-		return errors.New("name constraints are not supported")
+		return fmt.Errorf("%w: name constraints", errExtensionUnknown)
 	}
 	return nil
 }

@@ -48,6 +48,9 @@ var attributes = []attribute{
 	{asn1.ObjectIdentifier{1, 2, 643, 100, 3}, func(p *Person) *string { return &p.SNILS }, asn1.TagNumericString},
 }
 
+// maxUnits bounds the joined units in bytes, give or take one: a name may hold thousands.
+const maxUnits = 4096
+
 var oidUnit = asn1.ObjectIdentifier{2, 5, 4, 11}
 
 func person(names []pkix.AttributeTypeAndValue) Person {
@@ -59,11 +62,20 @@ func person(names []pkix.AttributeTypeAndValue) Person {
 			}
 		}
 	}
-	// Certificates issued before INNLE existed carry the organization's ten digits in INN, filled up with two zeros.
-	if p.INNLE == "" && len(p.INN) == 12 && strings.HasPrefix(p.INN, "00") {
-		p.INNLE, p.INN = p.INN[2:], ""
-	}
+	p.sortINN()
 	return p
+}
+
+// sortINN moves an organization's number out of INN: certificates issued before INNLE existed carry its ten digits there,
+// filled up with two zeros or bare. A person's number has twelve digits and does not begin with two zeros.
+func (p *Person) sortINN() {
+	n := p.INN
+	if len(n) == 12 {
+		n = strings.TrimPrefix(n, "00")
+	}
+	if len(n) == 10 && strings.Trim(n, "0123456789") == "" && (p.INNLE == "" || p.INNLE == n) {
+		p.INNLE, p.INN = n, ""
+	}
 }
 
 func (a attribute) set(p *Person, v string) {
@@ -71,7 +83,7 @@ func (a attribute) set(p *Person, v string) {
 	switch {
 	case *f == "":
 		*f = v
-	case a.oid.Equal(oidUnit):
+	case a.oid.Equal(oidUnit) && len(*f) < maxUnits:
 		*f += ", " + v
 	}
 }
