@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 
 	"persten/internal/signing"
 	"persten/internal/text"
+	"persten/internal/token"
 	"persten/proto"
 )
 
@@ -117,36 +120,66 @@ func (a *app) listCertificates(ctx context.Context, all bool, demo string) (*pro
 func (a *app) problems(list []*proto.Error) []proto.Problem {
 	out := []proto.Problem{}
 	for _, e := range list {
-		out = append(out, e.Problem(string(a.lang)))
+		p := e.Problem(string(a.lang))
+		var failed *token.ModuleError
+		if errors.As(e, &failed) {
+			p.Args["reason"] = failed.Kind()
+		}
+		out = append(out, p)
 	}
 	return out
 }
 
 func (a *app) printTokens(w io.Writer, list *proto.TokensListResult) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(list.Tokens) == 0 {
 		fmt.Fprintln(w, a.t("cli.tokens.none"))
+	} else {
+		for _, c := range []string{"label", "serial", "model", "module", "slot", "state"} {
+			fmt.Fprint(tw, a.t("cli.tokens.columns."+c), "\t")
+		}
+		fmt.Fprintln(tw)
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, t := range list.Tokens {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", t.Label, t.Serial, t.Model, t.Module, a.attempts(t))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t\n", t.Label, t.Serial, t.Model, t.Module, t.Slot, a.pinState(t))
 	}
 	tw.Flush()
-	printProblems(w, list.Problems)
+	a.printModules(w, list.Problems)
 }
 
-// attempts says how the PIN counter of a token stands.
-func (a *app) attempts(t proto.Token) string {
-	switch {
-	case t.Locked:
-		return a.t("prompt.pin.locked")
-	case t.Final:
-		return a.t("cli.tokens.final")
-	case t.Attempts >= 0:
-		return text.Plural(a.lang, "prompt.pin.left", t.Attempts)
-	case t.Low:
-		return a.t("prompt.pin.low")
+// printModules says of each module that failed why, and what to do about it.
+func (a *app) printModules(w io.Writer, list []proto.Problem) {
+	for _, p := range list {
+		reason := strings.ReplaceAll(p.Args["reason"], "_", "") // as keys of texts are spelled
+		if p.Code != proto.CodeModuleFailed || !text.Has("module.reason."+reason) {
+			printProblems(w, []proto.Problem{p})
+			continue
+		}
+		fmt.Fprintln(w, a.t("cli.tokens.failed", "module", p.Args["module"], "reason", a.t("module.reason."+reason)))
+		fmt.Fprintln(w, "  "+a.t("module.advice."+reason))
 	}
-	return ""
+}
+
+// pinState says how the PIN of a token stands: what its flags tell, and the attempts left where it counts them.
+func (a *app) pinState(t proto.Token) string {
+	var all []string
+	say := func(when bool, what string) {
+		if when {
+			all = append(all, what)
+		}
+	}
+	say(t.Demo, a.t("cli.tokens.demo"))
+	say(t.PINPad, a.t("cli.tokens.keypad"))
+	say(t.Locked, a.t("cli.tokens.locked"))
+	say(t.Final && !t.Locked, a.t("cli.tokens.final"))
+	say(t.Low && !t.Final && !t.Locked, a.t("cli.tokens.low"))
+	if t.Attempts > 0 && !t.Final {
+		all = append(all, text.Plural(a.lang, "prompt.pin.left", t.Attempts))
+	}
+	if len(all) == 0 {
+		return a.t("cli.tokens.ok")
+	}
+	return strings.Join(all, ", ")
 }
 
 func (a *app) printCertificates(w io.Writer, list *proto.CertificatesListResult) {

@@ -5,6 +5,7 @@ package token
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 )
 
@@ -86,19 +87,37 @@ func UniqueKeys(lists [][]Key) []Key {
 	return out
 }
 
-// UniqueTokens flattens lists, keeping one entry per serial number and label; tokens without a serial are all kept.
+// UniqueTokens flattens the lists of several modules. A token that more than one of them shows, by serial number and
+// label, is one entry, the first one's; two tokens of one module are two, however alike they are.
 func UniqueTokens(lists [][]Info) []Info {
 	var out []Info
 	seen := map[[2]string]bool{}
 	for _, list := range lists {
+		var ids [][2]string
 		for _, i := range list {
-			id := [2]string{i.Serial, i.Label}
+			id := [2]string{i.Serial, i.PlainLabel()}
 			if i.Serial != "" && seen[id] {
 				continue
 			}
-			seen[id] = true
+			ids = append(ids, id)
 			out = append(out, i)
+		}
+		for _, id := range ids {
+			seen[id] = true
 		}
 	}
 	return out
 }
+
+// PlainLabel is the label without the name of the PIN in brackets that OpenSC adds, so that the same token has the same
+// one in every module.
+func (i Info) PlainLabel() string {
+	at := strings.LastIndex(i.Label, " (")
+	if at > 0 && (strings.HasSuffix(i.Label, ")") || len(i.Label) == labelSize) {
+		return i.Label[:at]
+	}
+	return i.Label
+}
+
+// labelSize is where PKCS#11 cuts labels off.
+const labelSize = 32

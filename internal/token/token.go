@@ -27,6 +27,7 @@ package token
 
 import (
 	"context"
+	"encoding/asn1"
 
 	"persten/internal/algo"
 	"persten/internal/cert"
@@ -74,19 +75,58 @@ type Inventory interface {
 	Events(ctx context.Context) <-chan Event
 }
 
-// Key is a certificate and the private key behind it.
+// Key is a certificate and the private key behind it, or a key that has no certificate yet.
 type Key interface {
-	ID() string // the certificate's id
-	Certificate() *cert.Certificate
+	ID() string                     // the certificate's id; without one, SHA-256 of the SubjectPublicKeyInfo in lower hex
+	Certificate() *cert.Certificate // nil for a key without one
 	Token() Info
 	Algorithms() []algo.ID // that the key and the token both know, the default first; none: the key cannot sign here
 	Open(ctx context.Context, pin PINFunc) (Session, error)
 }
 
+// Explainer is a Key that knows why it has no Algorithms.
+type Explainer interface {
+	Reason() string // one of the words below, empty when the key can sign
+}
+
+// Reasons of an Explainer.
+const (
+	NoKey       = "no_key"       // the certificate is here, its private key is not
+	NoMechanism = "no_mechanism" // the token only stores the key, or its algorithm is missing
+	NoSupport   = "no_support"   // the key is of a kind nobody here knows
+)
+
 // Session is a logged-in lease on a token, for one approved request.
 type Session interface {
 	Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error)
 	Close() error // logs out; closing twice is harmless
+}
+
+// Generator is an Inventory that makes keys on tokens.
+type Generator interface {
+	// Generate makes a key pair on the token, which asks for the PIN as Open does, and returns its public half. The private
+	// half cannot leave the token. ErrUnsupported when the token does not make such keys.
+	Generate(ctx context.Context, on Info, o KeyOptions, pin PINFunc) (algo.PublicKey, error)
+}
+
+// KeyOptions describe a key pair to be made.
+type KeyOptions struct {
+	Kind  string                // rsa2048, rsa3072, rsa4096, p256, p384, gost256 or gost512
+	Set   asn1.ObjectIdentifier // a parameter set of GOST keys other than the usual one
+	Label string
+}
+
+// Deriver is a Session whose key can agree on a key with another.
+type Deriver interface {
+	// Derive returns the 32-byte key of VKO (RFC 7836 section 4.3.1). The caller wipes it.
+	Derive(ctx context.Context, a Agreement) ([]byte, error)
+}
+
+// Agreement says with whom and how.
+type Agreement struct {
+	Peer      algo.PublicKey // on the same curve as the session's key
+	UKM       []byte         // 8 to 32 bytes
+	Diversify bool           // put KDF_GOSTR3411_2012_256 after it, where the token can
 }
 
 // Event is a change of what tokens are there.

@@ -191,3 +191,101 @@ func TestJoin(t *testing.T) {
 		t.Errorf("%d events", n)
 	}
 }
+
+// TestKeypad warns before a PIN is typed on the reader, and does not spend the last try without a warning.
+func TestKeypad(t *testing.T) {
+	final := Info{LoginRequired: true, PINPad: true, Attempts: 1, Final: true}
+	f := &fake{Info: final, tries: []error{nil}}
+	var bad *PINError
+	if _, err := f.login().Run(t.Context(), f.pin); !errors.As(err, &bad) || !bad.Final || f.tried != 0 {
+		t.Errorf("the last try without anybody to warn: %v, tried %d", err, f.tried)
+	}
+	var told []PINRequest
+	refuse := errors.New("refused")
+	answer := error(nil)
+	ctx := OnKeypad(t.Context(), func(_ context.Context, r PINRequest) error {
+		told = append(told, r)
+		return answer
+	})
+	if release, err := f.login().Run(ctx, f.pin); err != nil || len(told) != 1 || !told[0].Final || len(f.asked) != 0 {
+		t.Errorf("%v, told %+v, asked %d", err, told, len(f.asked))
+	} else {
+		release()
+	}
+	answer = refuse
+	if _, err := f.login().Run(ctx, f.pin); !errors.Is(err, refuse) || f.tried != 1 {
+		t.Errorf("refused: %v, tried %d", err, f.tried)
+	}
+}
+
+// TestHeld uses a kept PIN only on a token whose state needs no warning, and asks when it is gone or wrong.
+func TestHeld(t *testing.T) {
+	wrong := &PINError{Attempts: 2}
+	fresh := Info{Label: "t", LoginRequired: true, Attempts: 3}
+	low := fresh
+	low.Low = true
+	for _, c := range []struct {
+		name         string
+		info         Info
+		held         bool
+		tries        []error
+		want         error
+		asked, tried int
+	}{
+		{"held", fresh, true, []error{nil}, nil, 0, 1},
+		{"not held", fresh, false, []error{nil}, nil, 1, 1},
+		{"low", low, true, []error{nil}, nil, 1, 1},
+		{"gone meanwhile", fresh, true, []error{ErrAskAgain, nil}, nil, 1, 2},
+		{"changed meanwhile", fresh, true, []error{wrong, nil}, nil, 1, 2},
+		{"and the person's two", fresh, true, []error{wrong}, wrong, 2, 3},
+		{"never settles", fresh, false, []error{ErrAskAgain}, ErrBusy, maxRounds, maxRounds},
+	} {
+		f := &fake{Info: c.info, tries: c.tries}
+		l := f.login()
+		l.Held = func() bool { return c.held }
+		release, err := l.Run(t.Context(), f.pin)
+		if !errors.Is(err, c.want) || c.want == nil && err != nil || len(f.asked) != c.asked || f.tried != c.tried {
+			t.Errorf("%s: %v, asked %d, tried %d", c.name, err, len(f.asked), f.tried)
+		}
+		for n, r := range f.asked {
+			if r.Wrong != (n > 0 && c.want == wrong) {
+				t.Errorf("%s: question %d says wrong %v", c.name, n, r.Wrong)
+			}
+		}
+		if err == nil {
+			release()
+		}
+	}
+}
+
+// TestUniqueTokens merges a token seen through two modules, never two tokens of one module.
+func TestUniqueTokens(t *testing.T) {
+	own := []Info{{Serial: "1", Label: "Rutoken ECP"}, {Serial: "2", Label: "Rutoken ECP"}, {Label: "none"}}
+	twins := []Info{{Serial: "7", Label: "twin"}, {Serial: "7", Label: "twin"}}
+	general := []Info{{Serial: "1", Label: "Rutoken ECP (User PIN)"}, {Serial: "3", Label: "Rutoken ECP"}, {Label: "none"}}
+	got := ""
+	for _, i := range UniqueTokens([][]Info{own, twins, general}) {
+		got += i.Serial + ":" + i.Label + "|"
+	}
+	if want := "1:Rutoken ECP|2:Rutoken ECP|:none|7:twin|7:twin|3:Rutoken ECP|:none|"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for label, want := range map[string]string{
+		"Token (User PIN)": "Token", "Token": "Token", "(x)": "(x)", "a (b": "a (b",
+		"A label that OpenSC made (User P": "A label that OpenSC made", "": "",
+	} {
+		if got := (Info{Label: label}).PlainLabel(); got != want {
+			t.Errorf("PlainLabel(%q) = %q, want %q", label, got, want)
+		}
+	}
+}
+
+func TestModuleErrorKind(t *testing.T) {
+	for reason, want := range map[string]string{
+		ReasonCrashed: ReasonCrashed, ReasonDependency: ReasonDependency, "CKR_DEVICE_ERROR": ReasonVendor, "0x80000005": ReasonVendor,
+	} {
+		if got := (&ModuleError{Reason: reason}).Kind(); got != want {
+			t.Errorf("%s: %s", reason, got)
+		}
+	}
+}

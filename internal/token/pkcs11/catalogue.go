@@ -3,63 +3,150 @@
 package pkcs11
 
 import (
+	"cmp"
+	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 )
 
-// vendor is a library by the paths its installers use.
+//go:embed modules.json
+var modulesJSON []byte
+
+// vendor is a row of the catalogue, modules.json.
 type vendor struct {
-	name           string
-	linux, windows []string
+	Name       string   `json:"name"`
+	Vendor     string   `json:"vendor"`
+	Tokens     string   `json:"tokens"` // what people call them
+	Rank       int      `json:"rank"`
+	Args       string   `json:"args"`  // of C_Initialize
+	Needs      string   `json:"needs"` // a file without which the module has nothing to show
+	Linux      []string `json:"linux"`
+	Darwin     []string `json:"darwin"`
+	Windows    []string `json:"windows"`
+	Unverified bool     `json:"unverified"` // the paths are from documents only
 }
 
-// vendors is the built-in catalogue, in the order in which one of several instances of the same certificate is chosen:
-// a vendor's own library before a general one. Paths are never taken from a page or a registry.
-var vendors = []vendor{
-	{"rutoken", []string{
-		"/usr/lib/librtpkcs11ecp.so", "/usr/lib64/librtpkcs11ecp.so",
-		"/opt/aktivco/rutokenecp/x86_64/librtpkcs11ecp.so", "/opt/aktivco/rutokenecp/amd64/librtpkcs11ecp.so",
-	}, []string{`C:\Windows\System32\rtPKCS11ECP.dll`}},
-	{"jacarta", []string{
-		"/usr/lib/libjcPKCS11-2.so.2", "/usr/lib/libjcPKCS11-2.so", "/usr/lib64/libjcPKCS11-2.so.2", "/usr/lib64/libjcPKCS11-2.so",
-	}, []string{`C:\Windows\System32\jcPKCS11-2.dll`}},
-	{"etoken", []string{
-		"/usr/lib/libeTPkcs11.so", "/usr/lib64/libeTPkcs11.so", "/usr/lib/libeToken.so", "/usr/lib64/libeToken.so",
-	}, []string{`C:\Windows\System32\eTPKCS11.dll`}},
-	{"yubikey", []string{
-		"/usr/lib/x86_64-linux-gnu/libykcs11.so.2", "/usr/lib/x86_64-linux-gnu/libykcs11.so", "/usr/lib64/libykcs11.so.2",
-		"/usr/lib/aarch64-linux-gnu/libykcs11.so.2",
-	}, []string{`C:\Program Files\Yubico\Yubico PIV Tool\bin\libykcs11.dll`}},
-	{"opensc", []string{
-		"/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so", "/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so",
-		"/usr/lib64/opensc-pkcs11.so", "/usr/lib/opensc-pkcs11.so",
-	}, []string{`C:\Program Files\OpenSC Project\OpenSC\pkcs11\opensc-pkcs11.dll`}},
-	{"softhsm", []string{
-		"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-		"/usr/lib64/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so",
-	}, []string{`C:\SoftHSM2\lib\softhsm2-x64.dll`, `C:\Program Files\SoftHSM2\lib\softhsm2-x64.dll`}},
+// Ranks of modules the catalogue does not know.
+const (
+	rankConfig   = 5  // named by the user: before all we know
+	rankRegistry = 50 // p11-kit's: after vendors' own, before OpenSC
+)
+
+var vendors = func() []vendor {
+	var list struct {
+		Modules []vendor `json:"modules"`
+	}
+	if err := json.Unmarshal(modulesJSON, &list); err != nil {
+		panic("pkcs11: modules.json: " + err.Error()) // caught by every test
+	}
+	return list.Modules
+}()
+
+func (v vendor) paths() []string {
+	switch runtime.GOOS {
+	case "windows":
+		return v.Windows
+	case "darwin":
+		return v.Darwin
+	}
+	return v.Linux
 }
 
-// Catalogue returns the libraries of the built-in list that are installed here, one path each. A file that somebody other
-// than the administrator could have put there is left out.
+// Catalogue returns the libraries installed here that are in the built-in list or in p11-kit's registry, one path each and
+// each file once. A file that somebody other than the administrator could have put there is left out.
 func Catalogue() []Module {
+	return catalogue(vendors, registryDirs, Trusted)
+}
+
+func catalogue(vendors []vendor, registry []string, trusted func(string) error) []Module {
 	var found []Module
-	for _, v := range vendors {
-		paths := v.linux
-		if runtime.GOOS == "windows" {
-			paths = v.windows
+	seen := map[string]bool{}
+	add := func(m Module) bool {
+		if trusted(m.Path) != nil {
+			return false
 		}
-		for _, p := range paths {
-			if Trusted(p) == nil {
-				found = append(found, Module{Name: v.name, Path: p})
+		if file := realPath(m.Path); !seen[file] {
+			seen[file] = true
+			found = append(found, m)
+		}
+		return true
+	}
+	for _, v := range vendors {
+		if v.Needs != "" && !exists(expand(v.Needs)[0]) {
+			continue
+		}
+		for _, p := range v.paths() {
+			if slices.ContainsFunc(expand(p), func(p string) bool { return add(v.module(p)) }) {
 				break
 			}
 		}
 	}
+	for _, m := range registered(registry, trusted) {
+		add(m)
+	}
+	slices.SortStableFunc(found, func(a, b Module) int { return cmp.Compare(a.Rank, b.Rank) })
 	return found
+}
+
+func (v vendor) module(path string) Module {
+	m := Module{Name: v.Name, Path: path, Rank: v.Rank}
+	if v.Args != "" {
+		m.Args = expand(v.Args)[0]
+	}
+	return m
+}
+
+// FromConfig is a module that the user or the administrator named. What the catalogue knows of such a file applies to it.
+func FromConfig(name, path string) Module {
+	m := Module{Name: name, Path: path, Rank: rankConfig}
+	for _, v := range vendors {
+		if slices.ContainsFunc(v.paths(), func(p string) bool { return base(p) == base(path) }) {
+			known := v.module(path)
+			m.Args, m.Rank = known.Args, known.Rank
+		}
+	}
+	return m
+}
+
+// base is the last element of a path of any system.
+func base(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// expand replaces the names in braces; {lib} stands for several folders.
+func expand(path string) []string {
+	home, err := os.UserHomeDir()
+	if err != nil || strings.ContainsAny(home, `'"`) {
+		home = "/nonexistent"
+	}
+	path = strings.NewReplacer(
+		"{home}", home,
+		"{system}", filepath.Join(os.Getenv("SystemRoot"), "System32"),
+		"{programs}", os.Getenv("ProgramFiles"),
+	).Replace(path)
+	if !strings.HasPrefix(path, "{lib}") {
+		return []string{path}
+	}
+	var all []string
+	for _, dir := range libraryDirs[runtime.GOARCH] {
+		all = append(all, strings.Replace(path, "{lib}", dir, 1))
+	}
+	return all
+}
+
+// libraryDirs are where distributions keep libraries, by processor.
+var libraryDirs = map[string][]string{
+	"amd64": {"/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"},
+	"arm64": {"/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"},
 }
 
 // Trusted reports why the library at path should not be loaded without being named by its user: it is not absolute, not

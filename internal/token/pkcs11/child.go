@@ -17,10 +17,11 @@ import (
 
 // Pauses before a module that keeps failing is started again.
 const (
-	firstPause = 250 * time.Millisecond
-	maxPause   = 30 * time.Second
-	patience   = time.Second // a shorter pause is waited for, a longer one is answered with the last error
-	killWait   = 2 * time.Second
+	firstPause   = 250 * time.Millisecond
+	maxPause     = 30 * time.Second
+	maxLoadPause = 10 * time.Minute // of a library that does not even load, unless a listing is refreshed
+	patience     = time.Second      // a shorter pause is waited for, a longer one is answered with the last error
+	killWait     = 2 * time.Second
 )
 
 // child is one running module process.
@@ -39,26 +40,31 @@ func (k *keeper) running(ctx context.Context) (*child, error) {
 		return k.child, nil
 	}
 	if k.child != nil { // died while nobody was calling
-		k.fail(k.child, k.error("crashed", nil))
+		k.fail(k.child, k.error(token.ReasonCrashed, nil))
 	}
 	if err := k.pause(ctx); err != nil {
 		return nil, err
 	}
 	conn, proc, err := k.o.Start(context.WithoutCancel(ctx), k.m)
 	if err != nil {
-		err := k.error("start", err)
+		err := k.error(token.ReasonStart, err)
 		k.fail(nil, err)
 		return nil, err
 	}
 	k.o.Log.Debug("module started", "module", k.m.Name, "pid", proc.PID())
-	k.child = attend(conn, proc)
+	k.child = k.attend(conn, proc)
 	k.entries = nil
 	return k.child, nil
 }
 
-func attend(conn ipc.FileConn, proc Process) *child {
+func (k *keeper) attend(conn ipc.FileConn, proc Process) *child {
 	c := &child{raw: conn, proc: proc, gone: make(chan struct{})}
-	c.conn = rpc.New(conn, func(context.Context, *rpc.Request) (any, error) {
+	c.conn = rpc.New(conn, func(_ context.Context, r *rpc.Request) (any, error) {
+		closeFiles(r)
+		if r.Notification {
+			k.noted(c, r.Method)
+			return nil, nil
+		}
 		return nil, &rpc.Error{Code: -32601, Message: "method not found"}
 	})
 	go func() {
@@ -116,8 +122,17 @@ func (k *keeper) fail(c *child, err error) {
 	}
 	k.child, k.entries, k.last = nil, nil, err
 	k.failures++
+	longest := maxPause
+	if k.unloaded() {
+		longest = maxLoadPause
+	}
 	if k.failures > 1 {
-		k.notBefore = time.Now().Add(min(firstPause<<min(k.failures-2, 16), maxPause))
+		k.notBefore = time.Now().Add(min(firstPause<<min(k.failures-2, 16), longest))
+	}
+	if c != nil && c == k.watched {
+		k.watched = nil
+		var m *token.ModuleError
+		k.blind = k.blind || errors.As(err, &m) && m.Reason == token.ReasonTimeout
 	}
 	k.o.Log.Warn("module failed", "module", k.m.Name, "path", k.m.Path, "error", err, "failures", k.failures)
 }
@@ -165,6 +180,12 @@ func (k *keeper) call(ctx context.Context, r request) error {
 
 // callOn runs r on c. It kills c when the deadline passes, when the answer is malformed, and when c is gone anyway.
 func (k *keeper) callOn(ctx context.Context, c *child, r request) error {
+	select {
+	case k.calls <- struct{}{}:
+		defer func() { <-k.calls }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	timed, cancel := context.WithTimeout(ctx, r.deadline)
 	defer cancel()
 	var raw json.RawMessage
@@ -173,7 +194,7 @@ func (k *keeper) callOn(ctx context.Context, c *child, r request) error {
 	switch {
 	case err == nil:
 		if err := decode(raw, r.reply); err != nil {
-			return k.drop(c, k.error("reply", err))
+			return k.drop(c, k.error(token.ReasonReply, err))
 		}
 		k.works()
 		return nil
@@ -183,18 +204,18 @@ func (k *keeper) callOn(ctx context.Context, c *child, r request) error {
 		if r.spare && k.inUse() {
 			return fmt.Errorf("module %s: %w", k.m.Name, token.ErrBusy)
 		}
-		return k.drop(c, k.error("timeout", fmt.Errorf("%s took more than %v", r.method, r.deadline)))
+		return k.drop(c, k.error(token.ReasonTimeout, fmt.Errorf("%s took more than %v", r.method, r.deadline)))
 	case errors.As(err, &wire):
 		return k.answered(c, wire)
 	}
-	return k.drop(c, k.error("crashed", fmt.Errorf("during %s: %w", r.method, err)))
+	return k.drop(c, k.error(token.ReasonCrashed, fmt.Errorf("during %s: %w", r.method, err)))
 }
 
 // answered types an error the child gave. A library that did not load is tried again in a new process later.
 func (k *keeper) answered(c *child, wire *rpc.Error) error {
 	err := typed(k.m, wire)
 	var failed *token.ModuleError
-	if errors.As(err, &failed) && failed.Reason == reasonLoad {
+	if errors.As(err, &failed) && failed.Unloaded() {
 		return k.drop(c, err)
 	}
 	return err

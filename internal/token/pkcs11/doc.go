@@ -11,13 +11,31 @@
 // sees no digit of it.
 //
 // A login in PKCS#11 belongs to the process and the token, so the child keeps at most one open session per slot, and
-// CKR_USER_ALREADY_LOGGED_IN is an error, never a success. After each signature the daemon checks it with the
-// certificate's public key; a layout of the halves other than the standard's is recognised there.
+// CKR_USER_ALREADY_LOGGED_IN is an error, never a success. The child ends soon after the daemon, whatever the library does.
+//
+// # Modules
+//
+// [Catalogue] finds libraries by modules.json and by p11-kit's registry; [FromConfig] makes a module of one that the user
+// named. Of several modules that show the same token the one of the lowest rank is used. A module that fails is a
+// *token.ModuleError, whose Kind has a text with advice.
+//
+// # Signatures
+//
+// The mechanism is chosen by what the token lists: one that takes a ready digest, else one that hashes by itself, which
+// gets the message. After each signature the daemon checks it with the public key. A module with another byte order of the
+// signature or of the digest is recognised there and remembered. Where neither CKA_ID nor a public part ties a private key
+// to the certificate, those that may be it are tried with what was to be signed, until one proves to be it.
 //
 // # Lists
 //
 // Certificates are public objects and are listed without login, and kept per token serial number and insertion, for a
-// minute at most. A private key belongs to the certificate with the same CKA_ID, else with the same public key.
+// minute at most, until a slot event, Refresh, a key made here or a new child. A key without a certificate is listed by
+// its public half.
+//
+// # Events
+//
+// A module that can wait for slot events does so in a thread of its child; one that cannot, or that answers nothing else
+// meanwhile, is looked at each second while somebody listens.
 //
 // # Concurrency
 //

@@ -12,6 +12,9 @@ import (
 	"persten/internal/ipc"
 )
 
+// argsVariable hands Module.Args to the child, and tells Serve that the process is its own.
+const argsVariable = "PERSTEN_MODULE_ARGS"
+
 // Exec returns a Start that runs "program args... PATH" for each module, which must call Serve on the inherited socket.
 // What vendor code prints goes to stderr; nil discards it.
 func Exec(stderr io.Writer, program string, args ...string) func(context.Context, Module) (ipc.FileConn, Process, error) {
@@ -22,7 +25,7 @@ func Exec(stderr io.Writer, program string, args ...string) func(context.Context
 		}
 		defer theirs.Close()
 		cmd := exec.Command(program, append(append([]string{}, args...), m.Path)...)
-		cmd.Env = os.Environ()
+		cmd.Env = append(os.Environ(), argsVariable+"="+m.Args)
 		cmd.Stderr = stderr
 		cmd.WaitDelay = killWait
 		inherit(cmd, theirs)

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf8"
 
@@ -62,14 +63,14 @@ func FuzzReply(f *testing.F) {
 		var o objectsReply
 		if decode(raw, &o) == nil {
 			for _, e := range k.parse(o.Objects) {
-				if key := k.key(slotInfo{Mechanisms: []uint{1, 0x1041}}, e); key != nil && len(key.ID()) != 64 {
+				if key := k.key(slotInfo{Mechanisms: []uint{1, 0x1041}}, e, &atomic.Bool{}); key != nil && len(key.ID()) != 64 {
 					t.Errorf("id %q", key.ID())
 				}
 			}
 		}
 		var sig signReply
 		if decode(raw, &sig) == nil {
-			check(c.Key, algo.ECDSASHA256, algo.Input{Digest: make([]byte, 32)}, sig.Signature)
+			check(c.Key, algo.ECDSASHA256, algo.Input{Digest: make([]byte, 32)}, sig.Signature, layout{})
 		}
 		var open openReply
 		decode(raw, &open)
@@ -88,9 +89,14 @@ func TestReplyLimits(t *testing.T) {
 	for name, r := range map[string]validator{
 		"slots":        &slotsReply{Slots: make([]slotInfo, maxSlots+1)},
 		"mechanisms":   &slotsReply{Slots: []slotInfo{{Mechanisms: make([]uint, maxMechanisms+1)}}},
-		"objects":      &objectsReply{Objects: make([]object, maxCertObject+1)},
-		"certificate":  &objectsReply{Objects: []object{{Certificate: make([]byte, maxAttribute+1)}}},
-		"id":           &objectsReply{Objects: []object{{ID: make([]byte, maxObjectID+1)}}},
+		"objects":      &objectsReply{Total: maxObjects, Objects: make([]object, maxPageCount+1)},
+		"total":        &objectsReply{Total: maxObjects + 1},
+		"more":         &objectsReply{Total: 1, Objects: make([]object, 2)},
+		"certificate":  &objectsReply{Total: 1, Objects: []object{{Certificate: make([]byte, maxAttribute+1)}}},
+		"spki":         &objectsReply{Total: 1, Objects: []object{{SPKI: make([]byte, maxSPKI+1)}}},
+		"id":           &objectsReply{Total: 1, Objects: []object{{ID: make([]byte, maxObjectID+1)}}},
+		"no keys":      &openReply{Session: 1},
+		"many keys":    &openReply{Session: 1, Keys: maxCandidates + 1},
 		"no signature": &signReply{},
 		"signature":    &signReply{Signature: make([]byte, maxSignature+1)},
 	} {
@@ -98,7 +104,7 @@ func TestReplyLimits(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := decode([]byte(`{"session":1,"extra":2}`), &openReply{}); err == nil {
+	if err := decode([]byte(`{"session":1,"keys":1,"extra":2}`), &openReply{}); err == nil {
 		t.Error("unknown member accepted")
 	}
 }
@@ -116,19 +122,22 @@ func TestCheckLayouts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n, layout := range layouts(sig) {
-			got, err := check(crt.Key, c.id, in, layout)
+		for n, bytesOf := range layouts(sig) {
+			got, seen, err := check(crt.Key, c.id, in, bytesOf, layout{})
 			if err != nil || !bytes.Equal(got, sig) {
 				t.Errorf("%s layout %d: %v", c.kind, n, err)
+			}
+			if again, same, err := check(crt.Key, c.id, in, bytesOf, seen); err != nil || same != seen || !bytes.Equal(again, sig) {
+				t.Errorf("%s layout %d, remembered as %+v: %v", c.kind, n, seen, err)
 			}
 		}
 		bad := slices.Clone(sig)
 		bad[5] ^= 1
-		if _, err := check(crt.Key, c.id, in, bad); err == nil {
+		if _, _, err := check(crt.Key, c.id, in, bad, layout{}); err == nil {
 			t.Errorf("%s: a wrong signature passed", c.kind)
 		}
 		other := algo.Input{Digest: bytes.Repeat([]byte{8}, a.Digest.Size())}
-		if _, err := check(crt.Key, c.id, other, sig); err == nil {
+		if _, _, err := check(crt.Key, c.id, other, sig, layout{}); err == nil {
 			t.Errorf("%s: the signature of another digest passed", c.kind)
 		}
 	}
@@ -144,7 +153,7 @@ func TestPrepare(t *testing.T) {
 	for id, h := range map[algo.ID]crypto.Hash{algo.RSASHA256: crypto.SHA256, algo.RSASHA384: crypto.SHA384, algo.RSASHA512: crypto.SHA512} {
 		a, _ := algo.Lookup(id)
 		digest := bytes.Repeat([]byte{1}, a.Digest.Size())
-		info, err := prepare(a, crt, algo.Input{Digest: digest})
+		info, err := waysOf(a)[0].prepare(a, crt.Key, algo.Input{Digest: digest})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,13 +167,13 @@ func TestPrepare(t *testing.T) {
 	}
 	ec, _ := issue(t, "p256")
 	a, _ := algo.Lookup(algo.ECDSASHA512)
-	if got, err := prepare(a, ec, algo.Input{Digest: make([]byte, 64)}); err != nil || len(got) != 32 {
+	if got, err := waysOf(a)[0].prepare(a, ec.Key, algo.Input{Digest: make([]byte, 64)}); err != nil || len(got) != 32 {
 		t.Errorf("P-256 with SHA-512: %d bytes, %v", len(got), err)
 	}
 	message := algo.Input{Message: []byte("m")}
 	want := a.Digest.New()
 	want.Write(message.Message)
-	if got, err := prepare(a, ec, message); err != nil || !bytes.Equal(got, want.Sum(nil)[:32]) {
+	if got, err := waysOf(a)[0].prepare(a, ec.Key, message); err != nil || !bytes.Equal(got, want.Sum(nil)[:32]) {
 		t.Errorf("message: %x, %v", got, err)
 	}
 }
@@ -173,10 +182,10 @@ func TestPrepare(t *testing.T) {
 func TestUsable(t *testing.T) {
 	for kind, mechanism := range map[string]uint{"rsa2048": 1, "p256": 0x1041, "gost256": 0x1201, "gost512": 0xD4321006} {
 		c, _ := issue(t, kind)
-		if ids := usable(c.Key, []uint{mechanism}); len(ids) == 0 {
+		if ids := usable(c.Key, []uint{mechanism}, noType); len(ids) == 0 {
 			t.Errorf("%s: not usable with its own mechanism", kind)
 		}
-		if ids := usable(c.Key, []uint{mechanism + 0x7000}); len(ids) != 0 {
+		if ids := usable(c.Key, []uint{mechanism + 0x7000}, noType); len(ids) != 0 {
 			t.Errorf("%s: usable without its mechanism", kind)
 		}
 	}
@@ -201,12 +210,18 @@ func TestMatch(t *testing.T) {
 			{"public key before id", keyObjects{{handle: 1, id: id}, {handle: 2, id: []byte{9}, public: own}}, 1},
 			{"nothing", nil, -1},
 		} {
+			for i := range m.keys {
+				m.keys[i].kind = noType
+			}
+			if n := index(m.keys).find(id, c.Key.SPKI()); n != m.want {
+				t.Errorf("%s, %s: index gives %d", kind, m.name, n)
+			}
 			k, ok := m.keys.match(id, c.Key.SPKI())
 			if ok != (m.want >= 0) || ok && k.handle != m.keys[m.want].handle {
 				t.Errorf("%s, %s: key %d, %v", kind, m.name, k.handle, ok)
 			}
 		}
-		if (keyObjects{{id: nil}}).belongTo(nil, c.Key.SPKI()) {
+		if _, ok := (keyObjects{{id: nil, kind: noType}}).match(nil, c.Key.SPKI()); ok {
 			t.Errorf("%s: two missing ids are no match", kind)
 		}
 		if !bytes.Equal(spkiOf(c.Raw), c.Key.SPKI()) {
@@ -288,7 +303,7 @@ func TestCatalogue(t *testing.T) {
 		t.Skip("not run: paths of Linux")
 	}
 	for _, m := range Catalogue() {
-		if !filepath.IsAbs(m.Path) || m.Name == "" {
+		if !filepath.IsAbs(m.Path) || m.Name == "" || Trusted(m.Path) != nil {
 			t.Errorf("%+v", m)
 		}
 	}
@@ -305,9 +320,20 @@ func TestCatalogue(t *testing.T) {
 	}
 	names := map[string]bool{}
 	for _, v := range vendors {
-		if names[v.name] || len(v.linux) == 0 || len(v.windows) == 0 {
+		if names[v.Name] || v.Name == "" || v.Vendor == "" || v.Tokens == "" || v.Rank == 0 || len(v.Linux) == 0 {
 			t.Errorf("vendor %+v", v)
 		}
-		names[v.name] = true
+		names[v.Name] = true
+		for _, p := range append(append([]string{}, v.Linux...), v.Darwin...) {
+			if !strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "{lib}/") {
+				t.Errorf("%s: %s is not absolute", v.Name, p)
+			}
+		}
+	}
+	for _, name := range []string{"rutoken", "jacarta", "etoken", "yubikey", "opensc", "esmart", "cryptopro", "vipnet", "softhsm",
+		"tpm2", "nss", "opencryptoki"} {
+		if !names[name] {
+			t.Errorf("%s is not in the catalogue", name)
+		}
 	}
 }

@@ -3,9 +3,12 @@
 package pkcs11
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,8 +16,17 @@ import (
 	"persten/internal/token"
 )
 
-// Module is a PKCS#11 library: a name for people and logs, and an absolute path.
-type Module struct{ Name, Path string }
+// Module is a PKCS#11 library. Catalogue and FromConfig make them.
+type Module struct {
+	Name string // for people and logs
+	Path string // absolute
+	Args string // of C_Initialize, for the few that want some
+	Rank int    // of several modules that show the same token, the lowest is used
+}
+
+// PINCache lets the child keep a PIN after a login, in locked memory: for Sliding since its last use, and for Hard at
+// most. The zero value keeps none. A kept PIN is gone with the token, the first failure and the child, and on Forget.
+type PINCache struct{ Sliding, Hard time.Duration }
 
 // Process is the handle of a module child. *os.Process of a started command serves, see Exec.
 type Process interface {
@@ -33,31 +45,44 @@ type Options struct {
 
 	ListTimeout, LoginTimeout, SignTimeout time.Duration // 5 s, 60 s, 30 s
 	LeaseWait                              time.Duration // token.LeaseWait
-	Poll                                   time.Duration // of Events, 2 s
+	Poll                                   time.Duration // of Events, where a module does not tell by itself: 1 s
+
+	PINCache PINCache // by policy only
 }
 
 // Inventory lists the tokens of all modules. Close it to end the children.
 type Inventory struct {
 	keepers []*keeper
 	poll    time.Duration
+	log     *slog.Logger
 }
 
 // New returns an inventory of the modules. Children start at the first use.
 func New(o Options) *Inventory {
 	fill(&o)
-	inv := &Inventory{poll: o.Poll}
+	inv := &Inventory{poll: o.Poll, log: o.Log}
+	modules := slices.Clone(o.Modules)
+	slices.SortStableFunc(modules, func(a, b Module) int { return cmp.Compare(a.Rank, b.Rank) })
 	seen := map[string]bool{}
-	for _, m := range o.Modules {
+	for _, m := range modules {
 		if isProxy(m.Path) {
 			o.Log.Warn("module ignored", "module", m.Name, "reason", "p11-kit-proxy is never loaded")
 			continue
 		}
-		if !seen[m.Path] {
-			seen[m.Path] = true
+		if file := realPath(m.Path); !seen[file] {
+			seen[file] = true
 			inv.keepers = append(inv.keepers, newKeeper(m, &o))
 		}
 	}
 	return inv
+}
+
+// realPath is where path leads, or path itself when it leads nowhere.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 func fill(o *Options) {
@@ -66,7 +91,7 @@ func fill(o *Options) {
 		value time.Duration
 	}{
 		{&o.ListTimeout, 5 * time.Second}, {&o.LoginTimeout, time.Minute}, {&o.SignTimeout, 30 * time.Second},
-		{&o.LeaseWait, token.LeaseWait}, {&o.Poll, 2 * time.Second},
+		{&o.LeaseWait, token.LeaseWait}, {&o.Poll, time.Second},
 	} {
 		if *d.at == 0 {
 			*d.at = d.value
@@ -117,69 +142,11 @@ func (inv *Inventory) Close() error {
 	return nil
 }
 
-// Events implements token.Inventory by looking at the slots every few seconds: waiting inside a module
-// (C_WaitForSlotEvent) blocks other calls in some of them.
-func (inv *Inventory) Events(ctx context.Context) <-chan token.Event {
-	out := make(chan token.Event, 16)
-	go func() {
-		defer close(out)
-		t := time.NewTicker(inv.poll)
-		defer t.Stop()
-		known := map[string]token.Info{}
-		for first := true; ; first = false {
-			now := inv.snapshot(ctx, known)
-			if !first {
-				report(out, known, now)
-			}
-			known = now
-			select {
-			case <-ctx.Done():
-				return
-			case <-t.C:
-			}
-		}
-	}()
-	return out
-}
-
-// snapshot is the tokens by place; a module that fails to answer keeps what it last had.
-func (inv *Inventory) snapshot(ctx context.Context, last map[string]token.Info) map[string]token.Info {
-	now := map[string]token.Info{}
+// Forget drops the PINs kept by policy, as when the screen is locked or the machine sleeps.
+func (inv *Inventory) Forget(ctx context.Context) {
+	var wg sync.WaitGroup
 	for _, k := range inv.keepers {
-		infos, err := k.tokens(ctx)
-		if err != nil {
-			for at, i := range last {
-				if i.Path == k.m.Path {
-					now[at] = i
-				}
-			}
-			continue
-		}
-		for _, i := range infos {
-			now[i.Path+"#"+i.Slot+"#"+i.Serial] = i
-		}
+		wg.Go(func() { k.dropPINs(ctx) })
 	}
-	return now
-}
-
-func report(out chan<- token.Event, before, now map[string]token.Info) {
-	send := func(kind string, i token.Info) {
-		select {
-		case out <- token.Event{Kind: kind, Token: i}:
-		default: // a slow reader loses events, not the token
-		}
-	}
-	for at, i := range before {
-		if _, still := now[at]; !still {
-			send(token.Removed, i)
-		}
-	}
-	for at, i := range now {
-		switch was, known := before[at]; {
-		case !known:
-			send(token.Inserted, i)
-		case was != i:
-			send(token.Changed, i)
-		}
-	}
+	wg.Wait()
 }

@@ -4,10 +4,14 @@ package pkcs11
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	p11 "github.com/miekg/pkcs11"
@@ -20,10 +24,20 @@ import (
 // listingLife is how long a listing is believed without reading the token again.
 const listingLife = time.Minute
 
+// maxCalls is how many requests one child gets at a time, well under rpc.MaxInFlight.
+const maxCalls = 32
+
+// maxListing is how much of one token is kept, in bytes of certificates.
+const maxListing = 64 << 20
+
 // keeper looks after one module: its child, and what is known of its tokens.
 type keeper struct {
 	m Module
 	o *Options
+
+	looks   merged[[]slotInfo]
+	reading sync.Mutex    // one listing at a time
+	calls   chan struct{} // room for requests under way: the child takes no more at a time
 
 	mu        sync.Mutex // also held while a child starts, so that one starts
 	child     *child
@@ -32,7 +46,11 @@ type keeper struct {
 	last      error
 	open      int             // sessions
 	places    map[uint]*place // by slot
-	entries   map[listingKey]listing
+	entries   map[listingKey]*listing
+	layouts   map[algo.ID]layout // byte orders learnt
+	pulse     chan struct{}      // closed and made anew when a token came or went
+	watched   *child             // the child that tells when that happens
+	blind     bool               // the module cannot tell
 }
 
 // place is a slot and what is in it.
@@ -48,19 +66,31 @@ type listingKey struct {
 	insertion     int
 }
 
+// listing is what was read from a token.
 type listing struct {
 	at      time.Time
-	entries []entry
+	entries []*entry
+
+	mu         sync.Mutex
+	made       []token.Key // of the entries, for this state of the token
+	info       token.Info
+	mechanisms []uint
+	stale      atomic.Bool // an entry turned out to lack its key
 }
 
-// entry is a certificate on a token, parsed once.
+// entry is a certificate or a key on a token, parsed once.
 type entry struct {
 	object object
-	cert   *cert.Certificate
+	cert   *cert.Certificate // nil for a key without one
+	public algo.PublicKey    // nil when of a kind we do not know
+	id     string
+	lacks  atomic.Bool // a login showed that the private key is not here
 }
 
+func (e *entry) keyless() bool { return e.lacks.Load() }
+
 func newKeeper(m Module, o *Options) *keeper {
-	return &keeper{m: m, o: o, places: map[uint]*place{}}
+	return &keeper{m: m, o: o, places: map[uint]*place{}, pulse: make(chan struct{}), calls: make(chan struct{}, maxCalls)}
 }
 
 func (k *keeper) stop() {
@@ -73,10 +103,20 @@ func (k *keeper) stop() {
 	}
 }
 
+// forget drops what is cached. A library that did not load gets a new chance at once.
 func (k *keeper) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.entries = nil
+	if k.unloaded() {
+		k.notBefore = time.Time{}
+	}
+}
+
+// unloaded reports whether the last failure was in loading the library. The caller holds k.mu.
+func (k *keeper) unloaded() bool {
+	var m *token.ModuleError
+	return errors.As(k.last, &m) && m.Unloaded()
 }
 
 func (k *keeper) use(n int) {
@@ -90,6 +130,9 @@ func (k *keeper) inUse() bool {
 	defer k.mu.Unlock()
 	return k.open > 0
 }
+
+// listed is like slots, for callers who can share an answer with others that asked a moment earlier.
+func (k *keeper) listed(ctx context.Context) ([]slotInfo, error) { return k.looks.do(ctx, k.slots) }
 
 // slots asks which tokens are there.
 func (k *keeper) slots(ctx context.Context) ([]slotInfo, error) {
@@ -128,7 +171,7 @@ func (k *keeper) note(slots []slotInfo) {
 }
 
 func (k *keeper) tokens(ctx context.Context) ([]token.Info, error) {
-	slots, err := k.slots(ctx)
+	slots, err := k.listed(ctx)
 	var infos []token.Info
 	for _, s := range slots {
 		infos = append(infos, k.info(s))
@@ -157,50 +200,92 @@ func (k *keeper) info(s slotInfo) token.Info {
 
 // keys lists the keys of all tokens of the module.
 func (k *keeper) keys(ctx context.Context) ([]token.Key, error) {
-	slots, err := k.slots(ctx)
+	slots, err := k.listed(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []token.Key
 	var errs []error
 	for _, s := range slots {
-		entries, err := k.list(ctx, s)
+		l, err := k.list(ctx, s)
 		if err != nil && !errors.Is(err, token.ErrRemoved) {
 			errs = append(errs, err)
 		}
-		for _, e := range entries {
-			if key := k.key(s, e); key != nil {
-				all = append(all, key)
-			}
+		if l != nil {
+			all = append(all, l.keys(k, s)...)
 		}
 	}
 	return all, errors.Join(errs...)
 }
 
-// list returns the certificates of one token, from the cache while it is fresh.
-func (k *keeper) list(ctx context.Context, s slotInfo) ([]entry, error) {
+// keys makes the keys of a listing, or gives those it made for the same state of the token.
+func (l *listing) keys(k *keeper, s slotInfo) []token.Key {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.made != nil && l.info == k.info(s) && slices.Equal(l.mechanisms, s.Mechanisms) && !l.stale.Swap(false) {
+		return l.made
+	}
+	l.info, l.mechanisms, l.made = k.info(s), s.Mechanisms, []token.Key{}
+	for _, e := range l.entries {
+		if key := k.key(s, e, &l.stale); key != nil {
+			l.made = append(l.made, key)
+		}
+	}
+	return l.made
+}
+
+// list returns the entries of one token, from the cache while it is fresh.
+func (k *keeper) list(ctx context.Context, s slotInfo) (*listing, error) {
 	at, cached := k.cached(s)
 	if cached != nil && time.Since(cached.at) < listingLife {
-		return cached.entries, nil
+		return cached, nil
 	}
-	var r objectsReply
-	err := k.call(ctx, request{
-		method: methodObjects, params: slotParams{Slot: s.Slot}, reply: &r, deadline: k.o.ListTimeout, spare: true,
-	})
+	k.reading.Lock()
+	defer k.reading.Unlock()
+	if at, cached = k.cached(s); cached != nil && time.Since(cached.at) < listingLife {
+		return cached, nil // somebody else was quicker
+	}
+	objects, err := k.read(ctx, s.Slot)
 	if err != nil {
 		if cached != nil && errors.Is(err, token.ErrBusy) {
-			return cached.entries, nil
+			return cached, nil
 		}
 		return nil, err
 	}
-	entries := k.parse(r.Objects)
+	l := &listing{at: time.Now(), entries: k.parse(objects)}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.entries == nil {
-		k.entries = map[listingKey]listing{}
+		k.entries = map[listingKey]*listing{}
 	}
-	k.entries[at] = listing{at: time.Now(), entries: entries}
-	return entries, nil
+	for old := range k.entries {
+		if old.slot == at.slot {
+			delete(k.entries, old) // of what was in the slot before
+		}
+	}
+	k.entries[at] = l
+	return l, nil
+}
+
+// read takes a listing from the child, page by page. The caller holds k.reading.
+func (k *keeper) read(ctx context.Context, slot uint) ([]object, error) {
+	var all []object
+	p, size := objectsParams{Slot: slot}, 0
+	for {
+		var r objectsReply
+		err := k.call(ctx, request{method: methodObjects, params: p, reply: &r, deadline: k.o.ListTimeout, spare: true})
+		if err != nil {
+			return nil, err
+		}
+		for i := range r.Objects {
+			size += r.Objects[i].size()
+		}
+		all = append(all, r.Objects...)
+		if len(r.Objects) == 0 || len(all) >= r.Total || size > maxListing {
+			return all, nil
+		}
+		p.Listing, p.From = r.Listing, len(all)
+	}
 }
 
 func (k *keeper) cached(s slotInfo) (listingKey, *listing) {
@@ -210,50 +295,54 @@ func (k *keeper) cached(s slotInfo) (listingKey, *listing) {
 	if p := k.places[s.Slot]; p != nil {
 		at.insertion = p.insertion
 	}
-	if l, ok := k.entries[at]; ok {
-		return at, &l
-	}
-	return at, nil
+	return at, k.entries[at]
 }
 
-func (k *keeper) parse(objects []object) []entry {
-	var entries []entry
-	for _, o := range objects {
-		c, err := cert.Parse(o.Certificate)
-		if err != nil {
-			k.o.Log.Debug("certificate on token skipped", "module", k.m.Name, "label", o.Label, "error", err)
-			continue
+// parse reads certificates on all processors: a token may hold thousands.
+func (k *keeper) parse(objects []object) []*entry {
+	parsed := make([]*entry, len(objects))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 1+len(objects)/64) {
+		wg.Go(func() {
+			for n := int(next.Add(1)) - 1; n < len(objects); n = int(next.Add(1)) - 1 {
+				parsed[n] = k.entry(objects[n])
+			}
+		})
+	}
+	wg.Wait()
+	return slices.DeleteFunc(parsed, func(e *entry) bool { return e == nil })
+}
+
+func (k *keeper) entry(o object) *entry {
+	e := &entry{object: o}
+	var err error
+	if len(o.Certificate) > 0 {
+		if e.cert, err = cert.Parse(o.Certificate); err == nil {
+			e.public, e.id = e.cert.Key, e.cert.ID()
 		}
-		entries = append(entries, entry{object: o, cert: c})
+	} else if e.public, err = algo.ParsePublicKey(o.SPKI); err == nil {
+		sum := sha256.Sum256(e.public.SPKI())
+		e.id = hex.EncodeToString(sum[:])
 	}
-	return entries
+	if err != nil {
+		k.o.Log.Debug("object on token skipped", "module", k.m.Name, "label", o.Label, "error", err)
+		return nil
+	}
+	return e
 }
 
-// key makes the key of a certificate, nil when the certificate is only there to complete a chain.
-func (k *keeper) key(s slotInfo, e entry) token.Key {
+// key makes the key of an entry, nil when the certificate is only there to complete a chain.
+func (k *keeper) key(s slotInfo, e *entry, stale *atomic.Bool) token.Key {
 	info := k.info(s)
-	issuer := e.cert.X509 != nil && e.cert.X509.BasicConstraintsValid && e.cert.X509.IsCA
-	if issuer && !e.object.Key {
+	c := e.cert
+	if c != nil && c.X509 != nil && c.X509.BasicConstraintsValid && c.X509.IsCA && !e.object.Key {
 		return nil
 	}
 	var algs []algo.ID
 	// Before login a private key may hide, so its absence proves something only where no login is needed.
-	if e.object.Key || info.LoginRequired {
-		algs = usable(e.cert.Key, s.Mechanisms)
+	if (e.object.Key || info.LoginRequired) && !e.keyless() {
+		algs = usable(e.public, s.Mechanisms, e.object.Type)
 	}
-	return &key{k: k, slot: s.Slot, info: info, entry: e, algorithms: algs}
-}
-
-// usable keeps the algorithms whose mechanism the token has.
-func usable(public algo.PublicKey, mechanisms []uint) []algo.ID {
-	if public == nil {
-		return nil
-	}
-	var ids []algo.ID
-	for _, id := range public.Algorithms() {
-		if a, ok := algo.Lookup(id); ok && slices.Contains(mechanisms, a.Mechanism) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+	return &key{k: k, slot: s.Slot, info: info, entry: e, mechanisms: s.Mechanisms, algorithms: algs, stale: stale}
 }

@@ -5,10 +5,10 @@ package pkcs11
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"persten/internal/algo"
@@ -20,19 +20,38 @@ import (
 // closeTimeout is what a library gets to log out; one that pulled tokens or cancelled requests left hanging is killed.
 const closeTimeout = 2 * time.Second
 
-// key is a certificate on a token.
+// key is a key on a token, usually with its certificate.
 type key struct {
 	k          *keeper
 	slot       uint
 	info       token.Info
-	entry      entry
+	entry      *entry
+	mechanisms []uint
 	algorithms []algo.ID
+	stale      *atomic.Bool // set when the listing it is from turned out wrong
 }
 
-func (k *key) ID() string                     { return k.entry.cert.ID() }
+// ID is the certificate's, or that of the public key alone where there is none.
+func (k *key) ID() string                     { return k.entry.id }
 func (k *key) Certificate() *cert.Certificate { return k.entry.cert }
 func (k *key) Token() token.Info              { return k.info }
 func (k *key) Algorithms() []algo.ID          { return slices.Clone(k.algorithms) }
+
+// Reason implements token.Explainer.
+func (k *key) Reason() string {
+	switch {
+	case k.entry.public == nil:
+		return token.NoSupport
+	case len(k.algorithms) > 0:
+		return ""
+	case k.entry.keyless() || !k.entry.object.Key && !k.info.LoginRequired:
+		return token.NoKey
+	}
+	return token.NoMechanism
+}
+
+// PublicKey is the key's public half, for keys without a certificate.
+func (k *key) PublicKey() algo.PublicKey { return k.entry.public }
 
 // Open implements token.Key.
 func (k *key) Open(ctx context.Context, pin token.PINFunc) (token.Session, error) {
@@ -44,8 +63,14 @@ func (k *key) Open(ctx context.Context, pin token.PINFunc) (token.Session, error
 		Lease:    k.k.o.Leases.Of(leaseKey(k.info)),
 		Wait:     k.k.o.LeaseWait,
 		KeyLabel: k.entry.object.Label,
-		State:    k.state,
-		Try:      func(ctx context.Context, pin secret.PIN) error { return s.login(ctx, pin) },
+		State:    s.state,
+		Try:      s.login,
+	}
+	if k.k.o.PINCache.Sliding > 0 {
+		login.Held = func() bool {
+			s.useHeld = s.held
+			return s.held
+		}
 	}
 	release, err := login.Run(ctx, pin)
 	if err != nil {
@@ -60,18 +85,20 @@ func leaseKey(i token.Info) string {
 	if i.Serial == "" {
 		return i.Path + "#" + i.Slot
 	}
-	return i.Serial + "#" + i.Label
+	return i.Serial + "#" + i.PlainLabel()
 }
 
 // state reads the token's flags now.
-func (k *key) state(ctx context.Context) (token.Info, error) {
+func (s *lease) state(ctx context.Context) (token.Info, error) {
+	k := s.key
 	slots, err := k.k.slots(ctx)
 	if err != nil {
 		return token.Info{}, err
 	}
-	for _, s := range slots {
-		if s.Slot == k.slot && s.Serial == k.info.Serial && s.Label == k.info.Label {
-			return k.k.info(s), nil
+	for _, i := range slots {
+		if i.Slot == k.slot && i.Serial == k.info.Serial && i.Label == k.info.Label {
+			s.held = i.Held
+			return k.k.info(i), nil
 		}
 	}
 	return token.Info{}, token.ErrRemoved
@@ -81,12 +108,16 @@ func (k *key) state(ctx context.Context) (token.Info, error) {
 type lease struct {
 	key     *key
 	release func()
+	held    bool // the child had the PIN when the token was last looked at
+	useHeld bool // and is to log in with it
 
 	mu      sync.Mutex
 	child   *child
 	session uint
 	closed  bool
-	broken  bool // the last call did not come back
+
+	candidates, candidate int  // private keys that may be the certificate's, and the one in use
+	broken                bool // the last call did not come back
 }
 
 // login tries the PIN once, in the running child.
@@ -102,7 +133,7 @@ func (s *lease) login(ctx context.Context, pin secret.PIN) error {
 		k.use(-1)
 		return s.refused(ctx, err)
 	}
-	s.child, s.session = c, reply.Session
+	s.child, s.session, s.candidates = c, reply.Session, reply.Keys
 	return nil
 }
 
@@ -115,9 +146,11 @@ func (s *lease) open(ctx context.Context, c *child, pin secret.PIN) (*openReply,
 		files = append(files, f)
 	}
 	r := request{method: methodOpen, deadline: k.o.LoginTimeout, files: files, params: openParams{
-		Slot: s.key.slot, ID: s.key.entry.object.ID, SPKI: s.key.entry.cert.Key.SPKI(),
-		Login: info.LoginRequired, Keypad: info.PINPad,
+		Slot: s.key.slot, ID: s.key.entry.object.ID, SPKI: s.key.entry.public.SPKI(),
+		Login: info.LoginRequired, Keypad: info.PINPad, Held: s.useHeld,
+		Keep: keep{Sliding: k.o.PINCache.Sliding.Milliseconds(), Hard: k.o.PINCache.Hard.Milliseconds()},
 	}}
+	s.useHeld = false
 	var reply openReply
 	r.reply = &reply
 	done := make(chan error, 1)
@@ -143,10 +176,14 @@ func (s *lease) open(ctx context.Context, c *child, pin secret.PIN) (*openReply,
 // refused adds to a wrong PIN what the token tells about the attempts left.
 func (s *lease) refused(ctx context.Context, err error) error {
 	var bad *token.PINError
+	if s.key.entry != nil && errors.Is(err, token.ErrAbsent) {
+		s.key.entry.lacks.Store(true) // until the token is read again
+		s.key.stale.Store(true)
+	}
 	if !errors.As(err, &bad) {
 		return err
 	}
-	now, stateErr := s.key.state(ctx)
+	now, stateErr := s.state(ctx)
 	switch {
 	case stateErr != nil:
 		return err
@@ -154,38 +191,6 @@ func (s *lease) refused(ctx context.Context, err error) error {
 		return token.ErrLocked
 	}
 	return &token.PINError{Attempts: now.Attempts, Final: now.Final}
-}
-
-// Sign implements token.Session.
-func (s *lease) Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.broken {
-		return nil, token.ErrClosed
-	}
-	a, ok := algo.Lookup(id)
-	if !ok || !slices.Contains(s.key.algorithms, id) {
-		return nil, fmt.Errorf("%s: %w", id, token.ErrUnsupported)
-	}
-	data, err := prepare(a, s.key.entry.cert, in)
-	if err != nil {
-		return nil, err
-	}
-	k := s.key.k
-	var reply signReply
-	err = k.callOn(ctx, s.child, request{
-		method: methodSign, deadline: k.o.SignTimeout, reply: &reply,
-		params: signParams{Session: s.session, Mechanism: a.Mechanism, Data: data},
-	})
-	if err != nil {
-		s.broken = ctx.Err() != nil || errors.Is(err, token.ErrRemoved)
-		return nil, err
-	}
-	sig, err := check(s.key.entry.cert.Key, a.ID, in, reply.Signature)
-	if err != nil {
-		return nil, k.error("self_check", err)
-	}
-	return sig, nil
 }
 
 // Close implements token.Session.
@@ -217,7 +222,7 @@ func (s *lease) logout() error {
 	case errors.Is(err, token.ErrRemoved):
 		k.retire(s.child) // the login went with the token, but a library may remember it
 		return nil
-	case errors.As(err, &failed) && failed.Reason == "crashed":
+	case errors.As(err, &failed) && failed.Reason == token.ReasonCrashed:
 		return nil
 	case s.child.dead():
 		return err

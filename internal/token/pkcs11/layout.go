@@ -4,75 +4,72 @@ package pkcs11
 
 import (
 	"crypto/ecdsa"
-	"crypto/x509/pkix"
-	"encoding/asn1"
-	"fmt"
+	"crypto/x509"
 	"slices"
 
 	"persten/internal/algo"
-	"persten/internal/cert"
 )
-
-// prepare turns the digest into what the mechanism takes. A digest of any other length than the algorithm's is refused
-// here, because tokens have been seen to sign it.
-func prepare(a algo.Algorithm, c *cert.Certificate, in algo.Input) ([]byte, error) {
-	digest := in.Digest
-	if digest == nil && in.Message != nil {
-		h := a.Digest.New()
-		h.Write(in.Message)
-		digest = h.Sum(nil)
-	}
-	if len(digest) != a.Digest.Size() {
-		return nil, fmt.Errorf("digest of %d bytes for %s: %w", len(digest), a.ID, algo.ErrInput)
-	}
-	if a.DigestInfo {
-		return asn1.Marshal(struct {
-			Algorithm pkix.AlgorithmIdentifier
-			Digest    []byte
-		}{pkix.AlgorithmIdentifier{Algorithm: a.Digest.OID(), Parameters: asn1.NullRawValue}, digest})
-	}
-	return digest[:min(len(digest), orderSize(c, len(digest)))], nil
-}
 
 // orderSize is how many bytes of a digest count: ECDSA takes the leftmost ones, and some tokens refuse the rest. Curves
 // whose order is not whole bytes are left to the token.
-func orderSize(c *cert.Certificate, all int) int {
-	if c.X509 == nil {
+func orderSize(key algo.PublicKey, all int) int {
+	parsed, err := x509.ParsePKIXPublicKey(key.SPKI())
+	if err != nil {
 		return all
 	}
-	key, ok := c.X509.PublicKey.(*ecdsa.PublicKey)
-	if !ok || key.Params().N.BitLen()%8 != 0 {
+	ec, ok := parsed.(*ecdsa.PublicKey)
+	if !ok || ec.Params().N.BitLen()%8 != 0 {
 		return all
 	}
-	return key.Params().N.BitLen() / 8
+	return ec.Params().N.BitLen() / 8
 }
 
-// check converts what C_Sign returned and verifies it. Some libraries return the halves in the other order or the bytes
-// reversed; whatever verifies is the signature.
-func check(key algo.PublicKey, id algo.ID, in algo.Input, raw []byte) ([]byte, error) {
-	var first error
-	for _, layout := range layouts(raw) {
-		sig, err := algo.FromPKCS11(id, layout)
-		if err == nil {
-			err = key.Verify(id, in, sig)
-		}
-		if err == nil {
-			return sig, nil
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	return nil, first
+// layout is how a module orders the bytes of what it takes and gives. The zero value is the standard's.
+type layout struct {
+	order    int  // index of layouts
+	reversed bool // it reads the digest from the other end
 }
 
 // layouts lists the ways the bytes of a signature have been seen in, the standard's first.
 func layouts(raw []byte) [][]byte {
 	half := len(raw) / 2
 	swapped := slices.Concat(raw[half:], raw[:half])
-	reversed := slices.Clone(raw)
-	slices.Reverse(reversed)
-	both := slices.Clone(swapped)
-	slices.Reverse(both)
-	return [][]byte{raw, swapped, reversed, both}
+	return [][]byte{raw, swapped, reverse(raw), reverse(swapped)}
+}
+
+func reverse(b []byte) []byte {
+	r := slices.Clone(b)
+	slices.Reverse(r)
+	return r
+}
+
+// check converts what C_Sign returned and verifies it, whatever order the library returns the bytes in; the one that was
+// right last time is tried first. The layout it returns says in which it was.
+func check(key algo.PublicKey, id algo.ID, in algo.Input, raw []byte, last layout) ([]byte, layout, error) {
+	all := layouts(raw)
+	order := []int{last.order}
+	for n := range all {
+		if n != last.order {
+			order = append(order, n)
+		}
+	}
+	var first error
+	for _, n := range order {
+		sig, err := algo.FromPKCS11(id, all[n])
+		if err == nil {
+			err = key.Verify(id, in, sig)
+		}
+		if err == nil {
+			return sig, layout{order: n, reversed: last.reversed}, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, layout{}, first
+}
+
+// turnable reports whether some tokens read what the algorithm signs from the other end.
+func turnable(id algo.ID, w way) bool {
+	return w.form == formDigest && (id == algo.GOST256 || id == algo.GOST512)
 }

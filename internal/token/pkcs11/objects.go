@@ -3,34 +3,73 @@
 package pkcs11
 
 import (
-	"bytes"
-	"crypto/x509/pkix"
-	"encoding/asn1"
-	"math/big"
-
 	p11 "github.com/miekg/pkcs11"
 )
 
-// objects lists the certificates of a slot that are visible without login.
-func (s *server) objects(slot uint) (*objectsReply, error) {
-	h, err := s.lib.ctx.OpenSession(slot, p11.CKF_SERIAL_SESSION)
+// shelf is a listing the child has read, while the daemon takes it page by page.
+type shelf struct {
+	number  uint
+	objects []object
+}
+
+// objects lists the certificates of a slot that are visible without login, and keys that have none, page by page.
+func (s *server) objects(p objectsParams) (*objectsReply, error) {
+	if p.Listing == 0 {
+		all, err := s.lib.objects(p.Slot)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		s.listings++
+		s.shelves[p.Slot] = shelf{s.listings, all}
+		s.mu.Unlock()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, ok := s.shelves[p.Slot]
+	if !ok || p.Listing != 0 && l.number != p.Listing || p.From < 0 || p.From > len(l.objects) {
+		return nil, &reason{reasonSlotBusy, errOtherListing}
+	}
+	page := pageOf(l.objects[p.From:])
+	if p.From+len(page) == len(l.objects) {
+		delete(s.shelves, p.Slot)
+	}
+	return &objectsReply{Listing: l.number, Total: len(l.objects), Objects: page}, nil
+}
+
+// pageOf takes as many objects as fit in one message, at least one.
+func pageOf(all []object) []object {
+	size := 0
+	for n := range all {
+		size += all[n].size()
+		if n == maxPageCount || n > 0 && size > maxPage {
+			return all[:n]
+		}
+	}
+	return append([]object{}, all...)
+}
+
+func (l *library) objects(slot uint) ([]object, error) {
+	h, err := l.ctx.OpenSession(slot, p11.CKF_SERIAL_SESSION)
 	if err != nil {
 		return nil, failed("C_OpenSession", err)
 	}
-	defer s.lib.ctx.CloseSession(h)
-	certs, err := s.lib.find(h,
+	defer l.ctx.CloseSession(h)
+	certs, err := l.find(h,
 		p11.NewAttribute(p11.CKA_CLASS, p11.CKO_CERTIFICATE), p11.NewAttribute(p11.CKA_CERTIFICATE_TYPE, p11.CKC_X_509))
 	if err != nil {
 		return nil, err
 	}
-	keys, err := s.lib.visibleKeys(h)
+	keys, err := l.visibleKeys(h)
 	if err != nil {
 		return nil, err
 	}
-	reply := &objectsReply{Objects: []object{}}
+	known := index(keys)
+	var all []object
 	var broken error
-	for _, c := range certs[:min(len(certs), maxCertObject)] {
-		o, err := s.lib.certificate(h, c)
+	taken := map[string]bool{} // canonical public parts that a certificate has
+	for _, c := range certs {
+		o, err := l.certificate(h, c)
 		if removed(err) {
 			return nil, err
 		}
@@ -38,13 +77,38 @@ func (s *server) objects(slot uint) (*objectsReply, error) {
 			broken = err
 			continue // one broken object does not hide the others
 		}
-		o.Key = keys.belongTo(o.ID, spkiOf(o.Certificate))
-		reply.Objects = append(reply.Objects, o)
+		if n := known.find(o.ID, spkiOf(o.Certificate)); n >= 0 {
+			o.Key, o.Type = true, keys[n].kind
+			taken[string(canonical(keys[n].public))] = true
+		}
+		all = append(all, o)
 	}
-	if len(reply.Objects) == 0 && broken != nil {
+	if len(all) == 0 && broken != nil {
 		return nil, broken
 	}
-	return reply, nil
+	return append(all, l.bareKeys(h, keys, taken, maxObjects-len(all))...), nil
+}
+
+// bareKeys describes the key pairs whose certificate is not on the token.
+func (l *library) bareKeys(h p11.SessionHandle, keys keyObjects, taken map[string]bool, most int) []object {
+	var out []object
+	for _, k := range keys {
+		pub := string(canonical(k.public))
+		if k.public == nil || taken[pub] || len(out) >= most {
+			continue
+		}
+		spki, err := l.spki(h, k)
+		if err != nil {
+			continue // of a kind we know nothing about
+		}
+		taken[pub] = true
+		o := object{ID: k.id, SPKI: spki, Key: true, Type: k.kind}
+		if label, err := l.attribute(h, k.handle, p11.CKA_LABEL); err == nil {
+			o.Label = printable(string(label))
+		}
+		out = append(out, o)
+	}
+	return out
 }
 
 func (l *library) certificate(h p11.SessionHandle, c p11.ObjectHandle) (object, error) {
@@ -53,26 +117,14 @@ func (l *library) certificate(h p11.SessionHandle, c p11.ObjectHandle) (object, 
 		return object{}, err
 	}
 	o := object{Certificate: der}
-	if o.ID, err = l.attribute(h, c, p11.CKA_ID); err != nil {
+	if o.ID, err = l.attribute(h, c, p11.CKA_ID); err != nil || len(o.ID) > maxObjectID {
 		o.ID = nil // allowed to be missing: the key is then found by its public part
 	}
 	if label, err := l.attribute(h, c, p11.CKA_LABEL); err == nil {
 		o.Label = printable(string(label))
 	}
-	if len(o.ID) > maxObjectID {
-		o.ID = nil
-	}
 	return o, nil
 }
-
-// keyObject is a public or private key seen on the token.
-type keyObject struct {
-	handle p11.ObjectHandle
-	id     []byte
-	public []byte // modulus, point or GOST value; nil when the object does not tell
-}
-
-type keyObjects []keyObject
 
 // visibleKeys lists the key objects a session sees.
 func (l *library) visibleKeys(h p11.SessionHandle) (keyObjects, error) {
@@ -92,114 +144,70 @@ func (l *library) keys(h p11.SessionHandle, class uint) (keyObjects, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all keyObjects
+	all := make(keyObjects, 0, len(handles))
 	for _, o := range handles {
-		k := keyObject{handle: o}
+		k := keyObject{handle: o, class: class, kind: noType}
 		if k.id, err = l.attribute(h, o, p11.CKA_ID); removed(err) {
 			return nil, err
 		}
-		k.public = l.publicPart(h, o, class)
+		if len(k.id) > maxObjectID {
+			k.id = nil
+		}
+		if n, ok, _ := l.number(h, o, p11.CKA_KEY_TYPE); ok {
+			k.kind = n
+		}
+		k.public = l.publicPart(h, k)
 		all = append(all, k)
 	}
 	return all, nil
 }
 
-// publicPart reads what identifies a key pair. Private EC and GOST keys usually keep it to themselves.
-func (l *library) publicPart(h p11.SessionHandle, o p11.ObjectHandle, class uint) []byte {
-	kinds := []uint{p11.CKA_MODULUS, p11.CKA_EC_POINT}
-	if class == p11.CKO_PUBLIC_KEY {
+// publicPart reads what identifies a key pair. Private EC and GOST keys usually keep it to themselves; CKA_VALUE of a
+// private key is the secret and is never asked for.
+func (l *library) publicPart(h p11.SessionHandle, k keyObject) []byte {
+	var kinds []uint
+	switch k.kind {
+	case p11.CKK_RSA:
+		kinds = []uint{p11.CKA_MODULUS}
+	case p11.CKK_EC:
+		kinds = []uint{p11.CKA_EC_POINT}
+	case ckkGOST, ckkGOST512:
+	default:
+		kinds = []uint{p11.CKA_MODULUS, p11.CKA_EC_POINT}
+	}
+	if k.class == p11.CKO_PUBLIC_KEY && k.kind != p11.CKK_RSA && k.kind != p11.CKK_EC {
 		kinds = append(kinds, p11.CKA_VALUE)
 	}
 	for _, kind := range kinds {
-		if v, err := l.attribute(h, o, kind); err == nil && len(v) > 0 {
+		if v, err := l.attribute(h, k.handle, kind); err == nil && len(v) > 0 {
 			return v
 		}
 	}
 	return nil
 }
 
-// belongTo reports whether one of the keys has the given id, or the public key in spki.
-func (ks keyObjects) belongTo(id, spki []byte) bool {
-	_, ok := ks.match(id, spki)
-	return ok
-}
-
-// match finds the key of a certificate: the same public key decides; without one to compare, the same id does.
-func (ks keyObjects) match(id, spki []byte) (keyObject, bool) {
-	var byID *keyObject
-	for i, k := range ks {
-		switch {
-		case k.public != nil && samePublic(k.public, spki):
-			return k, true
-		case k.public == nil && len(id) > 0 && bytes.Equal(k.id, id) && byID == nil:
-			byID = &ks[i]
-		}
-	}
-	if byID != nil {
-		return *byID, true
-	}
-	return keyObject{}, false
-}
-
-// privateKey finds the private key of a certificate after login.
-func (l *library) privateKey(h p11.SessionHandle, id, spki []byte) (p11.ObjectHandle, error) {
+// privateKeys finds the private key of a certificate after login, or the few it may be in: where neither id nor public
+// part decides, the daemon tries them and looks whose signature verifies.
+func (l *library) privateKeys(h p11.SessionHandle, id, spki []byte) (keyObjects, error) {
 	private, err := l.keys(h, p11.CKO_PRIVATE_KEY)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	if k, ok := private.match(id, spki); ok {
-		return k.handle, nil
-	}
-	public, err := l.keys(h, p11.CKO_PUBLIC_KEY)
-	if err != nil {
-		return 0, err
-	}
-	if k, ok := public.match(nil, spki); ok {
-		if k, ok := private.match(k.id, spki); ok {
-			return k.handle, nil
+	found := private.matches(id, spki)
+	if len(found) == 0 {
+		public, err := l.keys(h, p11.CKO_PUBLIC_KEY)
+		if err != nil {
+			return nil, err
+		}
+		if k, ok := public.match(nil, spki); ok {
+			found = private.matches(k.id, spki)
 		}
 	}
-	return 0, &reason{reasonNoKey, errNoKey}
-}
-
-// samePublic compares a modulus, an EC point (bare or in an OCTET STRING) or a GOST value with the key in spki.
-func samePublic(public, spki []byte) bool {
-	var s struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Key       asn1.BitString
+	if len(found) == 0 {
+		found = private.unnamed(spki)
 	}
-	if _, err := asn1.Unmarshal(spki, &s); err != nil {
-		return false
+	if len(found) == 0 {
+		return nil, &reason{reasonNoKey, errNoKey}
 	}
-	var rsa struct{ N, E *big.Int }
-	if _, err := asn1.Unmarshal(s.Key.Bytes, &rsa); err == nil {
-		return new(big.Int).SetBytes(public).Cmp(rsa.N) == 0
-	}
-	return bytes.Equal(unwrapOctets(public), unwrapOctets(s.Key.Bytes))
-}
-
-// unwrapOctets strips one DER OCTET STRING header where there is one.
-func unwrapOctets(b []byte) []byte {
-	var inner []byte
-	if rest, err := asn1.Unmarshal(b, &inner); err == nil && len(rest) == 0 {
-		return inner
-	}
-	return b
-}
-
-// spkiOf cuts the SubjectPublicKeyInfo out of a certificate; nil when there is none.
-func spkiOf(der []byte) []byte {
-	var c struct {
-		TBS struct {
-			Version                              int `asn1:"optional,explicit,default:0,tag:0"`
-			Serial                               *big.Int
-			Algorithm, Issuer, Validity, Subject asn1.RawValue
-			SPKI                                 asn1.RawValue
-		}
-		Algorithm, Signature asn1.RawValue
-	}
-	if _, err := asn1.Unmarshal(der, &c); err != nil {
-		return nil
-	}
-	return c.TBS.SPKI.FullBytes
+	return found[:min(len(found), maxCandidates)], nil
 }

@@ -5,10 +5,12 @@ package pkcs11_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -97,16 +99,23 @@ func newInventory(t *testing.T, o pkcs11.Options) *pkcs11.Inventory {
 
 var softHSMAlgorithms = []algo.ID{algo.RSASHA256, algo.RSASHA384, algo.RSASHA512, algo.ECDSASHA256}
 
-func suite(t *testing.T, options func(...pkcs11.Module) pkcs11.Options) {
-	hsm := tokentest.SoftHSM(t)
-	inv := newInventory(t, options(pkcs11.Module{Name: "softhsm", Path: hsm.Module}))
-	tokentest.Run(t, func(t *testing.T) tokentest.Fixture {
-		return tokentest.Fixture{Inventory: inv, PIN: hsm.PIN, Wrong: "11112222", Want: softHSMAlgorithms}
-	})
+// TestNSS gives a library the arguments it does not start without.
+func TestNSS(t *testing.T) {
+	const path = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("NOT RUN: %v", err)
+	}
+	args := "configdir='sql:" + t.TempDir() + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags="
+	inv := newInventory(t, inChild(pkcs11.Module{Name: "nss", Path: path, Args: args}))
+	if infos, err := inv.Tokens(t.Context()); err != nil || len(infos) == 0 {
+		t.Errorf("%d tokens, %v", len(infos), err)
+	}
+	var failed *token.ModuleError
+	_, err := newInventory(t, inChild(pkcs11.Module{Name: "nss", Path: path})).Tokens(t.Context())
+	if !errors.As(err, &failed) || failed.Kind() != token.ReasonInitialise {
+		t.Errorf("without arguments: %v", err)
+	}
 }
-
-func TestSoftHSMInChild(t *testing.T)   { suite(t, inChild) }
-func TestSoftHSMInProcess(t *testing.T) { suite(t, inProcess) }
 
 func TestChainCertificatesAreNotKeys(t *testing.T) {
 	hsm := tokentest.SoftHSM(t)
@@ -127,24 +136,46 @@ func TestModuleThatIsNotThere(t *testing.T) {
 		pkcs11.Module{Name: "gone", Path: "/nonexistent/libgone.so"},
 		pkcs11.Module{Name: "text", Path: "/etc/hostname"},
 		pkcs11.Module{Name: "relative", Path: "libsofthsm2.so"},
+		pkcs11.Module{Name: "needy", Path: needy(t)},
+		pkcs11.Module{Name: "libc", Path: "/lib/x86_64-linux-gnu/libm.so.6"},
 		pkcs11.Module{Name: "softhsm", Path: hsm.Module},
 	))
 	keys, err := inv.Keys(t.Context())
 	if len(keys) != len(hsm.IDs) {
 		t.Errorf("%d keys beside a module that does not load", len(keys))
 	}
-	failed := map[string]bool{}
+	failed := map[string]string{}
 	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
 		m, ok := e.(*token.ModuleError)
-		if !ok || m.Reason != "load" {
+		if !ok || !m.Unloaded() {
 			t.Errorf("error %v", e)
 			continue
 		}
-		failed[m.Module] = true
+		failed[m.Module] = m.Kind()
 	}
-	if len(failed) != 3 {
-		t.Errorf("failed modules %v", failed)
+	for name, kind := range map[string]string{
+		"gone": token.ReasonAbsent, "text": token.ReasonNotPKCS11, "relative": token.ReasonAbsent, "needy": token.ReasonDependency,
+		"libc": token.ReasonNotPKCS11,
+	} {
+		if failed[name] != kind {
+			t.Errorf("%s: %q, want %q", name, failed[name], kind)
+		}
 	}
+}
+
+// needy makes a library that wants another one, which is not there.
+func needy(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	src := filepath.Join(dir, "x.c")
+	if err := os.WriteFile(src, []byte("extern int absent(void); int C_GetFunctionList(void) { return absent(); }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	so := filepath.Join(dir, "libneedy.so")
+	if out, err := exec.Command("cc", "-shared", "-fPIC", "-o", so, src).CombinedOutput(); err != nil {
+		t.Fatalf("cc: %v: %s", err, out)
+	}
+	return so
 }
 
 func TestProxyIsNeverLoaded(t *testing.T) {

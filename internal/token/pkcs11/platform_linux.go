@@ -25,3 +25,6 @@ func administered(path string) error {
 		}
 	}
 }
+
+// terminate ends the process at once, without what libraries registered to run at exit.
+func terminate() { os.Exit(1) }

@@ -28,3 +28,11 @@ func administered(path string) error {
 	}
 	return fmt.Errorf("%s: outside the administrator's folders", path)
 }
+
+// terminate ends the process at once, without telling the libraries in it: one that hangs would hang there too.
+func terminate() {
+	if self, err := syscall.GetCurrentProcess(); err == nil {
+		syscall.TerminateProcess(self, 1)
+	}
+	os.Exit(1)
+}

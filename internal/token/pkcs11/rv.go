@@ -111,6 +111,7 @@ var words = map[string]error{
 	reasonNoSession: token.ErrClosed,
 	reasonSlotBusy:  token.ErrBusy,
 	reasonRemoved:   token.ErrRemoved,
+	reasonNotHeld:   token.ErrAskAgain,
 }
 
 // typed turns an error the child answered into one of package token. info tells how many attempts are left.

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
+	"time"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -19,22 +21,88 @@ import (
 // Serve is the module role: it loads the library at modulePath and answers the daemon on conn until conn closes or ctx
 // ends. A library that does not load is answered to every call, so that the daemon learns why.
 //
-// The caller exits the process afterwards and has called secret.Harden before.
+// Serve returns soon after conn closes even when the library hangs. The caller exits the process afterwards and has called
+// secret.Harden before. In a process that Exec started, Serve ends the process itself if the library does not let go.
 func Serve(ctx context.Context, conn ipc.FileConn, modulePath string) error {
-	s := &server{sessions: map[uint]*session{}}
-	s.lib, s.loadErr = load(modulePath)
-	err := rpc.New(conn, s.handle).Serve(ctx)
-	s.shutdown()
+	args, child := os.LookupEnv(argsVariable)
+	s := &server{
+		loaded: make(chan struct{}), ended: make(chan struct{}),
+		sessions: map[uint]*session{}, shelves: map[uint]shelf{}, held: map[uint]*heldPIN{},
+	}
+	go s.load(modulePath, args)
+	w := &watched{FileConn: conn, over: make(chan struct{})}
+	done := make(chan error, 1)
+	go func() { done <- rpc.New(w, s.handle).Serve(ctx) }()
+	var err error
+	select {
+	case err = <-done:
+		done <- err
+	case <-w.over:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if !s.leave(done) && child {
+		terminate() // vendor code that hangs can also hang the ordinary way out
+	}
 	return err
+}
+
+// leaveTime is what the library gets to log out once nobody is there any more.
+const leaveTime = time.Second
+
+// leave ends what is open and reports whether the library took part in that.
+func (s *server) leave(done <-chan error) bool {
+	close(s.ended)
+	s.dropAllHeld()
+	left := make(chan struct{})
+	go func() {
+		<-done
+		<-s.loaded
+		s.shutdown()
+		close(left)
+	}()
+	select {
+	case <-left:
+		return true
+	case <-time.After(leaveTime):
+		return false
+	}
+}
+
+// watched is a connection that tells when the other side is gone, whatever the handlers are doing.
+type watched struct {
+	ipc.FileConn
+	once sync.Once
+	over chan struct{}
+}
+
+// RecvFiles implements ipc.FileConn.
+func (w *watched) RecvFiles() ([]byte, []*os.File, error) {
+	b, files, err := w.FileConn.RecvFiles()
+	if err != nil {
+		w.once.Do(func() { close(w.over) })
+	}
+	return b, files, err
 }
 
 // server is the child's state.
 type server struct {
 	lib     *library
 	loadErr error
+	loaded  chan struct{} // closed when one of the two is set
+	ended   chan struct{} // closed when the daemon is gone
 
 	mu       sync.Mutex
 	sessions map[uint]*session // open ones, by slot
+	listings uint              // begun so far
+	shelves  map[uint]shelf    // listings under way, by slot
+	held     map[uint]*heldPIN // by slot
+	watching bool
+}
+
+func (s *server) load(path, args string) {
+	s.lib, s.loadErr = load(path, args)
+	close(s.loaded)
 }
 
 // reason is an error the daemon knows by a word.
@@ -47,8 +115,13 @@ func (r *reason) Error() string { return fmt.Sprintf("%s: %v", r.word, r.err) }
 
 func (s *server) handle(ctx context.Context, r *rpc.Request) (any, error) {
 	defer closeFiles(r)
+	select {
+	case <-s.loaded:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if s.loadErr != nil {
-		return nil, wireError(&reason{reasonLoad, s.loadErr})
+		return nil, wireError(s.loadErr)
 	}
 	result, err := s.dispatch(ctx, r)
 	if err != nil {
@@ -62,13 +135,22 @@ func (s *server) dispatch(ctx context.Context, r *rpc.Request) (any, error) {
 	case methodSlots:
 		return s.slots()
 	case methodObjects:
-		return with(r, func(p slotParams) (any, error) { return s.objects(p.Slot) })
+		return with(r, func(p objectsParams) (any, error) { return s.objects(p) })
 	case methodOpen:
 		return with(r, func(p openParams) (any, error) { return s.open(p, pinOf(r)) })
 	case methodSign:
 		return with(r, func(p signParams) (any, error) { return s.sign(ctx, p) })
 	case methodClose:
 		return with(r, func(p closeParams) (any, error) { return s.close(p.Session) })
+	case methodGenerate:
+		return with(r, func(p generateParams) (any, error) { return s.generate(p, pinOf(r)) })
+	case methodDerive:
+		return with(r, func(p deriveParams) (any, error) { return s.derive(p) })
+	case methodWatch:
+		return s.watch(r.Conn)
+	case methodForget:
+		s.dropAllHeld()
+		return &nothing{}, nil
 	}
 	return nil, &rpc.Error{Code: -32601, Message: "method not found"}
 }
@@ -117,12 +199,9 @@ func closeFiles(r *rpc.Request) {
 
 // slots lists the slots that hold a token.
 func (s *server) slots() (*slotsReply, error) {
-	ids, err := s.lib.ctx.GetSlotList(true)
+	ids, err := s.lib.slotIDs()
 	if err != nil {
-		return nil, failed("C_GetSlotList", err)
-	}
-	if len(ids) > maxSlots {
-		ids = ids[:maxSlots]
+		return nil, err
 	}
 	reply := &slotsReply{Slots: []slotInfo{}}
 	var last error
@@ -136,6 +215,7 @@ func (s *server) slots() (*slotsReply, error) {
 			reply.Slots = append(reply.Slots, info)
 		}
 	}
+	s.markHeld(reply.Slots)
 	if len(reply.Slots) == 0 && last != nil && !removed(last) {
 		return nil, last
 	}
@@ -155,16 +235,8 @@ func (l *library) slot(id uint) (slotInfo, error) {
 	if !info.usable() {
 		return info, nil
 	}
-	mechanisms, err := l.ctx.GetMechanismList(id)
-	if err != nil {
-		return slotInfo{}, failed("C_GetMechanismList", err)
-	}
-	for _, m := range mechanisms {
-		if len(info.Mechanisms) < maxMechanisms {
-			info.Mechanisms = append(info.Mechanisms, m.Mechanism)
-		}
-	}
-	return info, nil
+	info.Mechanisms, err = l.mechanismList(id)
+	return info, err
 }
 
 // present reports whether a token is in the slot; it is true when the module will not say.
@@ -179,13 +251,14 @@ func (l *library) present(slot uint) bool {
 func (s *server) shutdown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lib == nil {
+		return
+	}
 	for slot, open := range s.sessions {
 		open.pin.Wipe()
 		s.lib.ctx.Logout(open.handle)
 		s.lib.ctx.CloseSession(open.handle)
 		delete(s.sessions, slot)
 	}
-	if s.lib != nil {
-		s.lib.close()
-	}
+	s.lib.close()
 }

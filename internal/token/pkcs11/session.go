@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ var (
 	errNoSession = errors.New("no such session")
 	errSlotBusy  = errors.New("slot has an open session")
 	errPulled    = errors.New("token left the slot while signing")
+
+	errOtherListing = errors.New("another listing was begun")
 )
 
 // session is a login on a slot, the only one there.
@@ -33,12 +36,17 @@ type session struct {
 	number uint
 	slot   uint
 	handle p11.SessionHandle
-	key    p11.ObjectHandle
+	keys   []candidate
 	login  bool
-	always bool           // CKA_ALWAYS_AUTHENTICATE: the PIN is given again before each signature
-	keypad bool           // and is typed on the reader
-	pin    *secret.Buffer // kept until Close for always only
+	keypad bool           // the PIN is typed on the reader
+	pin    *secret.Buffer // kept until Close for keys that always ask only
 	closed bool
+}
+
+// candidate is a private key that may be the certificate's.
+type candidate struct {
+	handle p11.ObjectHandle
+	always bool // CKA_ALWAYS_AUTHENTICATE: the PIN is given again before each signature
 }
 
 // open logs in and finds the key. The session's number is never used again, so that a late call cannot reach another's.
@@ -54,7 +62,7 @@ func (s *server) open(p openParams, pin secret.PIN) (*openReply, error) {
 		s.release(o)
 		return nil, s.explain(p.Slot, err)
 	}
-	return &openReply{Session: o.number}, nil
+	return &openReply{Session: o.number, Keys: len(o.keys)}, nil
 }
 
 var lastSession struct {
@@ -91,11 +99,8 @@ func (s *server) release(o *session) {
 // start makes o usable or leaves nothing behind on the token.
 func (s *server) start(o *session, p openParams, pin secret.PIN) (err error) {
 	if o.login && !o.keypad {
-		if o.pin, err = pin.Read(); err != nil {
-			return &reason{reasonPIN, err}
-		}
-		if o.pin.Len() == 0 {
-			return &reason{reasonPIN, errors.New("empty PIN")} // some tokens count it as a wrong one
+		if o.pin, err = s.pinFor(p, pin); err != nil {
+			return err
 		}
 	}
 	if o.handle, err = s.lib.ctx.OpenSession(o.slot, p11.CKF_SERIAL_SESSION); err != nil {
@@ -107,28 +112,61 @@ func (s *server) start(o *session, p openParams, pin secret.PIN) (err error) {
 	return err
 }
 
-func (s *server) unlock(o *session, p openParams) (err error) {
+// pinFor is the PIN to log in with: the one given, or the one held from an earlier login.
+func (s *server) pinFor(p openParams, given secret.PIN) (*secret.Buffer, error) {
+	if p.Held {
+		return s.heldPIN(p.Slot)
+	}
+	pin, err := given.Read()
+	if err != nil {
+		return nil, &reason{reasonPIN, err}
+	}
+	if pin.Len() == 0 {
+		pin.Wipe()
+		return nil, &reason{reasonPIN, errors.New("empty PIN")} // some tokens count it as a wrong one
+	}
+	return pin, nil
+}
+
+func (s *server) unlock(o *session, p openParams) error {
 	if o.login {
-		err = s.lib.login(o.handle, p11.CKU_USER, o.pin)
+		err := s.lib.login(o.handle, p11.CKU_USER, o.pin)
 		if isRV(err, p11.CKR_USER_ALREADY_LOGGED_IN) {
 			s.lib.ctx.Logout(o.handle) // whose login this was is unknown, so the PIN was not checked
 		}
 		if err != nil {
+			s.dropHeld(o.slot)
 			return err
 		}
 	}
-	if o.key, err = s.lib.privateKey(o.handle, p.ID, p.SPKI); err == nil {
-		o.always, err = s.lib.alwaysAuthenticate(o.handle, o.key)
-	}
+	err := s.findKeys(o, p)
 	if err != nil {
 		if o.login {
 			s.lib.ctx.Logout(o.handle)
 		}
 		return err
 	}
-	if !o.always {
+	if o.pin != nil && !p.Held && p.Keep.Sliding > 0 {
+		s.hold(o, p.Keep)
+	}
+	if !slices.ContainsFunc(o.keys, func(c candidate) bool { return c.always }) {
 		o.pin.Wipe()
 		o.pin = nil
+	}
+	return nil
+}
+
+func (s *server) findKeys(o *session, p openParams) error {
+	found, err := s.lib.privateKeys(o.handle, p.ID, p.SPKI)
+	if err != nil {
+		return err
+	}
+	for _, k := range found {
+		always, err := s.lib.alwaysAuthenticate(o.handle, k.handle)
+		if err != nil {
+			return err
+		}
+		o.keys = append(o.keys, candidate{k.handle, always})
 	}
 	return nil
 }
@@ -190,10 +228,14 @@ func (s *server) signNow(ctx context.Context, o *session, p signParams) ([]byte,
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := s.lib.signInit(o.handle, p.Mechanism, o.key); err != nil {
+	if p.Key < 0 || p.Key >= len(o.keys) || len(p.Data) == 0 || len(p.Data) > maxData {
+		return nil, &reason{reasonNoKey, errNoKey}
+	}
+	key := o.keys[p.Key]
+	if err := s.lib.signInit(o.handle, p.Mechanism, key.handle); err != nil {
 		return nil, err
 	}
-	if o.always {
+	if key.always {
 		if err := s.lib.login(o.handle, p11.CKU_CONTEXT_SPECIFIC, o.pin); err != nil {
 			return nil, fmt.Errorf("key asks for the PIN each time: %w", err)
 		}

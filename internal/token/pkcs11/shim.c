@@ -8,6 +8,83 @@ typedef ck_ulong (*login_fn)(ck_ulong, ck_ulong, void *, ck_ulong);
 typedef ck_ulong (*attribute_fn)(ck_ulong, ck_ulong, struct ck_attribute *, ck_ulong);
 typedef ck_ulong (*sign_fn)(ck_ulong, void *, ck_ulong, void *, ck_ulong *);
 typedef ck_ulong (*list_fn)(struct ck_function_list **);
+typedef ck_ulong (*slots_fn)(unsigned char, ck_ulong *, ck_ulong *);
+typedef ck_ulong (*mechanisms_fn)(ck_ulong, ck_ulong *, ck_ulong *);
+typedef ck_ulong (*find_fn)(ck_ulong, ck_ulong *, ck_ulong, ck_ulong *);
+typedef ck_ulong (*wait_fn)(ck_ulong, ck_ulong *, void *);
+
+#define BUFFER_TOO_SMALL 0x150UL
+#define RETRIES 3 /* of a list that grows between the question how long it is and the answer */
+
+ck_ulong persten_slots(struct ck_function_list *l, ck_ulong *out, ck_ulong *len)
+{
+	slots_fn f = (slots_fn)l->f[FN_GET_SLOT_LIST];
+	ck_ulong room = *len, rv = BUFFER_TOO_SMALL;
+	int i;
+
+	*len = 0;
+	if (!f)
+		return PERSTEN_NO_FUNCTION;
+	for (i = 0; i < RETRIES && rv == BUFFER_TOO_SMALL; i++) {
+		ck_ulong n = 0, m;
+		rv = f(1, NULL, &n); /* also makes the module look for new slots */
+		if (rv || n == 0)
+			return rv;
+		if (n > room)
+			return PERSTEN_BAD_LENGTH;
+		m = n;
+		rv = f(1, out, &m);
+		if (rv == 0 && m > n)
+			return PERSTEN_BAD_LENGTH;
+		*len = rv ? 0 : m;
+	}
+	return rv;
+}
+
+ck_ulong persten_mechanisms(struct ck_function_list *l, ck_ulong slot, ck_ulong *out, ck_ulong *len)
+{
+	mechanisms_fn f = (mechanisms_fn)l->f[FN_GET_MECHANISM_LIST];
+	ck_ulong room = *len, n = 0, m, rv;
+
+	*len = 0;
+	if (!f)
+		return PERSTEN_NO_FUNCTION;
+	rv = f(slot, NULL, &n);
+	if (rv && rv != BUFFER_TOO_SMALL) /* which some answer to a null pointer */
+		return rv;
+	if (n == 0)
+		return 0;
+	if (n > room)
+		return PERSTEN_BAD_LENGTH;
+	m = n;
+	rv = f(slot, out, &m);
+	if (rv == 0 && m > n)
+		return PERSTEN_BAD_LENGTH;
+	*len = rv ? 0 : m;
+	return rv;
+}
+
+ck_ulong persten_find(struct ck_function_list *l, ck_ulong session, ck_ulong *out, ck_ulong *len)
+{
+	find_fn f = (find_fn)l->f[FN_FIND_OBJECTS];
+	ck_ulong room = *len, n = 0, rv;
+
+	*len = 0;
+	if (!f)
+		return PERSTEN_NO_FUNCTION;
+	rv = f(session, out, room, &n);
+	if (rv == 0 && n > room)
+		return PERSTEN_BAD_LENGTH;
+	*len = rv ? 0 : n;
+	return rv;
+}
+
+ck_ulong persten_wait(struct ck_function_list *l, ck_ulong flags, ck_ulong *slot)
+{
+	wait_fn f = (wait_fn)l->f[FN_WAIT_FOR_SLOT_EVENT];
+
+	return f ? f(flags, slot, NULL) : PERSTEN_NO_FUNCTION;
+}
 
 ck_ulong persten_login(struct ck_function_list *l, ck_ulong session, ck_ulong user, void *pin, ck_ulong len)
 {

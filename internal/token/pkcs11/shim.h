@@ -27,7 +27,8 @@ struct ck_attribute {
 #pragma pack(pop)
 #endif
 
-enum { FN_LOGIN = 18, FN_GET_ATTRIBUTE_VALUE = 24, FN_SIGN = 43 };
+enum { FN_GET_SLOT_LIST = 4, FN_GET_MECHANISM_LIST = 7, FN_LOGIN = 18, FN_GET_ATTRIBUTE_VALUE = 24, FN_FIND_OBJECTS = 27,
+	FN_SIGN = 43, FN_WAIT_FOR_SLOT_EVENT = 67 };
 
 /* What the shim itself can find wrong; above any CKR_ value in use. */
 #define PERSTEN_BAD_LENGTH 0xFFFFFFF0UL
@@ -38,6 +39,18 @@ struct ck_function_list *persten_load(const char *path, char *why, int whysize);
 
 /* persten_ansi_path gives a spelling of path that a char* loader understands; *out is the path itself but on Windows. */
 int persten_ansi_path(const char *path, char *out, int size);
+
+/* persten_slots lists the slots with a token; *len is the room on entry and the number on return, as in what follows. */
+ck_ulong persten_slots(struct ck_function_list *l, ck_ulong *out, ck_ulong *len);
+
+/* persten_mechanisms lists what the token in slot can do. */
+ck_ulong persten_mechanisms(struct ck_function_list *l, ck_ulong slot, ck_ulong *out, ck_ulong *len);
+
+/* persten_find returns the next objects of a search. */
+ck_ulong persten_find(struct ck_function_list *l, ck_ulong session, ck_ulong *out, ck_ulong *len);
+
+/* persten_wait waits for a token to come or go, or with flags 1 looks whether one did. */
+ck_ulong persten_wait(struct ck_function_list *l, ck_ulong flags, ck_ulong *slot);
 
 /* persten_login passes pin on as it is, in place. */
 ck_ulong persten_login(struct ck_function_list *l, ck_ulong session, ck_ulong user, void *pin, ck_ulong len);

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	p11 "github.com/miekg/pkcs11"
+
+	"persten/internal/token"
 )
 
 // Methods between the daemon and the module child. PINs are not among the fields: they travel as descriptors.
@@ -21,6 +23,11 @@ const (
 	methodOpen    = "open"
 	methodSign    = "sign"
 	methodClose   = "close"
+	methodWatch   = "watch"
+	methodForget  = "forget"
+
+	noteSlots   = "slots.changed" // from the child: a token came or went
+	noteBlinded = "slots.blind"   // from the child: it cannot wait for that any more
 )
 
 // Codes of rpc errors the child answers with.
@@ -31,12 +38,13 @@ const (
 
 // Words a child explains itself with, beside reasons of token.ModuleError.
 const (
-	reasonLoad      = "load"
+	reasonLoad      = token.ReasonLoad
 	reasonNoKey     = "key_absent"
 	reasonNoSession = "session_absent"
 	reasonSlotBusy  = "slot_busy"
 	reasonRemoved   = "removed"
 	reasonPIN       = "pin_unreadable"
+	reasonNotHeld   = "pin_not_held"
 )
 
 // slotInfo is a slot with a token in it.
@@ -48,6 +56,7 @@ type slotInfo struct {
 	Manufacturer string `json:"manufacturer"`
 	Flags        uint   `json:"flags"`
 	Mechanisms   []uint `json:"mechanisms"`
+	Held         bool   `json:"held"` // the child keeps the PIN from an earlier login
 }
 
 // usable reports whether the token is initialised; a blank one has nothing to offer.
@@ -57,19 +66,31 @@ type slotsReply struct {
 	Slots []slotInfo `json:"slots"`
 }
 
-type slotParams struct {
-	Slot uint `json:"slot"`
+// objectsParams asks for a listing from its start, or for the next page of one.
+type objectsParams struct {
+	Slot    uint `json:"slot"`
+	Listing uint `json:"listing"` // 0 to read the token
+	From    int  `json:"from"`
 }
 
-// object is a certificate with what the child found out about its key.
+// object is a certificate with what the child found out about its key, or a key that has no certificate.
 type object struct {
-	ID          []byte `json:"id"`
-	Label       string `json:"label"`
-	Certificate []byte `json:"certificate"`
-	Key         bool   `json:"key"` // a public or private key object of the pair is visible
+	ID          []byte `json:"id,omitempty"`
+	Label       string `json:"label,omitempty"`
+	Certificate []byte `json:"certificate,omitempty"`
+	SPKI        []byte `json:"spki,omitempty"` // of a key without a certificate
+	Key         bool   `json:"key,omitempty"`  // a public or private key object of the pair is visible
+	Type        uint   `json:"type,omitempty"` // its CKA_KEY_TYPE
+}
+
+// size is about what an object takes in a message.
+func (o *object) size() int {
+	return 4*(len(o.ID)+len(o.Certificate)+len(o.SPKI))/3 + 6*len(o.Label) + 128
 }
 
 type objectsReply struct {
+	Listing uint     `json:"listing"`
+	Total   int      `json:"total"`
 	Objects []object `json:"objects"`
 }
 
@@ -79,16 +100,33 @@ type openParams struct {
 	SPKI   []byte `json:"spki"`
 	Login  bool   `json:"login"`
 	Keypad bool   `json:"keypad"` // the PIN is typed on the reader
+	Held   bool   `json:"held"`   // use the PIN kept from an earlier login
+	Keep   keep   `json:"keep"`   // how long to keep the one given now
 }
 
+// keep is how long the child may hold a PIN, in milliseconds: since its last use, and in all. Zero: not at all.
+type keep struct {
+	Sliding int64 `json:"sliding"`
+	Hard    int64 `json:"hard"`
+}
+
+// openReply says in how many keys the certificate's may be: more than one where the token does not tell them apart.
 type openReply struct {
 	Session uint `json:"session"`
+	Keys    int  `json:"keys"`
+}
+
+// mechanism is a CK_MECHANISM whose parameter is plain bytes.
+type mechanism struct {
+	Number uint   `json:"number"`
+	Param  []byte `json:"param,omitempty"`
 }
 
 type signParams struct {
-	Session   uint   `json:"session"`
-	Mechanism uint   `json:"mechanism"`
-	Data      []byte `json:"data"`
+	Session   uint      `json:"session"`
+	Key       int       `json:"key"`
+	Mechanism mechanism `json:"mechanism"`
+	Data      []byte    `json:"data"`
 }
 
 type signReply struct {
@@ -99,13 +137,20 @@ type closeParams struct {
 	Session uint `json:"session"`
 }
 
+type watchReply struct {
+	Waits bool `json:"waits"` // the module tells when tokens come and go
+}
+
 // Limits of what a module may claim. A reply beyond them is an error, not a larger allocation.
 const (
 	maxSlots      = 64
 	maxMechanisms = 1024
-	maxCertObject = 256
+	maxPage       = 2 << 20 // bytes of one page of a listing, about
+	maxPageCount  = 4096    // objects in it
+	maxCandidates = 8       // private keys a certificate may belong to
 	maxText       = 128
 	maxObjectID   = 256
+	maxSPKI       = 4 << 10
 )
 
 var errReply = errors.New("reply beyond limits")
@@ -140,12 +185,12 @@ func (r *slotsReply) validate() error {
 }
 
 func (r *objectsReply) validate() error {
-	if len(r.Objects) > maxCertObject {
-		return fmt.Errorf("%d certificates: %w", len(r.Objects), errReply)
+	if len(r.Objects) > maxPageCount || r.Total < len(r.Objects) || r.Total > maxObjects {
+		return fmt.Errorf("%d of %d objects: %w", len(r.Objects), r.Total, errReply)
 	}
 	for i := range r.Objects {
 		o := &r.Objects[i]
-		if len(o.ID) > maxObjectID || len(o.Certificate) > maxAttribute {
+		if len(o.ID) > maxObjectID || len(o.Certificate) > maxAttribute || len(o.SPKI) > maxSPKI {
 			return fmt.Errorf("object %d: %w", i, errReply)
 		}
 		o.Label = printable(o.Label)
@@ -153,7 +198,14 @@ func (r *objectsReply) validate() error {
 	return nil
 }
 
-func (r *openReply) validate() error { return nil }
+func (r *openReply) validate() error {
+	if r.Keys < 1 || r.Keys > maxCandidates {
+		return fmt.Errorf("%d keys: %w", r.Keys, errReply)
+	}
+	return nil
+}
+
+func (r *watchReply) validate() error { return nil }
 
 func (r *signReply) validate() error {
 	if n := len(r.Signature); n == 0 || n > maxSignature {

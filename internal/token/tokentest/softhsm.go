@@ -124,6 +124,28 @@ func (s *SoftHSMToken) initialise(dir string) error {
 	return s.run("softhsm2-util", "--init-token", "--free", "--label", s.Label, "--pin", s.PIN, "--so-pin", "00000000")
 }
 
+// Another makes a second token beside the first, with the same PIN and a P-256 key.
+func (s *SoftHSMToken) Another(label string) error {
+	second := *s
+	second.Label = label
+	dir := filepath.Dir(s.Conf)
+	if err := second.run("softhsm2-util", "--init-token", "--free", "--label", label, "--pin", s.PIN, "--so-pin", "00000000"); err != nil {
+		return err
+	}
+	key, err := algo.GenerateKey("p256")
+	if err != nil {
+		return err
+	}
+	defer key.Wipe()
+	ca, err := cert.Build(cert.Template{
+		Subject: cert.Person{CommonName: "Persten test CA", Country: "RU"}, Key: key.Public(), CA: true,
+	}, nil, key)
+	if err != nil {
+		return err
+	}
+	return second.add(dir, "p256", ca, key)
+}
+
 // add puts a new key and its certificate on the token, under one id.
 func (s *SoftHSMToken) add(dir, kind string, ca *cert.Certificate, caKey algo.PrivateKey) error {
 	key, err := algo.GenerateKey(kind)
@@ -132,7 +154,7 @@ func (s *SoftHSMToken) add(dir, kind string, ca *cert.Certificate, caKey algo.Pr
 	}
 	defer key.Wipe()
 	c, err := cert.Build(cert.Template{Subject: cert.Person{
-		CommonName: "Тестовый Подписант (" + kind + ")", Organization: "Тестовая организация", Country: "RU",
+		CommonName: "Демонстрационный Подписант (" + kind + ")", Organization: "Демонстрационная организация", Country: "RU",
 	}, Key: key.Public()}, ca, caKey)
 	if err != nil {
 		return err

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package tokentest is the conformance suite that every token implementation passes, and the maker of SoftHSM tokens for
-// tests and demonstrations.
+// Package tokentest is the conformance suite that every token implementation passes, and the maker of the tokens that
+// tests and demonstrations use: SoftHSM's, and those of the test module in testdata/p11/module.
 //
-// [Run] checks what package token promises: listing without login, signatures that verify, one question per attempt,
-// a second caller that never rides on the first one's login, leases that come back. An implementation calls it from its
-// own tests with a function that opens a fresh token; the token's attempt counter is left full.
+// [Run] checks what package token promises: listing without login, signatures that verify, one question per attempt, a
+// warning before the last one, a second caller that never rides on the first one's login, leases that come back, tokens
+// that are pulled, libraries that crash and hang. An implementation calls it from its own tests with a function that opens
+// a fresh token; the token's attempt counter is left full. [Table] writes what passed where.
 package tokentest
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -20,42 +20,169 @@ import (
 	"persten/internal/token"
 )
 
-// Fixture is a token to test.
+// Fixture is a token to test. A check that needs what is not given is not applicable, and says so.
 type Fixture struct {
 	Inventory token.Inventory
 	PIN       string
-	Wrong     string // a PIN the token refuses
+	Wrong     string // a PIN the token refuses; none: no check may spend an attempt
 	Want      []algo.ID
-	Counted   bool // the token tells how many attempts are left
+	Counted   bool   // the token tells how many attempts are left
+	Label     string // what the label has to be, exactly
+
+	Tries   int                                       // wrong PINs in a row that lock the token, which Restore undoes; 0: never lock it
+	Restore func(t *testing.T)                        // makes the counter full again
+	Remove  func(t *testing.T)                        // pulls the token
+	Insert  func(t *testing.T)                        // puts it back
+	Polled  time.Duration                             // how late a change may be noticed; 0: one second
+	Broken  func(t *testing.T, fault string) *Fixture // the same token; the next signature goes wrong once. nil: cannot
+
+	signed map[algo.ID]bool // what gave a signature that verified
 }
 
-// Run runs the suite. open is called once per check.
-func Run(t *testing.T, open func(t *testing.T) Fixture) {
-	for _, c := range []struct {
-		name  string
-		check func(t *testing.T, f Fixture)
-	}{
-		{"list", list},
-		{"sign", sign},
-		{"wrong then right", wrongThenRight},
-		{"wrong twice", wrongTwice},
-		{"attempts", attempts},
-		{"second caller", secondCaller},
-		{"person cancels", personCancels},
-		{"caller cancels while asked", callerCancels},
-		{"cancelled sign", cancelledSign},
-		{"two at once", twoAtOnce},
-		{"close", closeFrees},
-		{"unknown algorithm", unknownAlgorithm},
-		{"digest length", digestLength},
-		{"empty PIN", emptyPIN},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+// Algorithms are the names under which Run tells about them.
+func Algorithms() []string {
+	var names []string
+	for _, a := range algo.All() {
+		names = append(names, string(a.ID))
+	}
+	return names
+}
+
+// The faults of Fixture.Broken.
+const (
+	Crash = "crash"
+	Hang  = "hang" // until the deadline of a signature, which the fixture sets to HangDeadline
+	Slow  = "slow" // by SlowBy
+)
+
+// How long faults last.
+const (
+	HangDeadline = 500 * time.Millisecond
+	SlowBy       = 600 * time.Millisecond
+)
+
+// check is one thing every token has to do.
+type check struct {
+	Name  string
+	needs func(f Fixture) string // what is missing for it, "" when nothing is
+	run   func(t *testing.T, f Fixture)
+}
+
+func nothing(Fixture) string { return "" }
+
+func wrongPIN(f Fixture) string {
+	if f.Wrong == "" {
+		return "no attempt may be spent"
+	}
+	return ""
+}
+
+func locking(f Fixture) string {
+	if f.Tries == 0 || f.Restore == nil {
+		return "no PIN counter that can be restored"
+	}
+	return wrongPIN(f)
+}
+
+func hotplug(f Fixture) string {
+	if f.Remove == nil || f.Insert == nil {
+		return "cannot be pulled by a test"
+	}
+	return ""
+}
+
+func breaking(fault string) func(f Fixture) string {
+	return func(f Fixture) string {
+		if f.Broken == nil {
+			return "no library that could " + fault
+		}
+		return ""
+	}
+}
+
+// Checks are the names of all checks, in the order they run.
+func Checks() []string {
+	var names []string
+	for _, c := range checks {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+var checks = []check{
+	{"list", nothing, list},
+	{"describe", nothing, describe},
+	{"sign", nothing, sign},
+	{"wrong then right", wrongPIN, wrongThenRight},
+	{"wrong twice", wrongPIN, wrongTwice},
+	{"attempts", wrongPIN, attempts},
+	{"counts down", locking, countsDown},
+	{"final try warning", locking, finalTry},
+	{"locked", locking, locked},
+	{"second caller", wrongPIN, secondCaller},
+	{"person cancels", nothing, personCancels},
+	{"caller cancels while asked", nothing, callerCancels},
+	{"cancelled sign", nothing, cancelledSign},
+	{"two at once", nothing, twoAtOnce},
+	{"two tokens at once", nothing, twoTokens},
+	{"close", nothing, closeFrees},
+	{"unknown algorithm", nothing, unknownAlgorithm},
+	{"digest length", nothing, digestLength},
+	{"empty PIN", nothing, emptyPIN},
+	{"removal", hotplug, removal},
+	{"removal while logged in", hotplug, removalInSession},
+	{"re-insertion", hotplug, reinsertion},
+	{"crash", breaking(Crash), crash},
+	{"hang", breaking(Hang), hang},
+	{"slow", breaking(Slow), slow},
+	{"cancel a slow signature", breaking(Slow), cancelSlow},
+}
+
+// Outcomes of a check.
+const (
+	Passed        = "ok"
+	Failed        = "FAIL"
+	NotApplicable = "–" // why is in the test's output
+	NotRun        = "not run"
+)
+
+// Result is what became of one check.
+type Result struct{ Check, Outcome string }
+
+// Run runs the suite. open is called once per check, and may skip it. After the results of the checks come those of the
+// algorithms, as far as keys of the token offer them.
+func Run(t *testing.T, open func(t *testing.T) Fixture) []Result {
+	t.Helper()
+	var results []Result
+	signed := map[algo.ID]bool{}
+	for _, c := range checks {
+		r := Result{c.Name, Failed}
+		t.Run(c.Name, func(t *testing.T) {
+			defer func() {
+				if t.Skipped() {
+					r.Outcome = NotApplicable
+				} else if !t.Failed() {
+					r.Outcome = Passed
+				}
+			}()
 			f := open(t)
-			c.check(t, f)
+			f.signed = signed
+			if missing := c.needs(f); missing != "" {
+				t.Skip("not applicable: " + missing)
+			}
+			c.run(t, f)
 			f.signs(t, f.key(t)) // whatever happened, the token still works
 		})
+		results = append(results, r)
 	}
+	for _, a := range algo.All() {
+		r := Result{string(a.ID), NotApplicable}
+		if signed[a.ID] {
+			r.Outcome = Passed
+		}
+		results = append(results, r)
+	}
+	return results
 }
 
 // Answer is a person who types pins one after the other, the last one for ever.
@@ -112,7 +239,7 @@ func (f Fixture) keys(t *testing.T) []token.Key {
 func (f Fixture) key(t *testing.T) token.Key {
 	t.Helper()
 	for _, k := range f.keys(t) {
-		if len(k.Algorithms()) > 0 {
+		if len(k.Algorithms()) > 0 && k.Certificate() != nil {
 			return k
 		}
 	}
@@ -143,248 +270,8 @@ func (f Fixture) signs(t *testing.T, k token.Key) {
 		if err := k.Certificate().Key.Verify(id, in, sig); err != nil {
 			t.Fatalf("%s: signature does not verify: %v", id, err)
 		}
-	}
-}
-
-func list(t *testing.T, f Fixture) {
-	missing := map[algo.ID]bool{}
-	for _, id := range f.Want {
-		missing[id] = true
-	}
-	for _, k := range f.keys(t) {
-		if k.ID() != k.Certificate().ID() || len(k.ID()) != 64 {
-			t.Errorf("key id %q, certificate id %q", k.ID(), k.Certificate().ID())
+		if f.signed != nil {
+			f.signed[id] = true
 		}
-		if k.Token().Label == "" {
-			t.Error("token without a label")
-		}
-		for _, id := range k.Algorithms() {
-			delete(missing, id)
-		}
-	}
-	for id := range missing {
-		t.Errorf("no key for %s", id)
-	}
-	tokens, err := f.Inventory.Tokens(t.Context())
-	if err != nil || len(tokens) == 0 {
-		t.Errorf("Tokens: %d, %v", len(tokens), err)
-	}
-	for _, i := range tokens {
-		if i.Locked || i.Final || i.Low {
-			t.Errorf("fresh token: %+v", i)
-		}
-	}
-}
-
-func sign(t *testing.T, f Fixture) {
-	for _, k := range f.keys(t) {
-		f.signs(t, k)
-	}
-}
-
-func wrongThenRight(t *testing.T, f Fixture) {
-	k := f.key(t)
-	a := Answers(f.Wrong, f.PIN)
-	s, err := k.Open(t.Context(), a.PIN)
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	defer s.Close()
-	if len(a.Requests) != 2 || a.Requests[0].Wrong || !a.Requests[1].Wrong {
-		t.Errorf("asked %+v", a.Requests)
-	}
-}
-
-func wrongTwice(t *testing.T, f Fixture) {
-	a := Answers(f.Wrong)
-	_, err := f.key(t).Open(t.Context(), a.PIN)
-	var bad *token.PINError
-	if !errors.As(err, &bad) {
-		t.Fatalf("Open with a wrong PIN: %v", err)
-	}
-	if len(a.Requests) != 2 {
-		t.Errorf("asked %d times, want 2", len(a.Requests))
-	}
-}
-
-func attempts(t *testing.T, f Fixture) {
-	k := f.key(t)
-	a := Answers(f.Wrong, f.PIN)
-	s, err := k.Open(t.Context(), a.PIN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	first, second := a.Requests[0].Attempts, a.Requests[1].Attempts
-	switch {
-	case f.Counted && second != first-1:
-		t.Errorf("attempts left %d, then %d", first, second)
-	case !f.Counted && first != -1:
-		t.Errorf("attempts left %d, want unknown", first)
-	}
-	again := Answers(f.PIN)
-	if s, err = k.Open(t.Context(), again.PIN); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	if again.Requests[0].Attempts != first {
-		t.Errorf("a right PIN left %d attempts, want %d", again.Requests[0].Attempts, first)
-	}
-}
-
-// secondCaller is the measured trap: in PKCS#11 whoever opens a session while another is logged in can sign.
-func secondCaller(t *testing.T, f Fixture) {
-	k := f.key(t)
-	first := f.open(t, k)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	for _, pin := range []string{f.Wrong, f.PIN} {
-		if s, err := k.Open(ctx, Answers(pin).PIN); err == nil {
-			s.Close()
-			t.Fatal("a second caller got in while the first was logged in")
-		}
-	}
-	id := k.Algorithms()[0]
-	if _, err := first.Sign(t.Context(), id, Digest(id)); err != nil {
-		t.Errorf("the first caller lost the token: %v", err)
-	}
-	done := make(chan error, 1)
-	go func() {
-		s, err := k.Open(t.Context(), Answers(f.Wrong).PIN)
-		if err == nil {
-			s.Close()
-		}
-		done <- err
-	}()
-	time.Sleep(100 * time.Millisecond)
-	first.Close()
-	var bad *token.PINError
-	if err := <-done; !errors.As(err, &bad) {
-		t.Errorf("the waiting caller with a wrong PIN: %v", err)
-	}
-}
-
-func personCancels(t *testing.T, f Fixture) {
-	gaveUp := errors.New("gave up")
-	_, err := f.key(t).Open(t.Context(), func(context.Context, token.PINRequest) (secret.PIN, error) {
-		return secret.PIN{}, gaveUp
-	})
-	if !errors.Is(err, gaveUp) {
-		t.Errorf("Open: %v, want the person's error", err)
-	}
-}
-
-func callerCancels(t *testing.T, f Fixture) {
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err := f.key(t).Open(ctx, func(ctx context.Context, _ token.PINRequest) (secret.PIN, error) {
-		cancel()
-		return PIN(f.PIN) // typed a moment too late
-	})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("Open: %v", err)
-	}
-}
-
-func cancelledSign(t *testing.T, f Fixture) {
-	k := f.key(t)
-	s := f.open(t, k)
-	defer s.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	id := k.Algorithms()[0]
-	if _, err := s.Sign(ctx, id, Digest(id)); !errors.Is(err, context.Canceled) {
-		t.Errorf("Sign: %v", err)
-	}
-}
-
-func twoAtOnce(t *testing.T, f Fixture) {
-	k := f.key(t)
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			for range 3 {
-				s, err := k.Open(t.Context(), Answers(f.PIN).PIN)
-				if err != nil {
-					t.Errorf("Open: %v", err)
-					return
-				}
-				id := k.Algorithms()[0]
-				if _, err := s.Sign(t.Context(), id, Digest(id)); err != nil {
-					t.Errorf("Sign: %v", err)
-				}
-				if err := s.Close(); err != nil {
-					t.Errorf("Close: %v", err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
-func closeFrees(t *testing.T, f Fixture) {
-	k := f.key(t)
-	s := f.open(t, k)
-	for range 2 {
-		if err := s.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	}
-	id := k.Algorithms()[0]
-	if _, err := s.Sign(t.Context(), id, Digest(id)); !errors.Is(err, token.ErrClosed) {
-		t.Errorf("Sign after Close: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	next, err := k.Open(ctx, Answers(f.PIN).PIN)
-	if err != nil {
-		t.Fatalf("Open after Close: %v", err)
-	}
-	next.Close()
-}
-
-func unknownAlgorithm(t *testing.T, f Fixture) {
-	k := f.key(t)
-	s := f.open(t, k)
-	defer s.Close()
-	own := map[algo.ID]bool{}
-	for _, id := range k.Algorithms() {
-		own[id] = true
-	}
-	ids := []algo.ID{"", "rsa-md5"}
-	for _, a := range algo.All() {
-		if !own[a.ID] {
-			ids = append(ids, a.ID)
-		}
-	}
-	for _, id := range ids {
-		if _, err := s.Sign(t.Context(), id, Digest(id)); !errors.Is(err, token.ErrUnsupported) {
-			t.Errorf("Sign %q: %v", id, err)
-		}
-	}
-}
-
-func digestLength(t *testing.T, f Fixture) {
-	for _, k := range f.keys(t) {
-		if len(k.Algorithms()) == 0 {
-			continue
-		}
-		s := f.open(t, k)
-		for _, id := range k.Algorithms() {
-			right := len(Digest(id).Digest)
-			for _, n := range []int{0, 1, right - 1, right + 1, 2 * right} {
-				if _, err := s.Sign(t.Context(), id, algo.Input{Digest: make([]byte, n)}); !errors.Is(err, algo.ErrInput) {
-					t.Errorf("%s with %d bytes: %v", id, n, err)
-				}
-			}
-		}
-		s.Close()
-	}
-}
-
-func emptyPIN(t *testing.T, f Fixture) {
-	s, err := f.key(t).Open(t.Context(), Answers("").PIN)
-	if err == nil {
-		s.Close()
-		t.Fatal("Open with an empty PIN succeeded")
 	}
 }

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pkcs11
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"persten/internal/algo"
+	"persten/internal/token"
+)
+
+// Sign implements token.Session.
+func (s *lease) Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.broken {
+		return nil, token.ErrClosed
+	}
+	a, ok := algo.Lookup(id)
+	if !ok || !slices.Contains(s.key.algorithms, id) {
+		return nil, fmt.Errorf("%s: %w", id, token.ErrUnsupported)
+	}
+	w, ok := wayOn(a, s.key.mechanisms, s.key.entry.object.Type)
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", id, token.ErrUnsupported)
+	}
+	if _, err := w.prepare(a, s.key.entry.public, in); err != nil {
+		if errors.Is(err, algo.ErrUnsupported) {
+			err = fmt.Errorf("%w: %w", token.ErrUnsupported, err)
+		}
+		return nil, err
+	}
+	return s.try(ctx, work{a: a, w: w, in: in})
+}
+
+// work is one signature to be made.
+type work struct {
+	a  algo.Algorithm
+	w  way
+	in algo.Input
+}
+
+// try signs with the key, or with each of those it may be until one proves to be the certificate's. Nothing is signed on
+// the way but what was asked for.
+func (s *lease) try(ctx context.Context, j work) ([]byte, error) {
+	first := s.candidate
+	var last error
+	for n := range s.candidates {
+		s.candidate = (first + n) % s.candidates
+		sig, err := s.signed(ctx, j)
+		var failed *token.ModuleError
+		switch {
+		case err == nil:
+			return sig, nil
+		case s.candidates == 1:
+			return nil, err
+		case errors.As(err, &failed) && failed.Reason == token.ReasonSelfCheck, errors.Is(err, token.ErrUnsupported):
+			last = err // another's signature, or another kind of key
+		default:
+			return nil, err
+		}
+	}
+	s.candidate = first
+	return nil, fmt.Errorf("none of %d private keys is the certificate's: %w: %w", s.candidates, token.ErrAbsent, last)
+}
+
+// signed makes one signature with the current candidate and brings it to the standard's layout, which is remembered for
+// the module.
+func (s *lease) signed(ctx context.Context, j work) ([]byte, error) {
+	k, public := s.key.k, s.key.entry.public
+	was := k.layout(j.a.ID)
+	if !turnable(j.a.ID, j.w) {
+		was.reversed = false
+	}
+	raw, err := s.raw(ctx, j, was.reversed)
+	if err != nil {
+		return nil, err
+	}
+	sig, now, err := check(public, j.a.ID, j.in, raw, was)
+	if err != nil && turnable(j.a.ID, j.w) && s.readTurned(j, raw, was) {
+		now = layout{order: was.order, reversed: !was.reversed}
+		if raw, err = s.raw(ctx, j, now.reversed); err != nil {
+			return nil, err
+		}
+		sig, now, err = check(public, j.a.ID, j.in, raw, now)
+	}
+	if err != nil {
+		return nil, k.error(token.ReasonSelfCheck, err)
+	}
+	if now != was {
+		k.o.Log.Info("module's signature layout", "module", k.m.Name, "algorithm", j.a.ID, "order", now.order, "reversed", now.reversed)
+		k.learn(j.a.ID, now)
+	}
+	return sig, nil
+}
+
+// readTurned reports whether the library signed the digest read from the other end than we thought.
+func (s *lease) readTurned(j work, raw []byte, was layout) bool {
+	digest := j.in.Digest
+	if digest == nil {
+		digest = j.a.Digest.Sum(j.in.Message)
+	}
+	_, _, err := check(s.key.entry.public, j.a.ID, algo.Input{Digest: reverse(digest)}, raw, was)
+	return err == nil
+}
+
+// raw is one C_Sign.
+func (s *lease) raw(ctx context.Context, j work, reversed bool) ([]byte, error) {
+	data, err := j.w.prepare(j.a, s.key.entry.public, j.in)
+	if err != nil {
+		return nil, err
+	}
+	if reversed {
+		data = reverse(data)
+	}
+	k := s.key.k
+	var reply signReply
+	err = k.callOn(ctx, s.child, request{
+		method: methodSign, deadline: k.o.SignTimeout, reply: &reply,
+		params: signParams{Session: s.session, Key: s.candidate, Mechanism: j.w.mechanism, Data: data},
+	})
+	if err != nil {
+		s.broken = ctx.Err() != nil || errors.Is(err, token.ErrRemoved)
+		return nil, err
+	}
+	return reply.Signature, nil
+}
+
+// layout is what is known of the module's byte order for an algorithm.
+func (k *keeper) layout(id algo.ID) layout {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.layouts[id]
+}
+
+func (k *keeper) learn(id algo.ID, l layout) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.layouts == nil {
+		k.layouts = map[algo.ID]layout{}
+	}
+	k.layouts[id] = l
+}
