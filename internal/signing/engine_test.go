@@ -370,7 +370,7 @@ func TestAbsentCertificate(t *testing.T) {
 		reason string
 		want   proto.Code
 	}{
-		{token.ReasonLoad, proto.CodeCertificateAbsent}, // it never showed a certificate
+		{token.ReasonInitialise, proto.CodeCertificateAbsent}, // it never showed a certificate
 		{"crashed", proto.CodeModuleFailed},             // the certificate may be behind it
 	} {
 		broken := failing{err: &token.ModuleError{Module: "m", Reason: tt.reason}}

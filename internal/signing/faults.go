@@ -82,7 +82,7 @@ func hiding(err error) error {
 		return nil
 	}
 	var module *token.ModuleError
-	if errors.As(err, &module) && module.Reason == token.ReasonLoad {
+	if errors.As(err, &module) && module.Unloaded() {
 		return nil
 	}
 	return err
