@@ -25,7 +25,7 @@ DEMOFLAGS ?=
 # What the binaries and the extension are made of: make rebuilds them only when one of these is newer.
 GO_FILES  := $(shell find agent internal proto installer $(EXT) -name node_modules -prune -o \( -name '*.go' -o -name '*.json' -o -path 'internal/*' -type f \) -not -path '*/testdata/*' -not -path '$(EXT)/dist/*' -print 2>/dev/null)
 EXT_FILES := $(shell find $(EXT) \( -name node_modules -o -name dist -o -name test \) -prune -o -type f -print 2>/dev/null)
-SH_FILES  := $(shell find .ci installer testdata/scripts -type f \( -name '*.sh' -o -name run \) 2>/dev/null)
+SH_FILES  := $(shell find .ci installer testdata/scripts testdata/p11 -type f \( -name '*.sh' -o -name run \) 2>/dev/null)
 
 # A dist folder that somebody emptied is built again.
 ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
@@ -55,7 +55,7 @@ test-browser: deps-test build ## Chromium, the unpacked extension, SoftHSM, and 
 
 deps: deps-test deps-windows $(STAMPS)/npm $(STAMPS)/modules ## install everything that build, test and check need
 
-.PHONY: deps-build deps-test deps-windows deps-lint
+.PHONY: deps-build deps-test deps-windows deps-lint deps-soak
 deps-build:
 	@$(DEPS) build
 deps-test:
@@ -64,6 +64,8 @@ deps-windows:
 	@$(DEPS) windows
 deps-lint:
 	@$(DEPS) lint
+deps-soak:
+	@$(DEPS) soak
 
 # go.sum and package-lock.json change rarely; a stamp newer than the file says that its downloads are done.
 $(STAMPS)/modules: go.sum | deps-build
@@ -115,7 +117,8 @@ check-windows: deps-windows
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	testdata/scripts/fuzz.sh $(FUZZTIME)
 
-soak: ## the concurrent packages SOAKCOUNT (20) times under the race detector
+soak: deps-test deps-soak ## the concurrent packages SOAKCOUNT (20) times under the race detector, with a second GOST token
+	testdata/p11/softhsm-gost.sh
 	CGO_ENABLED=1 go test -race -count=$(SOAKCOUNT) -timeout 4h ./internal/ipc/... ./internal/rpc/... ./internal/token/... ./internal/signing/... ./internal/server/... ./internal/journal/...
 
 bench: ## Go benchmarks (BENCH=pattern)

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -15,7 +14,6 @@ import (
 
 	"persten/internal/signing"
 	"persten/internal/text"
-	"persten/internal/token"
 	"persten/proto"
 )
 
@@ -120,12 +118,7 @@ func (a *app) listCertificates(ctx context.Context, all bool, demo string) (*pro
 func (a *app) problems(list []*proto.Error) []proto.Problem {
 	out := []proto.Problem{}
 	for _, e := range list {
-		p := e.Problem(string(a.lang))
-		var failed *token.ModuleError
-		if errors.As(e, &failed) {
-			p.Args["reason"] = failed.Kind()
-		}
-		out = append(out, p)
+		out = append(out, e.Problem(string(a.lang)))
 	}
 	return out
 }

@@ -46,9 +46,12 @@ func (a *app) inventory(demo string) (inventory, error) {
 	}
 	list := pkcs11.Catalogue()
 	for _, m := range c.Modules {
-		list = append(list, pkcs11.Module{Name: m.Name, Path: m.Path})
+		list = append(list, pkcs11.FromConfig(m.Name, m.Path))
 	}
-	modules := pkcs11.New(pkcs11.Options{Modules: list, Start: pkcs11.Exec(os.Stderr, me, "module")})
+	modules := pkcs11.New(pkcs11.Options{
+		Modules: list, Start: pkcs11.Exec(os.Stderr, me, "module"),
+		PINCache: pkcs11.PINCache{Sliding: c.PIN.Cache, Hard: c.PIN.Limit},
+	})
 	joined := []token.Inventory{modules}
 	if demo != "" {
 		d, err := keyfile.OpenDemo(demo)

@@ -3,7 +3,7 @@
 #
 # Installs the Debian or Ubuntu packages that building and testing Persten needs.
 #
-#   installer/deps.sh [build|test|windows|lint]...   install what is missing (default: build)
+#   installer/deps.sh [build|test|windows|lint|soak]...   install what is missing (default: build)
 #   installer/deps.sh --list [GROUP]...              print the packages, install nothing
 #   installer/deps.sh --browser                      print the path of a Chromium that loads unpacked extensions
 #
@@ -18,7 +18,7 @@ build_packages=(
     libgtk-3-dev libayatana-appindicator3-dev                         # the tray icon
 )
 test_packages=(
-    softhsm2 opensc                                                   # a real PKCS#11 token
+    softhsm2 opensc libssl-dev                                        # a real PKCS#11 token, and one with GOST of our own
     openssl 'libengine-gost-openssl|libengine-gost-openssl1.1'        # independent verifier, with GOST
     xvfb openbox xdotool imagemagick xfce4-panel dbus-x11             # a desktop for the window and the tray
     libgl1-mesa-dri fonts-dejavu-core
@@ -27,6 +27,7 @@ test_packages=(
 debian_test_packages=(chromium)                                       # Ubuntu's is a snap: see ubuntu_browser
 windows_packages=(gcc-mingw-w64-x86-64)
 lint_packages=(shellcheck)
+soak_packages=(libbotan-2-dev automake libtool g++)                   # SoftHSM with GOST, testdata/p11/softhsm-gost.sh
 
 why() {
     case $1 in
@@ -34,6 +35,7 @@ why() {
     test) echo "to test with a real token, a browser, a desktop and OpenSSL as the independent verifier" ;;
     windows) echo "to check that the Windows build compiles" ;;
     lint) echo "to check the shell scripts" ;;
+    soak) echo "to build a second token with GOST for the long tests" ;;
     esac
 }
 
@@ -49,7 +51,8 @@ packages_of() {
         ;;
     windows) printf '%s\n' "${windows_packages[@]}" ;;
     lint) printf '%s\n' "${lint_packages[@]}" ;;
-    *) say "unknown group '$1': build, test, windows or lint"; exit 2 ;;
+    soak) printf '%s\n' "${soak_packages[@]}" ;;
+    *) say "unknown group '$1': build, test, windows, lint or soak"; exit 2 ;;
     esac
 }
 

@@ -9,12 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // apply checks a document and puts it over what c holds. c is not used when it fails.
 func (s *source) apply(c *Config, d *document) error {
 	for _, step := range []func(*Config, *document) error{
-		s.modules, s.ui, s.origins, s.trust, s.listen, s.unattended,
+		s.modules, s.ui, s.origins, s.trust, s.listen, s.unattended, s.pin,
 	} {
 		if err := step(c, d); err != nil {
 			return err
@@ -149,6 +150,30 @@ func (s *source) listen(c *Config, d *document) error {
 		return s.at("listen.websocket", `must be 127.0.0.1:PORT or "off"`)
 	}
 	c.Listen.WebSocket = ap.String()
+	return nil
+}
+
+func (s *source) pin(c *Config, d *document) error {
+	if d.PIN.Cache == nil && d.PIN.Limit == nil {
+		return nil
+	}
+	if !s.policy {
+		return s.at("pin", "only the machine policy may let a PIN be kept")
+	}
+	for _, v := range []struct {
+		at   string
+		from *int64
+		max  time.Duration
+		to   *time.Duration
+	}{{"pin.cache_seconds", d.PIN.Cache, MaxPINCache, &c.PIN.Cache}, {"pin.limit_seconds", d.PIN.Limit, MaxPINLimit, &c.PIN.Limit}} {
+		if v.from == nil {
+			return s.at("pin", "cache_seconds and limit_seconds go together")
+		}
+		if *v.from < 0 || *v.from > int64(v.max/time.Second) {
+			return s.at(v.at, fmt.Sprintf("must be from 0 to %d", v.max/time.Second))
+		}
+		*v.to = time.Duration(*v.from) * time.Second
+	}
 	return nil
 }
 

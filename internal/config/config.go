@@ -16,6 +16,7 @@
 //	[origins]         allow                          sites: https://portal.example
 //	[trust]           roots, crls, tsa, ocsp         folders or files, an address, true or false
 //	[listen]          websocket                      "127.0.0.1:PORT", or "off"
+//	[pin]             policy only, see [PIN]: cache_seconds, limit_seconds
 //	[[unattended]]    policy only, see [Unattended]: origin or user, certificate, per_hour, per_day, pin_file
 //
 // # Machine policy
@@ -44,6 +45,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"persten/proto"
 )
@@ -57,6 +59,7 @@ type Config struct {
 	Trust      Trust
 	Listen     Listen
 	Unattended []Unattended // from policy alone
+	PIN        PIN          // from policy alone
 	Warnings   []string     // what was ignored and why; for the log
 }
 
@@ -89,6 +92,18 @@ type Trust struct {
 	TSA         string // address of a time-stamping authority, or empty
 	OCSP        bool
 }
+
+// PIN lets module processes keep a PIN after a login, in locked memory: for Cache since its last use and for Limit in all.
+// The zero value keeps none.
+type PIN struct {
+	Cache, Limit time.Duration
+}
+
+// The most that policy may set.
+const (
+	MaxPINCache = 5 * time.Minute
+	MaxPINLimit = time.Hour
+)
 
 // Listen is where the agent listens beside the user's own socket.
 type Listen struct {

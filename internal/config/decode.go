@@ -34,6 +34,7 @@ type document struct {
 	Trust      trustTable        `toml:"trust"`
 	Listen     listenTable       `toml:"listen"`
 	Unattended []unattendedTable `toml:"unattended"`
+	PIN        pinTable          `toml:"pin"`
 }
 
 type moduleTable struct {
@@ -64,6 +65,11 @@ type trustTable struct {
 
 type listenTable struct {
 	WebSocket *string `toml:"websocket"`
+}
+
+type pinTable struct {
+	Cache *int64 `toml:"cache_seconds"`
+	Limit *int64 `toml:"limit_seconds"`
 }
 
 type unattendedTable struct {

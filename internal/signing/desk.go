@@ -193,3 +193,19 @@ func pins(p Prompt, a *approval, wrong func(token.PINRequest)) token.PINFunc {
 		return pin, nil
 	}
 }
+
+// keypad shows that the PIN is to be typed on the reader. The last try is not spent there: the reader cannot be asked to
+// confirm it twice, and the vendor's own program can.
+func keypad(p Prompt, a *approval, wrong func(token.PINRequest)) token.KeypadFunc {
+	return func(_ context.Context, r token.PINRequest) error {
+		if r.Wrong {
+			wrong(r)
+		}
+		if r.Final {
+			return &token.PINError{Attempts: r.Attempts, Final: true}
+		}
+		a.renew()
+		p.Progress(StepKeypad)
+		return nil
+	}
+}

@@ -371,7 +371,7 @@ func TestAbsentCertificate(t *testing.T) {
 		want   proto.Code
 	}{
 		{token.ReasonInitialise, proto.CodeCertificateAbsent}, // it never showed a certificate
-		{"crashed", proto.CodeModuleFailed},             // the certificate may be behind it
+		{"crashed", proto.CodeModuleFailed},                   // the certificate may be behind it
 	} {
 		broken := failing{err: &token.ModuleError{Module: "m", Reason: tt.reason}}
 		store, err := signing.NewStore(t.TempDir(), signing.DefaultLimits)

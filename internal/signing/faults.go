@@ -27,7 +27,7 @@ func fault(err error) error {
 	case errors.As(err, &pin):
 		return proto.E(proto.CodePINIncorrect, err, "attempts", strconv.Itoa(pin.Attempts))
 	case errors.As(err, &module):
-		return proto.E(proto.CodeModuleFailed, err, "module", module.Module)
+		return proto.E(proto.CodeModuleFailed, err, "module", module.Module, "reason", module.Kind())
 	}
 	for _, f := range faults {
 		if errors.Is(err, f.err) {

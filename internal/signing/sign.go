@@ -50,7 +50,7 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 	if err != nil {
 		return nil, err
 	}
-	q, err := e.signQuestion(who, key, alg, r, digest)
+	q, err := e.signQuestion(ctx, who, key, alg, r, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,9 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 }
 
 // signQuestion puts everything the approval binds into one Question.
-func (e *Engine) signQuestion(who Caller, key token.Key, alg algo.Algorithm, r CMSRequest, digest []byte) (Question, error) {
+func (e *Engine) signQuestion(ctx context.Context, who Caller, key token.Key, alg algo.Algorithm, r CMSRequest,
+	digest []byte,
+) (Question, error) {
 	content, err := r.Content.Descriptor()
 	if err != nil {
 		return Question{}, proto.E(proto.CodeInternal, err)
@@ -87,6 +89,9 @@ func (e *Engine) signQuestion(who Caller, key token.Key, alg algo.Algorithm, r C
 	q := who.question(KindSign)
 	q.Note, q.Attached, q.Profile = r.Note, r.Attached, "cades-bes"
 	q.Certificate, q.Token, q.Algorithm = card(key.Certificate()), key.Token(), string(alg.ID)
+	if h, ok := key.(token.Holder); ok && h.Held(ctx) {
+		q.Token.LoginRequired = false // policy keeps the PIN for a while: the person approves without typing it
+	}
 	q.Documents = []Document{{
 		Name: cmp.Or(r.Name, r.Content.Name, unnamed(who.Lang)), MIME: cmp.Or(r.MIME, r.Content.MIME), Size: r.Content.Size(),
 		Digest: hex.EncodeToString(digest), Alg: string(alg.Digest), Content: content,
@@ -137,7 +142,7 @@ func (e *Engine) unlocked(ctx context.Context, key token.Key, alg algo.Algorithm
 ) error {
 	p.Progress(StepToken)
 	progress(ctx, StepToken)
-	session, err := key.Open(ctx, pins(p, a, wrong))
+	session, err := key.Open(token.OnKeypad(ctx, keypad(p, a, wrong)), pins(p, a, wrong))
 	if err != nil {
 		return err
 	}

@@ -110,6 +110,7 @@ const (
 	StepWaiting Step = "waiting" // for the person
 	StepToken   Step = "token"   // for another user of the token
 	StepSigning Step = "signing" // the token is working
+	StepKeypad  Step = "keypad"  // the reader waits for the PIN; pages see it as waiting
 )
 
 // Outcome is how the request ended; the prompt shows it in the same window. Code is empty when a signature was created,

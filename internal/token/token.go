@@ -102,6 +102,12 @@ type Session interface {
 	Close() error // logs out; closing twice is harmless
 }
 
+// Holder is a Key whose token may hold a PIN from an earlier login, where policy allows that.
+type Holder interface {
+	// Held tells whether Open would ask for no PIN now.
+	Held(ctx context.Context) bool
+}
+
 // Generator is an Inventory that makes keys on tokens.
 type Generator interface {
 	// Generate makes a key pair on the token, which asks for the PIN as Open does, and returns its public half. The private

@@ -80,6 +80,13 @@ func (k *key) Open(ctx context.Context, pin token.PINFunc) (token.Session, error
 	return s, nil
 }
 
+// Held implements token.Holder.
+func (k *key) Held(ctx context.Context) bool {
+	s := &lease{key: k}
+	_, err := s.state(ctx)
+	return err == nil && s.held && k.k.o.PINCache.Sliding > 0
+}
+
 // leaseKey names a token, the same through whatever module it is seen.
 func leaseKey(i token.Info) string {
 	if i.Serial == "" {

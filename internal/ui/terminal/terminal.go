@@ -202,7 +202,7 @@ func fill(r io.Reader, pin *secret.Buffer) error {
 
 // Progress says what is being waited for.
 func (b *Body) Progress(s signing.Step) {
-	if s == signing.StepToken || s == signing.StepSigning {
+	if s == signing.StepToken || s == signing.StepSigning || s == signing.StepKeypad {
 		b.print(b.card.Say("prompt.step."+string(s)) + "\n")
 	}
 }

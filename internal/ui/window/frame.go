@@ -269,7 +269,7 @@ func (w *Window) status(gtx layout.Context) layout.Dimensions {
 	}
 	key := "prompt.step.working"
 	switch w.step {
-	case signing.StepToken, signing.StepSigning:
+	case signing.StepToken, signing.StepSigning, signing.StepKeypad:
 		key = "prompt.step." + string(w.step)
 	}
 	return layout.Flex{Alignment: layout.Middle}.Layout(gtx,
