@@ -67,6 +67,7 @@ const owners = `
 	github.com/Microsoft/go-winio: ipc
 	github.com/pelletier/go-toml/v2: config
 	github.com/kardianos/service: agent
+	github.com/godbus/dbus/v5: agent
 	github.com/spf13/cobra: agent
 	github.com/getlantern/systray: ui/tray
 	gioui.org: ui/window

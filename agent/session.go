@@ -91,6 +91,9 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 		}
 	}
 	wg.Go(func() { watch(ctx, keys, srv) })
+	if a.loaded.PIN.Cache > 0 {
+		wg.Go(func() { watchLock(ctx, func() { keys.modules.Forget(ctx) }) })
+	}
 	if !o.headless {
 		wg.Go(func() { a.keepTray(ctx, srv) })
 	}
