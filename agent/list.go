@@ -183,10 +183,24 @@ func (a *app) printCertificates(w io.Writer, list *proto.CertificatesListResult)
 		fmt.Fprintf(w, "%s\n  %s\n", c.ID, a.t("cli.certs.line", "name", join(c.Name, c.Organization),
 			"issuer", c.Issuer, "until", c.NotAfter.Local().Format(time.DateOnly), "key", c.Key, "token", c.Token.Label))
 		if !c.Usable {
-			fmt.Fprintln(w, "  "+proto.Text(c.Reason, string(a.lang), map[string]string{"date": c.NotAfter.Local().Format(time.DateOnly)}).What)
+			fmt.Fprintln(w, "  "+proto.Text(c.Reason, string(a.lang), map[string]string{"date": reasonDate(c)}).What)
 		}
 	}
 	printProblems(w, list.Problems)
+}
+
+// reasonDate is the date that explains why a certificate cannot sign, if one does.
+func reasonDate(c proto.Certificate) string {
+	at := c.NotAfter
+	switch c.Reason {
+	case proto.CodeCertificateNotYetValid:
+		at = c.NotBefore
+	case proto.CodeCertificateKeyExpired:
+		at = c.KeyTo
+	case proto.CodeCertificateKeyNotYetValid:
+		at = c.KeyFrom
+	}
+	return at.Local().Format(time.DateOnly)
 }
 
 func printProblems(w io.Writer, list []proto.Problem) {

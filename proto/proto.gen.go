@@ -84,7 +84,7 @@ const (
 	CodeTokenBusy Code = "token_busy"
 	// The token was taken out during the work.
 	CodeTokenRemoved Code = "token_removed"
-	// The vendor's library crashed, hung or answered nonsense; it is started again by itself. Args: module.
+	// The vendor's library crashed, hung or answered nonsense; it is started again by itself. Args: module, reason.
 	CodeModuleFailed Code = "module_failed"
 	// The PIN was wrong. attempts is how many are left, -1 when the token does not tell. Args: attempts.
 	CodePINIncorrect Code = "pin_incorrect"
@@ -96,7 +96,7 @@ const (
 	CodeKeyAbsent Code = "key_absent"
 	// No certificate with this id or thumbprint. Args: id.
 	CodeCertificateAbsent Code = "certificate_absent"
-	// The certificate, or the period its key may be used in, has ended. Args: date.
+	// The certificate has ended. Args: date.
 	CodeCertificateExpired Code = "certificate_expired"
 	// The certificate's time has not come, or the computer's clock is wrong. Args: date.
 	CodeCertificateNotYetValid Code = "certificate_not_yet_valid"
@@ -108,6 +108,10 @@ const (
 	CodeCertificateNotForSigning Code = "certificate_not_for_signing"
 	// The key or the signature uses an algorithm this version or this token cannot handle. Args: algorithm.
 	CodeAlgorithmUnsupported Code = "algorithm_unsupported"
+	// The certificate is valid, but the period in which its private key may sign has ended. Args: date.
+	CodeCertificateKeyExpired Code = "certificate_key_expired"
+	// The certificate is valid, but the period in which its private key may sign has not begun, or the computer's clock is wrong. Args: date.
+	CodeCertificateKeyNotYetValid Code = "certificate_key_not_yet_valid"
 	// No content with this handle on this connection; it was dropped, or its time ran out.
 	CodeContentAbsent Code = "content_absent"
 	// The document is over the limit in bytes. Args: limit.
@@ -364,6 +368,7 @@ func (v Token) Validate() error { return validate("Token", v) }
 // TokenRef: the token a certificate's key lives on.
 type TokenRef struct {
 	Label string `json:"label"`
+	Model string `json:"model,omitempty"`
 	Demo  bool   `json:"demo"`
 }
 
@@ -372,29 +377,73 @@ func (v TokenRef) Validate() error { return validate("TokenRef", v) }
 
 // Certificate: a certificate with its key on a token.
 type Certificate struct {
-	ID           CertificateID `json:"id"`
-	Thumbprint   string        `json:"thumbprint"` // SHA-1 of the certificate.
-	Name         string        `json:"name"`       // The owner as people know them.
-	Organization string        `json:"organization,omitempty"`
-	Title        string        `json:"title,omitempty"`
-	INN          string        `json:"inn,omitempty"`
-	SNILS        string        `json:"snils,omitempty"`
-	OGRN         string        `json:"ogrn,omitempty"`
-	Email        string        `json:"email,omitempty"`
-	Issuer       string        `json:"issuer"`
-	Serial       string        `json:"serial"`
-	NotBefore    time.Time     `json:"notBefore"`
-	NotAfter     time.Time     `json:"notAfter"`
-	Key          string        `json:"key"`              // Kind of key, such as RSA 2048.
-	Algorithm    string        `json:"algorithm"`        // The signature algorithm that will be used.
-	Usable       bool          `json:"usable"`           // Can sign now.
-	Reason       Code          `json:"reason,omitempty"` // Why it cannot.
-	Token        TokenRef      `json:"token"`
-	DER          []byte        `json:"der"`
+	ID             CertificateID `json:"id"`
+	Thumbprint     string        `json:"thumbprint"` // SHA-1 of the certificate.
+	Name           string        `json:"name"`       // The owner as people know them.
+	Organization   string        `json:"organization,omitempty"`
+	Title          string        `json:"title,omitempty"`
+	INN            string        `json:"inn,omitempty"`   // Taxpayer number of the person.
+	INNLE          string        `json:"innle,omitempty"` // Taxpayer number of the organization.
+	SNILS          string        `json:"snils,omitempty"`
+	OGRN           string        `json:"ogrn,omitempty"`
+	OGRNIP         string        `json:"ogrnip,omitempty"`
+	Email          string        `json:"email,omitempty"`
+	Issuer         string        `json:"issuer"`
+	Serial         string        `json:"serial"`
+	SHA256         string        `json:"sha256,omitempty"` // SHA-256 of the certificate; the id is the same.
+	NotBefore      time.Time     `json:"notBefore"`
+	NotAfter       time.Time     `json:"notAfter"`
+	KeyFrom        time.Time     `json:"keyFrom,omitzero"`         // The private key may sign from then on, when the certificate says so.
+	KeyTo          time.Time     `json:"keyTo,omitzero"`           // The private key may sign until then, when the certificate says so.
+	SignUntil      time.Time     `json:"signUntil,omitzero"`       // The last moment the key may sign: the earlier of notAfter and keyTo.
+	Key            string        `json:"key"`                      // Kind of key, such as RSA 2048.
+	ParameterSet   string        `json:"parameterSet,omitempty"`   // Name of the key's curve, such as CryptoPro-A; a dotted OID when it has no name here.
+	Usage          []string      `json:"usage,omitempty"`          // What the key may be used for (keyUsage), such as contentCommitment.
+	Purposes       []Purpose     `json:"purposes,omitempty"`       // What the certificate is for (extendedKeyUsage).
+	Class          string        `json:"class,omitempty"`          // Class of the owner's signature tool.
+	IssuerClass    string        `json:"issuerClass,omitempty"`    // Class of the issuer's tools.
+	Identification string        `json:"identification,omitempty"` // How the issuer identified the owner.
+	SignTool       string        `json:"signTool,omitempty"`       // The owner's signature tool, as the certificate names it.
+	Chain          []ChainLink   `json:"chain,omitempty"`          // The certificate and its issuers as far as they are known, the certificate first. Left out when it was not looked for.
+	Runs           KeyPlace      `json:"runs,omitempty"`
+	Algorithm      string        `json:"algorithm"`        // The signature algorithm that will be used.
+	Usable         bool          `json:"usable"`           // Can sign now.
+	Reason         Code          `json:"reason,omitempty"` // Why it cannot.
+	Token          TokenRef      `json:"token"`
+	DER            []byte        `json:"der"`
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v Certificate) Validate() error { return validate("Certificate", v) }
+
+// Purpose: one purpose of a certificate.
+type Purpose struct {
+	OID  string `json:"oid"`
+	Name string `json:"name,omitempty"` // A stable name, such as emailProtection, when it has one.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v Purpose) Validate() error { return validate("Purpose", v) }
+
+// ChainLink: one certificate of a chain.
+type ChainLink struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`             // Nothing is wrong with it, nor with the step to its issuer.
+	Code string `json:"code,omitempty"` // What is wrong: signature, issuer, expired, early, absent, root, length, extension, unsupported or other.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v ChainLink) Validate() error { return validate("ChainLink", v) }
+
+// KeyPlace: where the private key works: on a token, in a cryptographic provider of the system, or in Persten itself, which is not a certified means.
+type KeyPlace string
+
+// The values of KeyPlace.
+const (
+	KeyPlaceToken    KeyPlace = "token"
+	KeyPlaceCSP      KeyPlace = "csp"
+	KeyPlaceSoftware KeyPlace = "software"
+)
 
 // CertificateSummary: a certificate found in a signature.
 type CertificateSummary struct {
@@ -404,8 +453,10 @@ type CertificateSummary struct {
 	Organization string        `json:"organization,omitempty"`
 	Title        string        `json:"title,omitempty"`
 	INN          string        `json:"inn,omitempty"`
+	INNLE        string        `json:"innle,omitempty"`
 	SNILS        string        `json:"snils,omitempty"`
 	OGRN         string        `json:"ogrn,omitempty"`
+	OGRNIP       string        `json:"ogrnip,omitempty"`
 	Email        string        `json:"email,omitempty"`
 	Issuer       string        `json:"issuer"`
 	Serial       string        `json:"serial"`
@@ -903,6 +954,7 @@ func init() {
 		}},
 		"TokenRef": {kind: kindObject, members: []member{
 			{"label", &schema{kind: kindString}, true},
+			{"model", &schema{kind: kindString}, false},
 			{"demo", &schema{kind: kindBoolean}, true},
 		}},
 		"Certificate": {kind: kindObject, members: []member{
@@ -912,20 +964,45 @@ func init() {
 			{"organization", &schema{kind: kindString}, false},
 			{"title", &schema{kind: kindString}, false},
 			{"inn", &schema{kind: kindString}, false},
+			{"innle", &schema{kind: kindString}, false},
 			{"snils", &schema{kind: kindString}, false},
 			{"ogrn", &schema{kind: kindString}, false},
+			{"ogrnip", &schema{kind: kindString}, false},
 			{"email", &schema{kind: kindString}, false},
 			{"issuer", &schema{kind: kindString}, true},
 			{"serial", &schema{kind: kindString, pattern: pattern6}, true},
+			{"sha256", &schema{kind: kindString, pattern: pattern1}, false},
 			{"notBefore", &schema{kind: kindTime}, true},
 			{"notAfter", &schema{kind: kindTime}, true},
+			{"keyFrom", &schema{kind: kindTime}, false},
+			{"keyTo", &schema{kind: kindTime}, false},
+			{"signUntil", &schema{kind: kindTime}, false},
 			{"key", &schema{kind: kindString}, true},
+			{"parameterSet", &schema{kind: kindString}, false},
+			{"usage", &schema{kind: kindArray, maxItems: 9, items: &schema{kind: kindString}}, false},
+			{"purposes", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "Purpose"}}, false},
+			{"class", &schema{kind: kindString, enum: []string{"KC1", "KC2", "KC3", "KB1", "KB2", "KA1"}}, false},
+			{"issuerClass", &schema{kind: kindString, enum: []string{"KC1", "KC2", "KC3", "KB1", "KB2", "KA1"}}, false},
+			{"identification", &schema{kind: kindString, enum: []string{"personal", "certificate", "passport", "system", "other"}}, false},
+			{"signTool", &schema{kind: kindString}, false},
+			{"chain", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "ChainLink"}}, false},
+			{"runs", &schema{ref: "KeyPlace"}, false},
 			{"algorithm", &schema{kind: kindString}, true},
 			{"usable", &schema{kind: kindBoolean}, true},
 			{"reason", &schema{ref: "ErrorCode"}, false},
 			{"token", &schema{ref: "TokenRef"}, true},
 			{"der", &schema{kind: kindBase64}, true},
 		}},
+		"Purpose": {kind: kindObject, members: []member{
+			{"oid", &schema{kind: kindString}, true},
+			{"name", &schema{kind: kindString}, false},
+		}},
+		"ChainLink": {kind: kindObject, members: []member{
+			{"name", &schema{kind: kindString}, true},
+			{"ok", &schema{kind: kindBoolean}, true},
+			{"code", &schema{kind: kindString}, false},
+		}},
+		"KeyPlace": {kind: kindString, enum: []string{"token", "csp", "software"}},
 		"CertificateSummary": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "CertificateID"}, true},
 			{"thumbprint", &schema{kind: kindString, pattern: pattern5}, true},
@@ -933,8 +1010,10 @@ func init() {
 			{"organization", &schema{kind: kindString}, false},
 			{"title", &schema{kind: kindString}, false},
 			{"inn", &schema{kind: kindString}, false},
+			{"innle", &schema{kind: kindString}, false},
 			{"snils", &schema{kind: kindString}, false},
 			{"ogrn", &schema{kind: kindString}, false},
+			{"ogrnip", &schema{kind: kindString}, false},
 			{"email", &schema{kind: kindString}, false},
 			{"issuer", &schema{kind: kindString}, true},
 			{"serial", &schema{kind: kindString, pattern: pattern6}, true},

@@ -340,7 +340,12 @@ func TestPromptDiesWithItsQuestion(t *testing.T) {
 func TestClosingTheWindowRejects(t *testing.T) {
 	s := newScreen(t)
 	a := s.ask(t.Context(), question(t, "ru"))
-	s.keys("alt+F4")
+	for range 20 { // the window manager may not have its keys yet
+		if s.keys("alt+F4"); s.windows() == 0 {
+			break
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
 	if s.decision(a).Approved {
 		t.Fatal("approved")
 	}

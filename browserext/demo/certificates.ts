@@ -33,7 +33,31 @@ function card(c: Certificate, checked: boolean): HTMLElement {
 }
 
 function lines(c: Certificate): string[] {
-  const work = [c.title, c.organization, c.inn && t('inn', { inn: c.inn })].filter(Boolean).join(', ');
+  const numbers = [c.inn && t('inn', { inn: c.inn }), c.innle && t('innle', { inn: c.innle })];
+  const work = [c.title, c.organization, ...numbers].filter(Boolean).join(', ');
   const till = t('validTill', { date: formatDate(lang(), new Date(c.notAfter)) });
-  return [work, t('issuedBy', { issuer: c.issuer }), `${till} · ${c.key} · ${c.token.label}`].filter(Boolean);
+  const last = c.signUntil && c.signUntil !== c.notAfter && t('keyTill', { date: formatDate(lang(), new Date(c.signUntil)) });
+  const where = [c.token.label, place(c), c.class && t('toolClass', { name: className(c.class) })].filter(Boolean).join(' · ');
+  return [work, t('issuedBy', { issuer: c.issuer }), [till, last, keyName(c)].filter(Boolean).join(' · '), where].filter((l) => !!l);
+}
+
+/** The kind of key with its curve, unless the kind says it already: ECDSA P-256. */
+function keyName(c: Certificate): string {
+  return c.parameterSet && !c.key.includes(c.parameterSet) ? `${c.key}, ${c.parameterSet}` : c.key;
+}
+
+/** Classes are written in the letters of the language: КС1. */
+function className(name: string): string {
+  const letters: Record<string, string> = { A: 'А', B: 'В', C: 'С', K: 'К' };
+  return lang() === 'ru' ? name.replace(/[ABCK]/g, (l) => letters[l] ?? l) : name;
+}
+
+/** Where the key works; an older agent does not tell. */
+function place(c: Certificate): string {
+  switch (c.runs) {
+    case 'token': return c.token.model ? t('onTokenModel', { model: c.token.model }) : t('onToken');
+    case 'csp': return t('inCSP');
+    case 'software': return t('inSoftware');
+    default: return '';
+  }
 }

@@ -46,7 +46,7 @@ export const ERROR_NUMBERS = {
   token_busy: 1302,
   /** The token was taken out during the work. */
   token_removed: 1303,
-  /** The vendor's library crashed, hung or answered nonsense; it is started again by itself. Args: module. */
+  /** The vendor's library crashed, hung or answered nonsense; it is started again by itself. Args: module, reason. */
   module_failed: 1304,
   /** The PIN was wrong. attempts is how many are left, -1 when the token does not tell. Args: attempts. */
   pin_incorrect: 1401,
@@ -58,7 +58,7 @@ export const ERROR_NUMBERS = {
   key_absent: 1501,
   /** No certificate with this id or thumbprint. Args: id. */
   certificate_absent: 1502,
-  /** The certificate, or the period its key may be used in, has ended. Args: date. */
+  /** The certificate has ended. Args: date. */
   certificate_expired: 1503,
   /** The certificate's time has not come, or the computer's clock is wrong. Args: date. */
   certificate_not_yet_valid: 1504,
@@ -70,6 +70,10 @@ export const ERROR_NUMBERS = {
   certificate_not_for_signing: 1507,
   /** The key or the signature uses an algorithm this version or this token cannot handle. Args: algorithm. */
   algorithm_unsupported: 1508,
+  /** The certificate is valid, but the period in which its private key may sign has ended. Args: date. */
+  certificate_key_expired: 1509,
+  /** The certificate is valid, but the period in which its private key may sign has not begun, or the computer's clock is wrong. Args: date. */
+  certificate_key_not_yet_valid: 1510,
   /** No content with this handle on this connection; it was dropped, or its time ran out. */
   content_absent: 1601,
   /** The document is over the limit in bytes. Args: limit. */
@@ -235,6 +239,7 @@ export interface Token {
 /** The token a certificate's key lives on. */
 export interface TokenRef {
   label: string;
+  model?: string;
   demo: boolean;
 }
 
@@ -247,16 +252,45 @@ export interface Certificate {
   name: string;
   organization?: string;
   title?: string;
+  /** Taxpayer number of the person. */
   inn?: string;
+  /** Taxpayer number of the organization. */
+  innle?: string;
   snils?: string;
   ogrn?: string;
+  ogrnip?: string;
   email?: string;
   issuer: string;
   serial: string;
+  /** SHA-256 of the certificate; the id is the same. */
+  sha256?: string;
   notBefore: string;
   notAfter: string;
+  /** The private key may sign from then on, when the certificate says so. */
+  keyFrom?: string;
+  /** The private key may sign until then, when the certificate says so. */
+  keyTo?: string;
+  /** The last moment the key may sign: the earlier of notAfter and keyTo. */
+  signUntil?: string;
   /** Kind of key, such as RSA 2048. */
   key: string;
+  /** Name of the key's curve, such as CryptoPro-A; a dotted OID when it has no name here. */
+  parameterSet?: string;
+  /** What the key may be used for (keyUsage), such as contentCommitment. */
+  usage?: string[];
+  /** What the certificate is for (extendedKeyUsage). */
+  purposes?: Purpose[];
+  /** Class of the owner's signature tool. */
+  class?: 'KC1' | 'KC2' | 'KC3' | 'KB1' | 'KB2' | 'KA1';
+  /** Class of the issuer's tools. */
+  issuerClass?: 'KC1' | 'KC2' | 'KC3' | 'KB1' | 'KB2' | 'KA1';
+  /** How the issuer identified the owner. */
+  identification?: 'personal' | 'certificate' | 'passport' | 'system' | 'other';
+  /** The owner's signature tool, as the certificate names it. */
+  signTool?: string;
+  /** The certificate and its issuers as far as they are known, the certificate first. Left out when it was not looked for. */
+  chain?: ChainLink[];
+  runs?: KeyPlace;
   /** The signature algorithm that will be used. */
   algorithm: string;
   /** Can sign now. */
@@ -267,6 +301,25 @@ export interface Certificate {
   der: string;
 }
 
+/** One purpose of a certificate. */
+export interface Purpose {
+  oid: string;
+  /** A stable name, such as emailProtection, when it has one. */
+  name?: string;
+}
+
+/** One certificate of a chain. */
+export interface ChainLink {
+  name: string;
+  /** Nothing is wrong with it, nor with the step to its issuer. */
+  ok: boolean;
+  /** What is wrong: signature, issuer, expired, early, absent, root, length, extension, unsupported or other. */
+  code?: string;
+}
+
+/** Where the private key works: on a token, in a cryptographic provider of the system, or in Persten itself, which is not a certified means. */
+export type KeyPlace = 'token' | 'csp' | 'software';
+
 /** A certificate found in a signature. */
 export interface CertificateSummary {
   id: CertificateID;
@@ -275,8 +328,10 @@ export interface CertificateSummary {
   organization?: string;
   title?: string;
   inn?: string;
+  innle?: string;
   snils?: string;
   ogrn?: string;
+  ogrnip?: string;
   email?: string;
   issuer: string;
   serial: string;

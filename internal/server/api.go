@@ -80,7 +80,7 @@ func (c *client) CertificatesList(ctx context.Context, p proto.CertificatesListP
 		return nil, err
 	}
 	return &proto.CertificatesListResult{
-		Certificates: signing.ListedAll(keys, p.All, time.Now()), Problems: c.problems(problems),
+		Certificates: c.o.Engine.Listed(keys, p.All, time.Now()), Problems: c.problems(problems),
 	}, nil
 }
 

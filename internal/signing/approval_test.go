@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -265,6 +266,18 @@ func (k certified) Keys(context.Context) ([]token.Key, error)    { return []toke
 func (k certified) Tokens(context.Context) ([]token.Info, error) { return nil, nil }
 func (k certified) Events(context.Context) <-chan token.Event    { return nil }
 
+// keyFrom is a private key usage period with only its first bound.
+func keyFrom(t *testing.T, from time.Time) pkix.Extension {
+	t.Helper()
+	der, err := asn1.Marshal(struct{ From asn1.RawValue }{asn1.RawValue{
+		Class: asn1.ClassContextSpecific, Tag: 0, Bytes: []byte(from.UTC().Format("20060102150405Z")),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 16}, Value: der}
+}
+
 func TestCertificatesThatMayNotSign(t *testing.T) {
 	key, err := algo.GenerateKey("p256")
 	if err != nil {
@@ -280,7 +293,8 @@ func TestCertificatesThatMayNotSign(t *testing.T) {
 		"not yet":     {cert.Template{NotBefore: now.Add(time.Hour), NotAfter: now.Add(48 * time.Hour)}, proto.CodeCertificateNotYetValid},
 		"logging in":  {cert.Template{KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: clientAuth}, proto.CodeCertificateNotForSigning},
 		"encryption":  {cert.Template{KeyUsage: x509.KeyUsageKeyEncipherment}, proto.CodeCertificateNotForSigning},
-		"key too old": {cert.Template{PrivateKeyUsageTo: now.Add(-time.Minute)}, proto.CodeCertificateExpired},
+		"key too old": {cert.Template{PrivateKeyUsageTo: now.Add(-time.Minute)}, proto.CodeCertificateKeyExpired},
+		"key too new": {cert.Template{Extensions: []pkix.Extension{keyFrom(t, now.Add(time.Hour))}}, proto.CodeCertificateKeyNotYetValid},
 	} {
 		c.t.Subject, c.t.Key = cert.Person{CommonName: name}, key.Public()
 		made, err := cert.Build(c.t, nil, key)

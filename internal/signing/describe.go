@@ -3,6 +3,8 @@
 package signing
 
 import (
+	"path"
+	"strings"
 	"time"
 
 	"persten/internal/cert"
@@ -13,14 +15,10 @@ import (
 
 // listed describes a key's certificate as certificates.list shows it at the time now. The key has a certificate.
 func listed(k token.Key, now time.Time) proto.Certificate {
-	c := k.Certificate()
-	s := summary(c)
-	out := proto.Certificate{
-		ID: s.ID, Thumbprint: s.Thumbprint, Name: s.Name, Organization: s.Organization, Title: s.Title, INN: s.INN,
-		SNILS: s.SNILS, OGRN: s.OGRN, Email: s.Email, Issuer: s.Issuer, Serial: s.Serial,
-		NotBefore: s.NotBefore, NotAfter: s.NotAfter, Key: s.Key, Usable: true,
-		Token: proto.TokenRef{Label: k.Token().Label, Demo: k.Token().Demo}, DER: c.Raw,
-	}
+	out := detail(k.Certificate())
+	t := k.Token()
+	out.Token, out.Runs = proto.TokenRef{Label: t.Label, Model: t.Model, Demo: t.Demo}, Place(t)
+	out.Usable = true
 	if ids := k.Algorithms(); len(ids) > 0 {
 		out.Algorithm = string(ids[0])
 	}
@@ -30,13 +28,45 @@ func listed(k token.Key, now time.Time) proto.Certificate {
 	return out
 }
 
+// detail is all that a certificate says by itself.
+func detail(c *cert.Certificate) proto.Certificate {
+	d := c.Card()
+	p := d.Owner
+	out := proto.Certificate{
+		ID: d.SHA256, Thumbprint: d.SHA1, SHA256: d.SHA256, Name: p.Name(), Organization: p.Organization, Title: p.Title,
+		INN: p.INN, INNLE: p.INNLE, SNILS: p.SNILS, OGRN: p.OGRN, OGRNIP: p.OGRNIP, Email: p.Email,
+		Issuer: d.Issuer.Name(), Serial: c.Serial(),
+		NotBefore: d.NotBefore, NotAfter: d.NotAfter, KeyFrom: d.KeyFrom, KeyTo: d.KeyTo, SignUntil: d.SignUntil,
+		Key: c.Key.Describe(), ParameterSet: d.Algorithm.ParameterSet, Usage: d.Usage,
+		Class: d.Class.String(), IssuerClass: d.IssuerClass.String(),
+		Identification: string(d.Identification), SignTool: d.SignTool, DER: c.Raw,
+	}
+	for _, u := range d.Purposes {
+		out.Purposes = append(out.Purposes, proto.Purpose{OID: u.OID, Name: u.Key})
+	}
+	return out
+}
+
+// Place tells where the keys of a token work. Demo tokens and key files are opened by Persten's own code, which nobody has
+// certified; CryptoPro's module drives the provider of the system, whatever medium its containers lie on.
+func Place(t token.Info) proto.KeyPlace {
+	library := strings.ToLower(path.Base(strings.ReplaceAll(t.Path, `\`, "/")))
+	switch {
+	case t.Demo || t.Module == "keyfile":
+		return proto.KeyPlaceSoftware
+	case t.Module == "cryptopro" || strings.Contains(library, "cppkcs11"):
+		return proto.KeyPlaceCSP
+	}
+	return proto.KeyPlaceToken
+}
+
 // summary describes a certificate found anywhere.
 func summary(c *cert.Certificate) proto.CertificateSummary {
 	d := card(c)
 	return proto.CertificateSummary{
 		ID: d.ID, Thumbprint: d.Thumbprint, Name: d.Name, Organization: d.Organization, Title: d.Title, INN: d.INN,
-		SNILS: d.SNILS, OGRN: d.OGRN, Email: c.Subject().Email, Issuer: d.Issuer, Serial: d.Serial,
-		NotBefore: d.NotBefore, NotAfter: d.NotAfter, Key: d.Key,
+		INNLE: d.INNLE, SNILS: d.SNILS, OGRN: d.OGRN, OGRNIP: d.OGRNIP, Email: c.Subject().Email, Issuer: d.Issuer,
+		Serial: d.Serial, NotBefore: d.NotBefore, NotAfter: d.NotAfter, Key: d.Key,
 	}
 }
 
@@ -82,7 +112,8 @@ func reason(s cms.SignerReport) *proto.Error {
 	return nil
 }
 
-// ListedAll describes keys that have a certificate: all of them, or those that can sign at now.
+// ListedAll describes keys that have a certificate: all of them, or those that can sign at now. It leaves their chains out;
+// Engine.Listed has them.
 func ListedAll(keys []token.Key, all bool, now time.Time) []proto.Certificate {
 	out := []proto.Certificate{}
 	for _, k := range keys {

@@ -40,6 +40,7 @@ type Engine struct {
 	log     Journal
 	store   *Store
 	trust   func() cert.Trust
+	chains  chains
 	version string
 }
 
@@ -114,29 +115,36 @@ func (e *Engine) find(ctx context.Context, id string) (token.Key, error) {
 // Usable tells why a key cannot sign now, or nil.
 func Usable(k token.Key, now time.Time) *proto.Error {
 	c := k.Certificate()
-	switch {
-	case c == nil || len(k.Algorithms()) == 0:
+	if c == nil || len(k.Algorithms()) == 0 {
 		return proto.E(proto.CodeKeyAbsent, nil)
-	case now.Before(c.NotBefore()):
-		return proto.E(proto.CodeCertificateNotYetValid, nil, "date", c.NotBefore().Format(time.DateOnly))
-	case now.After(c.NotAfter()):
-		return proto.E(proto.CodeCertificateExpired, nil, "date", c.NotAfter().Format(time.DateOnly))
-	case !c.Usage().Documents():
+	}
+	if bad := inTime(c, now); bad != nil {
+		return bad
+	}
+	if !c.Usage().Documents() {
 		return proto.E(proto.CodeCertificateNotForSigning, nil)
 	}
-	return usablePeriod(c, now)
+	return nil
 }
 
-// usablePeriod checks the private key usage period (RFC 3280 section 4.2.1.4), which qualified certificates still state.
-func usablePeriod(c *cert.Certificate, now time.Time) *proto.Error {
+// inTime checks the dates of a certificate and of its key, whose period may end earlier.
+func inTime(c *cert.Certificate, now time.Time) *proto.Error {
 	from, to, _ := c.PrivateKeyUsage()
-	switch {
-	case !from.IsZero() && now.Before(from):
-		return proto.E(proto.CodeCertificateNotYetValid, nil, "date", from.Format(time.DateOnly))
-	case !to.IsZero() && now.After(to):
-		return proto.E(proto.CodeCertificateExpired, nil, "date", to.Format(time.DateOnly))
+	dated := func(code proto.Code, err error, date time.Time) *proto.Error {
+		return proto.E(code, err, "date", date.Format(time.DateOnly))
 	}
-	return nil
+	switch err := c.KeyValidAt(now); {
+	case err == nil:
+		return nil
+	case errors.Is(err, cert.ErrNotYetValid):
+		return dated(proto.CodeCertificateNotYetValid, err, c.NotBefore())
+	case errors.Is(err, cert.ErrKeyNotYetValid):
+		return dated(proto.CodeCertificateKeyNotYetValid, err, from)
+	case errors.Is(err, cert.ErrKeyExpired):
+		return dated(proto.CodeCertificateKeyExpired, err, to)
+	default:
+		return dated(proto.CodeCertificateExpired, err, c.NotAfter())
+	}
 }
 
 // AskOrigin asks the person whether a site may use the agent at all, and journals the answer.
@@ -228,19 +236,13 @@ func code(err error) proto.Code {
 
 // card describes a certificate for people.
 func card(c *cert.Certificate) *Certificate {
-	p := c.Subject()
-	inn := p.INN
-	if inn == "" {
-		inn = p.INNLE
-	}
-	ogrn := p.OGRN
-	if ogrn == "" {
-		ogrn = p.OGRNIP
-	}
+	d := c.Card()
+	p := d.Owner
 	return &Certificate{
-		ID: c.ID(), Name: p.Name(), Organization: p.Organization, Title: p.Title, INN: inn, SNILS: p.SNILS, OGRN: ogrn,
-		Issuer: c.Issuer().Name(), Serial: c.Serial(), Thumbprint: c.Thumbprint(),
-		NotBefore: c.NotBefore(), NotAfter: c.NotAfter(), Key: c.Key.Describe(),
+		ID: d.SHA256, Name: p.Name(), Organization: p.Organization, Title: p.Title, INN: p.INN, INNLE: p.INNLE, SNILS: p.SNILS,
+		OGRN: p.OGRN, OGRNIP: p.OGRNIP, Issuer: d.Issuer.Name(), Serial: c.Serial(), Thumbprint: d.SHA1,
+		NotBefore: d.NotBefore, NotAfter: d.NotAfter, SignUntil: d.SignUntil,
+		Key: c.Key.Describe(), ParameterSet: d.Algorithm.ParameterSet, Class: d.Class.String(),
 	}
 }
 

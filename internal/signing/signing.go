@@ -76,14 +76,19 @@ type Certificate struct {
 	Organization string    `json:"organization,omitempty"`
 	Title        string    `json:"title,omitempty"`
 	INN          string    `json:"inn,omitempty"`
+	INNLE        string    `json:"innle,omitempty"` // of the organization
 	SNILS        string    `json:"snils,omitempty"`
 	OGRN         string    `json:"ogrn,omitempty"`
+	OGRNIP       string    `json:"ogrnip,omitempty"`
 	Issuer       string    `json:"issuer"`
 	Serial       string    `json:"serial"`
 	Thumbprint   string    `json:"thumbprint"`
 	NotBefore    time.Time `json:"notBefore"`
 	NotAfter     time.Time `json:"notAfter"`
-	Key          string    `json:"key"` // algo.PublicKey.Describe
+	SignUntil    time.Time `json:"signUntil,omitzero"`     // the last moment the key may sign, NotAfter or earlier
+	Key          string    `json:"key"`                    // algo.PublicKey.Describe
+	ParameterSet string    `json:"parameterSet,omitempty"` // name of the curve
+	Class        string    `json:"class,omitempty"`        // of the owner's signature tool, such as KC1
 }
 
 // Document is one thing to be signed. Content is a read-only descriptor of the sealed bytes whose digest is Digest.

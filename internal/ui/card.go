@@ -10,6 +10,8 @@ import (
 
 	"persten/internal/signing"
 	"persten/internal/text"
+	"persten/internal/token"
+	"persten/proto"
 )
 
 // Room for strings from outside, in columns.
@@ -61,7 +63,7 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 		c.Note = Safe(q.Note, maxNote)
 	}
 	if q.Certificate != nil {
-		c.Owner = owner(lang, *q.Certificate, time.Now())
+		c.Owner = owner(lang, *q.Certificate, q.Token, time.Now())
 	}
 	for i, d := range q.Documents {
 		if i == maxDocs {
@@ -125,28 +127,52 @@ func programName(path string) string {
 	return Safe(path, maxName)
 }
 
-// owner lists the certificate: who, their numbers, who vouches, until when.
-func owner(lang text.Lang, c signing.Certificate, now time.Time) []Fact {
+// owner lists the certificate: who, their numbers, who vouches, until when, and where its key works. That and the dates come
+// before the rest, so that a warning stands where nobody has to scroll.
+func owner(lang text.Lang, c signing.Certificate, t token.Info, now time.Time) []Fact {
+	soon := func(end time.Time) bool { return now.After(end.AddDate(0, 0, -30)) }
 	valid := Fact{
 		Label: say(lang, "prompt.cert.validity"),
 		Value: say(lang, "prompt.cert.period", "from", Date(lang, c.NotBefore), "to", Date(lang, c.NotAfter)),
+		Warn:  soon(c.NotAfter),
 	}
-	if now.After(c.NotAfter.AddDate(0, 0, -30)) {
-		valid.Warn = true
+	until := Fact{Label: say(lang, "prompt.cert.signUntil")}
+	if !c.SignUntil.IsZero() && c.SignUntil.Before(c.NotAfter) {
+		until.Value, until.Warn = Date(lang, c.SignUntil), soon(c.SignUntil)
 	}
 	list := []Fact{
 		{Label: say(lang, "prompt.cert.name"), Value: Safe(c.Name, maxFact), Strong: true},
 		{Label: say(lang, "prompt.cert.organization"), Value: c.Organization},
 		{Label: say(lang, "prompt.cert.title"), Value: c.Title},
 		{Label: say(lang, "prompt.cert.inn"), Value: c.INN},
+		{Label: say(lang, "prompt.cert.innle"), Value: c.INNLE},
 		{Label: say(lang, "prompt.cert.snils"), Value: snils(c.SNILS)},
 		{Label: say(lang, "prompt.cert.ogrn"), Value: c.OGRN},
+		{Label: say(lang, "prompt.cert.ogrnip"), Value: c.OGRNIP},
 		{Label: say(lang, "prompt.cert.issuer"), Value: c.Issuer},
 		valid,
-		{Label: say(lang, "prompt.cert.key"), Value: c.Key},
+		until,
+		place(lang, t),
+		{Label: say(lang, "prompt.cert.key"), Value: key(c)},
+		{Label: say(lang, "prompt.cert.class"), Value: class(lang, c.Class)},
 		{Label: say(lang, "prompt.cert.serial"), Value: c.Serial},
 	}
 	return filled(list)
+}
+
+// key names the curve too, unless the kind of key does: "ECDSA P-256".
+func key(c signing.Certificate) string {
+	if c.ParameterSet == "" || strings.Contains(c.Key, c.ParameterSet) {
+		return c.Key
+	}
+	return c.Key + ", " + c.ParameterSet
+}
+
+func class(lang text.Lang, name string) string {
+	if key := "cert.class." + name; text.Has(key) {
+		return say(lang, key)
+	}
+	return ""
 }
 
 // snils writes an insurance number the way its card does: 112-233-445 95.
@@ -179,6 +205,21 @@ func facts(lang text.Lang, q signing.Question) []Fact {
 	})
 }
 
+// place says where the key works, and warns of keys that no certified means looks after.
+func place(lang text.Lang, t token.Info) Fact {
+	f := Fact{Label: say(lang, "prompt.place.label")}
+	where := signing.Place(t)
+	switch model := Safe(strings.TrimSpace(t.Model), maxName); {
+	case t == (token.Info{}):
+		return f
+	case where == proto.KeyPlaceToken && model != "":
+		f.Value = say(lang, "prompt.place.model", "model", model)
+	default:
+		f.Value, f.Warn = say(lang, "prompt.place."+string(where)), where == proto.KeyPlaceSoftware
+	}
+	return f
+}
+
 // filled drops the facts that say nothing and makes the others safe.
 func filled(list []Fact) []Fact {
 	out := list[:0]
@@ -195,8 +236,8 @@ func (c Card) Brief() []string {
 	short := c
 	short.Owner = nil
 	for _, f := range c.Owner {
-		for _, key := range []string{"name", "organization", "inn", "validity"} {
-			if f.Label == c.Say("prompt.cert."+key) {
+		for _, key := range []string{"cert.name", "cert.organization", "cert.inn", "cert.innle", "cert.validity", "cert.signUntil", "place.label"} {
+			if f.Label == c.Say("prompt."+key) {
 				short.Owner = append(short.Owner, f)
 			}
 		}

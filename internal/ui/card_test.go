@@ -122,8 +122,8 @@ func TestHostileStringsKeepTheLayout(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	full := func(s string) signing.Question {
 		return signing.Question{
-			Kind: signing.KindSign, Origin: "https://a.example", Note: s, Profile: s, Token: token.Info{Label: s},
-			Certificate: &signing.Certificate{Name: s, Organization: s, Title: s, INN: s, SNILS: s, OGRN: s, Issuer: s, Serial: s, Key: s, NotAfter: time.Now().AddDate(1, 0, 0)},
+			Kind: signing.KindSign, Origin: "https://a.example", Note: s, Profile: s, Token: token.Info{Label: s, Model: s},
+			Certificate: &signing.Certificate{Name: s, Organization: s, Title: s, INN: s, INNLE: s, SNILS: s, OGRN: s, OGRNIP: s, Issuer: s, Serial: s, Key: s, ParameterSet: s, Class: s, NotAfter: time.Now().AddDate(1, 0, 0)},
 			Documents:   []signing.Document{{Name: s, Digest: s, Alg: s}},
 		}
 	}
@@ -164,6 +164,78 @@ func TestAskerBanner(t *testing.T) {
 		got := NewCard(one, "en").Banner
 		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 			t.Errorf("%+v: banner %q, want %q", one, got, c.want)
+		}
+	}
+}
+
+// fact finds a fact by the key of its label.
+func fact(c Card, key string) (Fact, bool) {
+	for _, f := range append(append([]Fact(nil), c.Owner...), c.Facts...) {
+		if f.Label == c.Say(key) {
+			return f, true
+		}
+	}
+	return Fact{}, false
+}
+
+func TestCertificateFacts(t *testing.T) {
+	now := time.Now()
+	day := func(n int) time.Time { return now.AddDate(0, 0, n) }
+	base := signing.Certificate{Name: "n", Issuer: "i", Serial: "01", Key: "GOST R 34.10-2012 256", NotBefore: day(-400), NotAfter: day(400)}
+	for _, c := range []struct {
+		name, key string
+		change    func(*signing.Certificate)
+		want      string
+		warn      bool
+	}{
+		{"no number", "prompt.cert.innle", func(c *signing.Certificate) {}, "", false},
+		{"both numbers", "prompt.cert.innle", func(c *signing.Certificate) { c.INN, c.INNLE = "770900000000", "7709000000" }, "7709000000", false},
+		{"entrepreneur", "prompt.cert.ogrnip", func(c *signing.Certificate) { c.OGRNIP = "304500116000157" }, "304500116000157", false},
+		{"key as long", "prompt.cert.signUntil", func(c *signing.Certificate) { c.SignUntil = c.NotAfter }, "", false},
+		{"key not stated", "prompt.cert.signUntil", func(c *signing.Certificate) {}, "", false},
+		{"key ends earlier", "prompt.cert.signUntil", func(c *signing.Certificate) { c.SignUntil = day(40) }, Date("ru", day(40)), false},
+		{"key ends soon", "prompt.cert.signUntil", func(c *signing.Certificate) { c.SignUntil = day(20) }, Date("ru", day(20)), true},
+		{"the certificate does not", "prompt.cert.validity", func(c *signing.Certificate) { c.SignUntil = day(20) }, "с " + Date("ru", day(-400)) + " по " + Date("ru", day(400)), false},
+		{"curve", "prompt.cert.key", func(c *signing.Certificate) { c.ParameterSet = "CryptoPro-A" }, "GOST R 34.10-2012 256, CryptoPro-A", false},
+		{"curve said already", "prompt.cert.key", func(c *signing.Certificate) { c.Key, c.ParameterSet = "ECDSA P-256", "P-256" }, "ECDSA P-256", false},
+		{"class", "prompt.cert.class", func(c *signing.Certificate) { c.Class = "KC1" }, "КС1", false},
+		{"no class", "prompt.cert.class", func(c *signing.Certificate) { c.Class = "KX9" }, "", false},
+	} {
+		one := base
+		c.change(&one)
+		f, ok := fact(NewCard(signing.Question{Kind: signing.KindSign, Certificate: &one}, "ru"), c.key)
+		if ok != (c.want != "") || f.Value != c.want || f.Warn != c.warn {
+			t.Errorf("%s: %+v, want %q, warning %v", c.name, f, c.want, c.warn)
+		}
+	}
+	base.SignUntil, base.INNLE = day(20), "7709000000"
+	brief := strings.Join(NewCard(signing.Question{Kind: signing.KindSign, Certificate: &base, Token: token.Info{Demo: true}}, "ru").Brief(), "\n")
+	for _, want := range []string{"Ключ действует до: " + Date("ru", day(20)), "ИНН ЮЛ: 7709000000", "Где ключ: в Persten — не сертифицированное средство"} {
+		if !strings.Contains(brief, want) {
+			t.Errorf("the short card lacks %q:\n%s", want, brief)
+		}
+	}
+}
+
+func TestKeyPlace(t *testing.T) {
+	for _, c := range []struct {
+		token  token.Info
+		ru, en string
+		warn   bool
+	}{
+		{token.Info{Module: "rutoken", Model: "Rutoken ECP"}, "на токене (Rutoken ECP)", "on the token (Rutoken ECP)", false},
+		{token.Info{Module: "rutoken", Model: "a\nb\u202e"}, "на токене (a‹U+000A›b‹U+202E›)", "on the token (a‹U+000A›b‹U+202E›)", false},
+		{token.Info{Module: "rutoken", Model: " "}, "на токене", "on the token", false},
+		{token.Info{Module: "cryptopro", Model: "CSP"}, "в криптопровайдере (CSP)", "in the cryptographic provider (CSP)", false},
+		{token.Info{Module: "demo", Demo: true, Model: "software"}, "в Persten — не сертифицированное средство", "in Persten, not a certified means", true},
+		{token.Info{Module: "keyfile", Model: "PKCS#12"}, "в Persten — не сертифицированное средство", "in Persten, not a certified means", true},
+		{token.Info{}, "", "", false},
+	} {
+		for lang, want := range map[text.Lang]string{"ru": c.ru, "en": c.en} {
+			f, _ := fact(NewCard(signing.Question{Kind: signing.KindSign, Certificate: &signing.Certificate{Name: "n"}, Token: c.token}, lang), "prompt.place.label")
+			if f.Value != want || f.Warn != c.warn {
+				t.Errorf("%+v: %+v, want %q", c.token, f, want)
+			}
 		}
 	}
 }
