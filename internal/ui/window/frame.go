@@ -17,6 +17,7 @@ import (
 	"gioui.org/widget/material"
 
 	"persten/internal/signing"
+	"persten/proto"
 	"persten/internal/ui"
 )
 
@@ -329,7 +330,10 @@ func (w *Window) hint() (line string, alarm bool) {
 	if w.field.foreign || w.again.foreign {
 		parts = append(parts, w.card.Say("prompt.pin.cyrillic"))
 	}
-	if len(parts) == 0 {
+	switch {
+	case len(parts) == 0 && signing.Place(w.pin.Token) == proto.KeyPlaceSoftware:
+		return w.card.Say("prompt.pin.page"), false // there is no token to keep it from the rest of Persten
+	case len(parts) == 0:
 		return w.card.Say("prompt.pin.keep"), false
 	}
 	return strings.Join(parts, " "), alarm
