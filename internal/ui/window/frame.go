@@ -17,8 +17,8 @@ import (
 	"gioui.org/widget/material"
 
 	"persten/internal/signing"
-	"persten/proto"
 	"persten/internal/ui"
+	"persten/proto"
 )
 
 // frame takes what the person did since the last one and draws the screen.
