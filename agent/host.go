@@ -26,6 +26,9 @@ func (a *app) hostCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "host", Short: a.t("cli.host.short"), Args: noArgs, Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := secret.Harden(); err != nil { // documents pass through here
+				return err
+			}
 			session, err := dialHost(cmd.Context(), extension)
 			if err != nil {
 				return err
