@@ -108,7 +108,9 @@ func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func())
 		return nil, err
 	}
 	trust := func() cert.Trust { return roots(c.Trust.Roots) }
-	return signing.New(keys, ask, j, signing.Options{Store: store, Trust: trust, Version: version, Changed: changed}), nil
+	return signing.New(keys, ask, j, signing.Options{
+		Store: store, Trust: trust, Version: version, Changed: changed, NoSoftware: c.Keyfiles.Forbid,
+	}), nil
 }
 
 // roots reads the certificates in folders or files; what is not a certificate is left out with a warning.

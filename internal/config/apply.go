@@ -21,6 +21,16 @@ func (s *source) apply(c *Config, d *document) error {
 			return err
 		}
 	}
+	return s.keyfiles(c, d)
+}
+
+func (s *source) keyfiles(c *Config, d *document) error {
+	if d.Keyfiles.Forbid != nil {
+		if !s.policy {
+			return s.at("keyfiles.forbid", "only the machine policy may forbid software keys")
+		}
+		c.Keyfiles.Forbid = *d.Keyfiles.Forbid
+	}
 	return s.paths("keyfiles.dirs", d.Keyfiles.Dirs, &c.Keyfiles.Dirs)
 }
 

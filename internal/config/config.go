@@ -11,7 +11,7 @@
 // folder means nothing to the person; "~/" is the home folder.
 //
 //	[[module]]        name, path                     a PKCS#11 library beside those found by themselves
-//	[keyfiles]        dirs                           folders with key files
+//	[keyfiles]        dirs, forbid (policy only)     folders with key files; no software keys at all
 //	[ui]              approver, pinentry, language   "window", "pinentry" or "terminal"; a program; "ru" or "en"
 //	[origins]         allow                          sites: https://portal.example
 //	[trust]           roots, crls, tsa, ocsp         folders or files, an address, true or false
@@ -70,7 +70,8 @@ type Module struct {
 
 // Keyfiles are folders in which key files are looked for; absolute.
 type Keyfiles struct {
-	Dirs []string
+	Dirs   []string
+	Forbid bool // by policy alone: keys outside tokens and certified providers do not sign
 }
 
 // UI is how the person is asked.

@@ -141,6 +141,7 @@ var malformed = []struct {
 	{grant("user = \"robot\"", "per_day = 1"), false, 1, "only machine policy"},
 	{"[pin]\ncache_seconds = 60\nlimit_seconds = 600\n", false, 1, "only the machine policy"},
 	{"[pin]\ncache_seconds = 60\n", true, 1, "go together"},
+	{"[keyfiles]\nforbid = true\n", false, 2, "only the machine policy"},
 	{"[pin]\ncache_seconds = 301\nlimit_seconds = 600\n", true, 2, "from 0 to 300"},
 	{"[pin]\ncache_seconds = 60\nlimit_seconds = -1\n", true, 3, "from 0 to 3600"},
 	{"[[unattended]]\ncertificate = \"00\"\n", true, 1, "either origin or user"},

@@ -43,7 +43,8 @@ type moduleTable struct {
 }
 
 type keyfilesTable struct {
-	Dirs []string `toml:"dirs"`
+	Dirs   []string `toml:"dirs"`
+	Forbid *bool    `toml:"forbid"`
 }
 
 type uiTable struct {

@@ -3,6 +3,7 @@
 package signing
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -29,10 +30,10 @@ type chains struct {
 // no root is trusted at all, chains are left out.
 func (e *Engine) Listed(keys []token.Key, all bool, now time.Time) []proto.Certificate {
 	out := ListedAll(keys, all, now)
-	byID := make(map[string]*cert.Certificate, len(keys))
+	byID := make(map[string]token.Key, len(keys))
 	for _, k := range keys {
 		if c := k.Certificate(); c != nil {
-			byID[c.ID()] = c
+			byID[c.ID()] = k
 		}
 	}
 	e.chains.mu.Lock()
@@ -41,9 +42,16 @@ func (e *Engine) Listed(keys []token.Key, all bool, now time.Time) []proto.Certi
 		e.chains.renew(e.trust(), now)
 	}
 	for i := range out {
-		out[i].Chain = e.chains.of(byID[out[i].ID])
+		k := byID[out[i].ID]
+		out[i].Chain = e.chains.of(k.Certificate())
+		if bad := e.permitted(k, now); bad != nil {
+			out[i].Usable, out[i].Reason = false, bad.Code
+		}
 	}
-	return out
+	if all {
+		return out
+	}
+	return slices.DeleteFunc(out, func(c proto.Certificate) bool { return !c.Usable })
 }
 
 func (s *chains) renew(t cert.Trust, now time.Time) {

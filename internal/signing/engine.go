@@ -35,13 +35,14 @@ type Journal interface {
 
 // Engine signs and verifies.
 type Engine struct {
-	keys    token.Inventory
-	desk    *desk
-	log     Journal
-	store   *Store
-	trust   func() cert.Trust
-	chains  chains
-	version string
+	keys       token.Inventory
+	desk       *desk
+	log        Journal
+	store      *Store
+	trust      func() cert.Trust
+	chains     chains
+	version    string
+	noSoftware bool
 }
 
 // Options are what New needs besides its three partners.
@@ -50,6 +51,8 @@ type Options struct {
 	Trust   func() cert.Trust // for verification; nil trusts nobody
 	Version string            // written to the journal
 	Changed func()            // told when a prompt opens or closes; may be nil
+
+	NoSoftware bool // policy: keys in Persten's own code, which is not a certified means, do not sign
 }
 
 // New makes an engine over keys, people and a journal.
@@ -60,7 +63,7 @@ func New(keys token.Inventory, ask Approver, log Journal, o Options) *Engine {
 	if o.Changed == nil {
 		o.Changed = func() {}
 	}
-	return &Engine{keys: keys, desk: newDesk(ask, o.Changed), log: log, store: o.Store, trust: o.Trust, version: o.Version}
+	return &Engine{keys: keys, desk: newDesk(ask, o.Changed), log: log, store: o.Store, trust: o.Trust, version: o.Version, noSoftware: o.NoSoftware}
 }
 
 // Store is where the contents of pages lie.
@@ -125,6 +128,14 @@ func Usable(k token.Key, now time.Time) *proto.Error {
 		return proto.E(proto.CodeCertificateNotForSigning, nil)
 	}
 	return nil
+}
+
+// permitted adds the machine's policy to Usable.
+func (e *Engine) permitted(k token.Key, now time.Time) *proto.Error {
+	if e.noSoftware && Place(k.Token()) == proto.KeyPlaceSoftware {
+		return proto.E(proto.CodePolicyForbids, nil)
+	}
+	return Usable(k, now)
 }
 
 // inTime checks the dates of a certificate and of its key, whose period may end earlier.

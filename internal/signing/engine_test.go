@@ -385,3 +385,23 @@ func TestAbsentCertificate(t *testing.T) {
 		}
 	}
 }
+
+// TestNoSoftware: where policy forbids software keys, the demo token's neither sign nor are listed as usable.
+func TestNoSoftware(t *testing.T) {
+	b := newBench(t, &person{decide: yes, pins: []string{keyfile.DemoPIN}})
+	store, err := signing.NewStore(t.TempDir(), signing.DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := signing.New(b.demo, b.person, nil, signing.Options{Store: store, NoSoftware: true})
+	keys := b.keys(t)
+	_, err = e.SignCMS(context.Background(), page, signing.CMSRequest{Certificate: keys[0].ID(), Content: b.content(t, "x")}, io.Discard)
+	if !errors.Is(err, proto.CodePolicyForbids) || len(b.person.asked) != 0 {
+		t.Errorf("%v, %d questions", err, len(b.person.asked))
+	}
+	for _, c := range e.Listed(keys, true, time.Now()) {
+		if c.Usable || c.Reason != proto.CodePolicyForbids {
+			t.Errorf("%s: usable %v, reason %s", c.Key, c.Usable, c.Reason)
+		}
+	}
+}

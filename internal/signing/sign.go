@@ -39,7 +39,7 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 	if err != nil {
 		return nil, err
 	}
-	if bad := Usable(key, time.Now()); bad != nil {
+	if bad := e.permitted(key, time.Now()); bad != nil {
 		return nil, bad
 	}
 	alg, err := algorithm(key)
