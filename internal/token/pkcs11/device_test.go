@@ -30,7 +30,7 @@ var (
 // TestDevice runs the suite on a real token. What changes the token, an entered wrong PIN too, needs -wipe; a person who
 // pulls the token is not part of it.
 //
-//	go test ./internal/token/pkcs11 -run TestDevice -v -token='pkcs11:token=Demo?module-path=/usr/lib/librtpkcs11ecp.so&pin-source=/root/pin'
+//	go test ./internal/token/pkcs11 -run TestDevice -v -token='pkcs11:token=Demo?module-path=/usr/lib/librtpkcs11ecp.so&pin-source=/home/user/pin'
 func TestDevice(t *testing.T) {
 	if *tokenURI == "" {
 		t.Skipf("NOT RUN: %d checks on a real token, which needs -token=URI", len(tokentest.Checks()))
@@ -217,11 +217,11 @@ func signWithNew(ctx *p11.Ctx, session p11.SessionHandle, p tokentest.ParamSet) 
 }
 
 func TestParseDevice(t *testing.T) {
-	d, err := parseDevice("pkcs11:token=%D0%9F%D0%BE%D0%B4%D0%BF%D0%B8%D1%81%D1%8C;serial=01?module-path=/usr/lib/x.so&pin-source=file:/root/pin")
+	d, err := parseDevice("pkcs11:token=%D0%9F%D0%BE%D0%B4%D0%BF%D0%B8%D1%81%D1%8C;serial=01?module-path=/usr/lib/x.so&pin-source=file:/home/user/pin")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.module != "/usr/lib/x.so" || d.pinFile != "/root/pin" || !d.is(token.Info{Label: "Подпись", Serial: "01", Model: "any"}) ||
+	if d.module != "/usr/lib/x.so" || d.pinFile != "/home/user/pin" || !d.is(token.Info{Label: "Подпись", Serial: "01", Model: "any"}) ||
 		d.is(token.Info{Label: "Подпись", Serial: "02"}) {
 		t.Errorf("%+v", d)
 	}
