@@ -185,6 +185,12 @@ func (d *daemon) start(o setting) {
 	if o.demo {
 		args = append(args, "--demo-token", d.path("demo"))
 	}
+	d.launch(args...)
+}
+
+// launch starts the session with a whole command line and waits until it is ready.
+func (d *daemon) launch(args ...string) {
+	d.t.Helper()
 	d.cmd = d.command(args...)
 	d.cmd.Stderr = &d.log
 	if err := d.cmd.Start(); err != nil {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,7 +45,7 @@ func newModuleDaemon(t *testing.T, modules []string, env []string, args ...strin
 		sites += strconv.Quote(moreSite(i)) + ", "
 	}
 	d.write("config.toml", list.String()+strings.Replace(string(config), "allow = [", sites, 1))
-	d.startWith(args...)
+	d.launch(append([]string{"session"}, args...)...)
 	return d
 }
 
@@ -54,30 +53,6 @@ func newModuleDaemon(t *testing.T, modules []string, env []string, args ...strin
 const moreSites = 24
 
 func moreSite(i int) string { return fmt.Sprintf("https://more%d.example", i) }
-
-// startWith is start with arguments of the session.
-func (d *daemon) startWith(args ...string) {
-	d.t.Helper()
-	d.cmd = d.command(append([]string{"session"}, args...)...)
-	d.cmd.Stderr = &d.log
-	if err := d.cmd.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-	d.ended = make(chan struct{})
-	go func() {
-		defer close(d.ended)
-		d.cmd.Wait()
-	}()
-	d.t.Cleanup(d.stop)
-	ready := regexp.MustCompile(`msg=ready .*websocket=(127\.0\.0\.1:\d+)`)
-	d.eventually(10*time.Second, "the session is ready", func() bool {
-		m := ready.FindStringSubmatch(d.log.String())
-		if m != nil {
-			d.web = m[1]
-		}
-		return m != nil
-	})
-}
 
 // listener is a page's connection that notes when tokens.changed arrives.
 type listener struct {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"persten/internal/cert"
 	"persten/internal/signing"
 	"persten/internal/text"
 	"persten/proto"
@@ -106,12 +107,19 @@ func (a *app) listCertificates(ctx context.Context, all bool, demo string) (*pro
 		return nil, err
 	}
 	defer keys.Close()
-	found, problems, err := signing.New(keys, nil, nil, signing.Options{}).Keys(ctx)
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	engine := signing.New(keys, nil, nil, signing.Options{
+		Trust: func() cert.Trust { return roots(c.Trust.Roots) }, NoSoftware: c.Keyfiles.Forbid,
+	})
+	found, problems, err := engine.Keys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &proto.CertificatesListResult{
-		Certificates: signing.ListedAll(found, all, time.Now()), Problems: a.problems(problems),
+		Certificates: engine.Listed(found, all, time.Now()), Problems: a.problems(problems),
 	}, nil
 }
 
