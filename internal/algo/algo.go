@@ -5,11 +5,17 @@
 //
 // # Bytes
 //
-// A signature is always the octets a CMS SignerInfo or an X.509 certificate carries: the PKCS#1 v1.5 block for RSA
-// (RFC 8017 section 8.2), DER SEQUENCE{r, s} for ECDSA (RFC 3279 section 2.2.3), big-endian s followed by big-endian r for
-// GOST R 34.10-2012 (RFC 9215 section 2). A digest is always the bytes the hash function returns. GOST reads them as a
-// little-endian number (RFC 7091 with RFC 9215); that reversal happens here and nowhere else. FromPKCS11 turns what
-// C_Sign returns into this form.
+// A signature is always the octets a CMS SignerInfo or an X.509 certificate carries: the PKCS#1 v1.5 or RSASSA-PSS block
+// for RSA (RFC 8017 sections 8.2 and 8.1), DER SEQUENCE{r, s} for ECDSA (RFC 3279 section 2.2.3), big-endian s followed by
+// big-endian r for GOST R 34.10 (RFC 9215 section 2, RFC 4490 section 3.2). A digest is always the bytes the hash function
+// returns. GOST reads them as a little-endian number (RFC 7091 with RFC 9215); that reversal happens here and nowhere else.
+// FromPKCS11 turns what C_Sign returns into this form; ToXML and FromXML turn it into the octets of an XML signature and
+// back.
+//
+// # Legacy
+//
+// Old documents are read: RSA with SHA-1 in XML alone, GOST R 34.10-2001 with 34.11-94 everywhere. These rows are marked
+// Legacy, Signing leaves them out and private keys refuse them. The 34.11-94 code underneath hashes about 10 MB/s.
 //
 // # Keys
 //
@@ -25,12 +31,14 @@
 // # Standards
 //
 // RFC 6986 (Streebog), RFC 7091 and RFC 7836 (GOST R 34.10-2012), RFC 9215 (GOST in X.509), RFC 4357 (parameter sets),
-// RFC 5208 and RFC 5915 (private keys), RFC 5754 and RFC 5758 (SHA-2 identifiers).
+// RFC 5208 and RFC 5915 (private keys), RFC 5754 and RFC 5758 (SHA-2 identifiers), RFC 4055 and RFC 4056 (RSASSA-PSS),
+// RFC 4490, RFC 4491 and RFC 5831 (GOST R 34.10-2001 and 34.11-94, for reading), RFC 9231 and draft-smirnov-xmldsig (XML).
 package algo
 
 import (
 	"encoding/asn1"
 	"errors"
+	"slices"
 )
 
 // ID names a signature algorithm together with its digest. IDs are part of the protocol and never change meaning.
@@ -46,6 +54,13 @@ const (
 	ECDSASHA512 ID = "ecdsa-sha512"
 	GOST256     ID = "gost2012-256"
 	GOST512     ID = "gost2012-512"
+
+	RSAPSSSHA256 ID = "rsa-pss-sha256"
+	RSAPSSSHA384 ID = "rsa-pss-sha384"
+	RSAPSSSHA512 ID = "rsa-pss-sha512"
+
+	RSASHA1  ID = "rsa-sha1" // Legacy
+	GOST2001 ID = "gost2001" // Legacy: GOST R 34.10-2001 with GOST R 34.11-94
 )
 
 // Errors a caller may branch on. Malformed input is any other error.
@@ -75,8 +90,13 @@ type Algorithm struct {
 	SignatureOID   asn1.ObjectIdentifier // SignerInfo.signatureAlgorithm, as written
 	CertificateOID asn1.ObjectIdentifier // Certificate.signatureAlgorithm, as written
 
+	XMLSignature string // SignatureMethod in XML, as written
+
 	Mechanism  uint // CKM_ value that signs a ready digest
 	DigestInfo bool // the mechanism wants the digest wrapped in a DigestInfo
+
+	PSS    bool // RSASSA-PSS: MGF1 over the same digest, a salt as long as it, trailer 1
+	Legacy bool // checked in old documents, never used to sign; see Signing
 
 	family family
 }
@@ -88,6 +108,7 @@ const (
 	familyRSA family = iota
 	familyECDSA
 	familyGOST
+	familyGOST2001
 )
 
 // PKCS#11 mechanisms that take a ready digest. The last one is in TC26's vendor range.
@@ -115,16 +136,52 @@ var (
 	oidGOST512Sign = asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 3, 3}
 )
 
-// table holds every algorithm. SignerInfo names RSA and GOST by their key OID, as OpenSSL and the TC26 examples do.
+// table holds every algorithm. SignerInfo names RSA and GOST by their key OID, as OpenSSL and the TC26 examples do. The
+// legacy rows stand last.
 var table = []Algorithm{
-	{RSASHA256, SHA256, "RSA, SHA-256", oidRSA, oidRSA, oidRSASHA256, ckmRSAPKCS, true, familyRSA},
-	{RSASHA384, SHA384, "RSA, SHA-384", oidRSA, oidRSA, oidRSASHA384, ckmRSAPKCS, true, familyRSA},
-	{RSASHA512, SHA512, "RSA, SHA-512", oidRSA, oidRSA, oidRSASHA512, ckmRSAPKCS, true, familyRSA},
-	{ECDSASHA256, SHA256, "ECDSA, SHA-256", oidEC, oidECDSASHA256, oidECDSASHA256, ckmECDSA, false, familyECDSA},
-	{ECDSASHA384, SHA384, "ECDSA, SHA-384", oidEC, oidECDSASHA384, oidECDSASHA384, ckmECDSA, false, familyECDSA},
-	{ECDSASHA512, SHA512, "ECDSA, SHA-512", oidEC, oidECDSASHA512, oidECDSASHA512, ckmECDSA, false, familyECDSA},
-	{GOST256, Streebog256, "ГОСТ Р 34.10-2012 (256)", oidGOST256, oidGOST256, oidGOST256Sign, ckmGOSTR3410, false, familyGOST},
-	{GOST512, Streebog512, "ГОСТ Р 34.10-2012 (512)", oidGOST512, oidGOST512, oidGOST512Sign, ckmGOSTR3410x12, false, familyGOST},
+	rowRSA(RSASHA256, SHA256, "RSA, SHA-256", oidRSASHA256, xmlMore+"rsa-sha256"),
+	rowRSA(RSASHA384, SHA384, "RSA, SHA-384", oidRSASHA384, xmlMore+"rsa-sha384"),
+	rowRSA(RSASHA512, SHA512, "RSA, SHA-512", oidRSASHA512, xmlMore+"rsa-sha512"),
+	rowECDSA(ECDSASHA256, SHA256, "ECDSA, SHA-256", oidECDSASHA256, xmlMore+"ecdsa-sha256"),
+	rowECDSA(ECDSASHA384, SHA384, "ECDSA, SHA-384", oidECDSASHA384, xmlMore+"ecdsa-sha384"),
+	rowECDSA(ECDSASHA512, SHA512, "ECDSA, SHA-512", oidECDSASHA512, xmlMore+"ecdsa-sha512"),
+	{
+		ID: GOST256, Digest: Streebog256, Name: "ГОСТ Р 34.10-2012 (256)",
+		KeyOID: oidGOST256, SignatureOID: oidGOST256, CertificateOID: oidGOST256Sign,
+		XMLSignature: xmlGOST + "gostr34102012-gostr34112012-256", Mechanism: ckmGOSTR3410, family: familyGOST,
+	},
+	{
+		ID: GOST512, Digest: Streebog512, Name: "ГОСТ Р 34.10-2012 (512)",
+		KeyOID: oidGOST512, SignatureOID: oidGOST512, CertificateOID: oidGOST512Sign,
+		XMLSignature: xmlGOST + "gostr34102012-gostr34112012-512", Mechanism: ckmGOSTR3410x12, family: familyGOST,
+	},
+	rowPSS(RSAPSSSHA256, SHA256, "RSA-PSS, SHA-256", "sha256-rsa-MGF1"),
+	rowPSS(RSAPSSSHA384, SHA384, "RSA-PSS, SHA-384", "sha384-rsa-MGF1"),
+	rowPSS(RSAPSSSHA512, SHA512, "RSA-PSS, SHA-512", "sha512-rsa-MGF1"),
+	{
+		// Without OIDs of its own: SHA-1 counts in old XML signatures, not in CMS and not in certificates.
+		ID: RSASHA1, Digest: SHA1, Name: "RSA, SHA-1", KeyOID: oidRSA,
+		XMLSignature: "http://www.w3.org/2000/09/xmldsig#rsa-sha1", Legacy: true, family: familyRSA,
+	},
+	{
+		ID: GOST2001, Digest: GOST94, Name: "ГОСТ Р 34.10-2001",
+		KeyOID: oidGOST2001, SignatureOID: oidGOST2001, CertificateOID: oidGOST2001Sign,
+		XMLSignature: xmlMore + "gostr34102001-gostr3411", Legacy: true, family: familyGOST2001,
+	},
+}
+
+func rowRSA(id ID, d Digest, name string, oid asn1.ObjectIdentifier, uri string) Algorithm {
+	return Algorithm{
+		ID: id, Digest: d, Name: name, KeyOID: oidRSA, SignatureOID: oidRSA, CertificateOID: oid,
+		XMLSignature: uri, Mechanism: ckmRSAPKCS, DigestInfo: true, family: familyRSA,
+	}
+}
+
+func rowECDSA(id ID, d Digest, name string, oid asn1.ObjectIdentifier, uri string) Algorithm {
+	return Algorithm{
+		ID: id, Digest: d, Name: name, KeyOID: oidEC, SignatureOID: oid, CertificateOID: oid,
+		XMLSignature: uri, Mechanism: ckmECDSA, family: familyECDSA,
+	}
 }
 
 // Lookup returns the row of id.
@@ -138,4 +195,13 @@ func Lookup(id ID) (Algorithm, bool) {
 }
 
 // All returns the whole table, in a fixed order.
-func All() []Algorithm { return append([]Algorithm(nil), table...) }
+func All() []Algorithm { return slices.Clone(table) }
+
+// Signing lists what the private key of key may sign with, the default first: Algorithms without the legacy ones. It is
+// empty for a key that is only read.
+func Signing(key PublicKey) []ID {
+	return slices.DeleteFunc(slices.Clone(key.Algorithms()), func(id ID) bool {
+		a, ok := Lookup(id)
+		return !ok || a.Legacy
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -24,28 +25,44 @@ import (
 func TestTable(t *testing.T) {
 	seen := map[ID]bool{}
 	for _, a := range All() {
-		if seen[a.ID] || a.Digest.Size() == 0 || a.Name == "" || a.Mechanism == 0 {
+		if seen[a.ID] || a.Digest.Size() == 0 || a.Name == "" || a.Mechanism == 0 != a.Legacy {
 			t.Errorf("row %+v", a)
 		}
 		seen[a.ID] = true
-		for _, oid := range []asn1.ObjectIdentifier{a.SignatureOID, a.KeyOID, a.CertificateOID} {
-			if got, ok := SignerAlgorithm(oid, a.Digest); !ok || got.ID != a.ID {
-				t.Errorf("SignerAlgorithm(%v, %s) = %s", oid, a.Digest, got.ID)
+		for _, id := range a.signerIdentifiers() {
+			if got, ok := SignerAlgorithm(id, a.Digest); !ok || got.ID != a.ID {
+				t.Errorf("SignerAlgorithm(%v, %s) = %s", id, a.Digest, got.ID)
 			}
 		}
-		if got, ok := CertificateAlgorithm(a.CertificateOID); !ok || got.ID != a.ID {
+		if got, ok := CertificateAlgorithm(a.CertificateOID); ok == (a.PSS || a.CertificateOID == nil) || ok && got.ID != a.ID {
 			t.Errorf("CertificateAlgorithm(%v) = %s", a.CertificateOID, got.ID)
 		}
 		if d, ok := DigestByOID(a.Digest.OID()); !ok || d != a.Digest {
 			t.Errorf("DigestByOID(%v) = %s", a.Digest.OID(), d)
 		}
 	}
-	if _, ok := SignerAlgorithm(oidRSASHA256, SHA512); ok {
+	if _, ok := SignerAlgorithm(pkix.AlgorithmIdentifier{Algorithm: oidRSASHA256}, SHA512); ok {
 		t.Error("an OID with one digest goes with another")
 	}
-	if len(seen) != 8 {
+	for _, oid := range []asn1.ObjectIdentifier{nil, oidRSA, {1, 2, 840, 113549, 1, 1, 5}} {
+		if a, ok := SignerAlgorithm(pkix.AlgorithmIdentifier{Algorithm: oid}, SHA1); ok {
+			t.Errorf("%v with SHA-1 is %s", oid, a.ID)
+		}
+	}
+	if len(seen) != 13 {
 		t.Errorf("%d algorithms", len(seen))
 	}
+}
+
+// signerIdentifiers are the ways a SignerInfo may name a.
+func (a Algorithm) signerIdentifiers() []pkix.AlgorithmIdentifier {
+	switch {
+	case a.SignatureOID == nil:
+		return nil
+	case a.PSS:
+		return []pkix.AlgorithmIdentifier{a.SignerIdentifier()}
+	}
+	return []pkix.AlgorithmIdentifier{a.SignerIdentifier(), {Algorithm: a.KeyOID}, {Algorithm: a.CertificateOID}}
 }
 
 // kinds makes one key of every kind in the product.
@@ -97,7 +114,7 @@ func TestKeys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, id := range pub.Algorithms() {
+			for _, id := range Signing(pub) {
 				signAndCheck(t, again, pub, id)
 			}
 			checkWipe(t, k)

@@ -14,9 +14,11 @@ import (
 // Digest names a hash function. The zero value names none.
 type Digest string
 
-// The hash functions. SHA1 is for reading old certificate references; nothing is signed with it.
+// The hash functions. SHA1 is for reading old certificate references and XML, GOST94 (GOST R 34.11-94 with CryptoPro's
+// parameters) for old GOST signatures; nothing is signed with them.
 const (
 	SHA1        Digest = "sha1"
+	GOST94      Digest = "gost94"
 	SHA256      Digest = "sha256"
 	SHA384      Digest = "sha384"
 	SHA512      Digest = "sha512"
@@ -29,15 +31,17 @@ type digestRow struct {
 	make func() hash.Hash
 	size int
 	oid  asn1.ObjectIdentifier
+	xml  string // DigestMethod in XML, as written
 }
 
 var digests = []digestRow{
-	{SHA1, sha1.New, 20, asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}},
-	{SHA256, sha256.New, 32, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}},
-	{SHA384, sha512.New384, 48, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}},
-	{SHA512, sha512.New, 64, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}},
-	{Streebog256, NewStreebog256, 32, asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 2, 2}},
-	{Streebog512, NewStreebog512, 64, asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 2, 3}},
+	{SHA1, sha1.New, 20, asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}, "http://www.w3.org/2000/09/xmldsig#sha1"},
+	{SHA256, sha256.New, 32, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}, xmlEnc + "sha256"},
+	{SHA384, sha512.New384, 48, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}, xmlMore + "sha384"},
+	{SHA512, sha512.New, 64, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}, xmlEnc + "sha512"},
+	{Streebog256, NewStreebog256, 32, asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 2, 2}, xmlGOST + "gostr34112012-256"},
+	{Streebog512, NewStreebog512, 64, asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 2, 3}, xmlGOST + "gostr34112012-512"},
+	{GOST94, newGOST94, 32, cryptoPro(9), xmlMore + "gostr3411"},
 }
 
 func (d Digest) row() (digestRow, bool) {

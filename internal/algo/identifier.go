@@ -22,6 +22,9 @@ func (d Digest) Identifier() pkix.AlgorithmIdentifier {
 
 // SignerIdentifier is the signatureAlgorithm of a CMS SignerInfo.
 func (a Algorithm) SignerIdentifier() pkix.AlgorithmIdentifier {
+	if a.PSS {
+		return pssIdentifier(a.Digest)
+	}
 	id := pkix.AlgorithmIdentifier{Algorithm: a.SignatureOID}
 	if a.family != familyECDSA {
 		id.Parameters = asn1.NullRawValue
@@ -31,6 +34,9 @@ func (a Algorithm) SignerIdentifier() pkix.AlgorithmIdentifier {
 
 // CertificateIdentifier is the signatureAlgorithm of an X.509 certificate (RFC 4055, RFC 5758, RFC 9215 section 2).
 func (a Algorithm) CertificateIdentifier() pkix.AlgorithmIdentifier {
+	if a.PSS {
+		return pssIdentifier(a.Digest)
+	}
 	id := pkix.AlgorithmIdentifier{Algorithm: a.CertificateOID}
 	if a.family == familyRSA {
 		id.Parameters = asn1.NullRawValue
@@ -39,20 +45,25 @@ func (a Algorithm) CertificateIdentifier() pkix.AlgorithmIdentifier {
 }
 
 // SignerAlgorithm finds the algorithm of a SignerInfo from its signatureAlgorithm and digestAlgorithm. It knows both ways
-// of writing: the key's OID, and the OID of signature with digest, which must then agree with d.
-func SignerAlgorithm(oid asn1.ObjectIdentifier, d Digest) (Algorithm, bool) {
+// of writing: the key's OID, and the OID of signature with digest, which must then agree with d. RSASSA-PSS is found with
+// the parameters SignerIdentifier writes and no others.
+func SignerAlgorithm(id pkix.AlgorithmIdentifier, d Digest) (Algorithm, bool) {
+	oid := id.Algorithm
 	for _, a := range table {
-		if a.Digest == d && (oid.Equal(a.KeyOID) || oid.Equal(a.CertificateOID)) {
+		switch {
+		case a.Digest != d || a.SignatureOID == nil:
+		case a.PSS && oid.Equal(oidPSS) && isPSS(id, d), !a.PSS && (oid.Equal(a.KeyOID) || oid.Equal(a.CertificateOID)):
 			return a, true
 		}
 	}
 	return Algorithm{}, false
 }
 
-// CertificateAlgorithm finds the algorithm of an X.509 signatureAlgorithm.
+// CertificateAlgorithm finds the algorithm of an X.509 signatureAlgorithm by its OID. RSASSA-PSS is not found: its OID
+// names no digest.
 func CertificateAlgorithm(oid asn1.ObjectIdentifier) (Algorithm, bool) {
 	for _, a := range table {
-		if oid.Equal(a.CertificateOID) {
+		if !a.PSS && a.CertificateOID != nil && oid.Equal(a.CertificateOID) {
 			return a, true
 		}
 	}

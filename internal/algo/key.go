@@ -12,7 +12,8 @@ import (
 
 // PublicKey checks signatures. Values are immutable.
 type PublicKey interface {
-	// Algorithms lists what the key can verify, the default first. It is empty for a key of an unknown kind.
+	// Algorithms lists what the key can verify, the default first. It is empty for a key of an unknown kind. What its
+	// private key may sign with is Signing.
 	Algorithms() []ID
 	// Verify returns nil, ErrSignature, ErrInput, or ErrUnsupported when id does not belong to this kind of key.
 	Verify(id ID, in Input, sig []byte) error
@@ -26,7 +27,8 @@ type PublicKey interface {
 // PrivateKey is a key held in memory.
 type PrivateKey interface {
 	Public() PublicKey
-	// Sign returns the signature in CMS form. rand must be a cryptographic source; RSA does not use it.
+	// Sign returns the signature in CMS form. rand must be a cryptographic source; RSA without PSS does not use it. A
+	// legacy algorithm is ErrUnsupported.
 	Sign(rand io.Reader, id ID, in Input) ([]byte, error)
 	// Wipe forgets the secret as far as the language allows. The key must not be used afterwards.
 	Wipe()
@@ -54,6 +56,8 @@ func ParsePublicKey(der []byte) (PublicKey, error) {
 		return parseStandardKey(s)
 	case oid.Equal(oidGOST256), oid.Equal(oidGOST512):
 		return parseGOSTKey(s)
+	case oid.Equal(oidGOST2001):
+		return parseGOST2001Key(s)
 	default:
 		return nil, fmt.Errorf("public key %v: %w", oid, ErrUnsupported)
 	}

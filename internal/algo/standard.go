@@ -73,7 +73,15 @@ type rsaKey struct {
 	spki []byte
 }
 
-func (k *rsaKey) Algorithms() []ID { return []ID{RSASHA256, RSASHA384, RSASHA512} }
+func (k *rsaKey) Algorithms() []ID {
+	ids := []ID{RSASHA256, RSASHA384, RSASHA512}
+	for _, a := range table {
+		if a.PSS && pssFits(k.key, a.Digest) {
+			ids = append(ids, a.ID)
+		}
+	}
+	return append(ids, RSASHA1)
+}
 func (k *rsaKey) SPKI() []byte     { return k.spki }
 func (k *rsaKey) Describe() string { return fmt.Sprintf("RSA %d", k.key.N.BitLen()) }
 
@@ -87,14 +95,22 @@ func (k *rsaKey) Verify(id ID, in Input, sig []byte) error {
 	if err != nil {
 		return err
 	}
-	if rsa.VerifyPKCS1v15(k.key, cryptoHash[a.Digest], digest, sig) != nil {
+	hash := cryptoHash[a.Digest]
+	if a.PSS {
+		err = rsa.VerifyPSS(k.key, hash, digest, sig, pssOptions(a.Digest))
+	} else {
+		err = rsa.VerifyPKCS1v15(k.key, hash, digest, sig)
+	}
+	if err != nil {
 		return ErrSignature
 	}
 	return nil
 }
 
-// cryptoHash is the standard library's name of a digest; it has none for Streebog.
-var cryptoHash = map[Digest]crypto.Hash{SHA256: crypto.SHA256, SHA384: crypto.SHA384, SHA512: crypto.SHA512}
+// cryptoHash is the standard library's name of a digest; it has none for GOST.
+var cryptoHash = map[Digest]crypto.Hash{
+	SHA1: crypto.SHA1, SHA256: crypto.SHA256, SHA384: crypto.SHA384, SHA512: crypto.SHA512,
+}
 
 type ecdsaKey struct {
 	key  *ecdsa.PublicKey
@@ -137,13 +153,17 @@ type rsaPrivate struct {
 
 func (k *rsaPrivate) Public() PublicKey { return k.pub }
 
-func (k *rsaPrivate) Sign(_ io.Reader, id ID, in Input) ([]byte, error) {
+func (k *rsaPrivate) Sign(rand io.Reader, id ID, in Input) ([]byte, error) {
 	a, digest, err := digestFor(id, familyRSA, in)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if k.key == nil {
+	case a.Legacy:
+		return nil, fmt.Errorf("%s is for reading alone: %w", id, ErrUnsupported)
+	case k.key == nil:
 		return nil, errWiped
+	case a.PSS:
+		return rsa.SignPSS(rand, k.key, cryptoHash[a.Digest], digest, pssOptions(a.Digest))
 	}
 	return rsa.SignPKCS1v15(nil, k.key, cryptoHash[a.Digest], digest)
 }

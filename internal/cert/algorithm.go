@@ -63,7 +63,7 @@ var parameterSets = []parameterSet{
 	{asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1, 13}, "brainpoolP512r1", 512},
 }
 
-// Algorithm describes the key. It can be filled in for keys that verify nothing here, such as GOST R 34.10-2001.
+// Algorithm describes the key. It can be filled in for keys that verify nothing here, such as Ed25519.
 func (c *Certificate) Algorithm() Algorithm {
 	var v struct {
 		Algorithm pkix.AlgorithmIdentifier

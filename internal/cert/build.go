@@ -47,7 +47,7 @@ type tbs struct {
 // Build issues t, signed with key under the name of issuer; a nil issuer makes it self-signed. It serves the demo CA and
 // tests: nothing checks that a request deserves its certificate.
 func Build(t Template, issuer *Certificate, key algo.PrivateKey) (*Certificate, error) {
-	ids := key.Public().Algorithms()
+	ids := algo.Signing(key.Public())
 	if t.Key == nil || len(ids) == 0 {
 		return nil, errors.New("build certificate: no usable key")
 	}

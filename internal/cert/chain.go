@@ -33,8 +33,8 @@ func parseSignature(der []byte) (signature, error) {
 }
 
 // CheckSignatureFrom returns nil when parent's key made c's signature and parent is a CA allowed to sign certificates, else
-// an error wrapping ErrSignature, and algo.ErrUnsupported when the signature is of a kind not checked here: SHA-1, MD5,
-// GOST R 34.10-2001. It does not look at names or dates.
+// an error wrapping ErrSignature, and algo.ErrUnsupported when the signature is of a kind not checked here: SHA-1, MD5.
+// GOST R 34.10-2001 is checked: the certificates of old documents have it. It does not look at names or dates.
 func (c *Certificate) CheckSignatureFrom(parent *Certificate) error {
 	if err := parent.mayIssue(); err != nil {
 		return err

@@ -146,7 +146,7 @@ func TestExplainRussian(t *testing.T) {
 		}
 	}
 	t.Logf("%d certificates, links: %v", len(leaves), n)
-	if n[""] == 0 || n["unsupported"] == 0 || n["early"] == 0 || n["other"] != 0 {
+	if n[""] == 0 || n["unsupported"] != 0 || n["early"] == 0 || n["other"] != 0 {
 		t.Errorf("%v", n)
 	}
 }

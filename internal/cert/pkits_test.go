@@ -48,7 +48,7 @@ func TestPKITS(t *testing.T) {
 			trust.Intermediates = append(trust.Intermediates, c)
 		}
 	}
-	run := 0
+	run, reasons := 0, map[string]int{}
 	for name, c := range leaves {
 		if !pkitsCases.MatchString(name) {
 			continue
@@ -57,14 +57,17 @@ func TestPKITS(t *testing.T) {
 		if _, err := trust.Chain(c); err == nil {
 			t.Errorf("%s: a SHA-1 signature was accepted", name)
 		}
+		for _, l := range trust.Explain(c) {
+			reasons[l.Reason()]++
+		}
 		old := trust.Bounded(maxChecks)
 		old.budget.verify = withSHA1
 		if _, err := old.Chain(c); (err == nil) != strings.HasPrefix(name, "Valid") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if run != 39 {
-		t.Errorf("%d tests", run)
+	if run != 39 || reasons["unsupported"] == 0 {
+		t.Errorf("%d tests, reasons %v", run, reasons)
 	}
 }
 

@@ -52,6 +52,9 @@ var (
 	ErrAlgorithm          = errors.New("algorithm not supported")
 )
 
+// ErrUsage is a TrustProblem: the certificate's key is not meant for documents.
+var ErrUsage = errors.New("certificate is not for signing documents")
+
 // Signer is a key ready to sign, with its certificate.
 type Signer interface {
 	Certificate() *cert.Certificate
@@ -70,29 +73,79 @@ type Options struct {
 	Digest      []byte              // the content digest that was approved, in the signer's digest algorithm
 }
 
-// Report is the result of Verify: what was found, signer by signer.
+// Report is the result of Verify, here and in xmldsig: what was found, signer by signer.
 type Report struct {
 	Attached bool
 	Content  Content
 	Signers  []SignerReport
 }
 
-// Content is what was signed.
+// Content is what was signed. For an XML document Size is the document's and Digest is nil: what each signature covers is in
+// its References.
 type Content struct {
 	Size   int64
 	Digest map[algo.Digest][]byte // every digest the signers used
 }
 
+// Formats of signatures.
+const (
+	FormatCAdESBES  = "cades-bes"
+	FormatXMLDSig   = "xmldsig"
+	FormatXAdESBES  = "xades-bes"
+	FormatXAdESEPES = "xades-epes"
+)
+
 // SignerReport is one signature. Valid speaks of the mathematics and the attributes, Trusted of the certificate's path.
 type SignerReport struct {
+	Format       string            // one of the Format names
+	ID           string            // of the XML signature, when it has one
 	Certificate  *cert.Certificate // nil when missing
 	SigningTime  time.Time         // as the signer claims; zero when absent
 	Algorithm    algo.ID
+	Policy       *Policy     // named by the signature; nil when there is none
+	References   []Reference // XML: what the signature covers
 	Valid        bool
 	Problem      error // why not Valid
 	Chain        []*cert.Certificate
 	Trusted      bool
 	TrustProblem error // why not Trusted
+}
+
+// Policy is a signature policy a signer named (ETSI EN 319 122-1 section 5.2.9, EN 319 132-1 section 5.2.9). It is not fetched.
+type Policy struct {
+	ID     string // URI or OID; empty when the policy is implied
+	Digest algo.Digest
+	Value  []byte
+	URI    string // where the signer says it can be had
+}
+
+// Reference is one thing an XML signature covers. Offsets count bytes of the document in UTF-8 without its byte order mark.
+// What is covered is [Begin, End) without Holes: elements, attributes and text; comments only when the canonical form keeps
+// them. Begin equals End when nothing can be said: the reference could not be resolved, or single nodes or a text were
+// digested and not elements.
+type Reference struct {
+	URI, Type  string
+	Name, ID   string // of the element; empty when it is not one element
+	Begin, End int64
+	Holes      [][2]int64 // cut out, in document order
+	Whole      bool       // the root element with nothing cut out but signatures
+	Own        bool       // a part of the signature itself: its properties, its key, an Object in it
+	Digest     algo.Digest
+	Size       int64 // octets that were digested
+	Valid      bool  // they are what was signed
+	Problem    error // why not Valid
+}
+
+// CheckTrust fills Chain, Trusted and TrustProblem: whether the certificate leads to a root and is for documents.
+func (s *SignerReport) CheckTrust(t cert.Trust) {
+	s.Chain, s.TrustProblem = nil, ErrNoCertificate
+	if s.Certificate != nil {
+		s.Chain, s.TrustProblem = t.Chain(s.Certificate)
+	}
+	if s.TrustProblem == nil && !s.Certificate.Usage().Documents() {
+		s.TrustProblem = ErrUsage
+	}
+	s.Trusted = s.TrustProblem == nil
 }
 
 // Valid reports whether there is a signer and every one is valid.

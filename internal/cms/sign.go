@@ -59,7 +59,7 @@ type maker struct {
 func newMaker(s Signer, o Options) (*maker, error) {
 	m := &maker{signer: s, cert: s.Certificate(), o: o}
 	var ok bool
-	if m.alg, ok = algo.Lookup(s.Algorithm()); !ok || !slices.Contains(m.cert.Key.Algorithms(), m.alg.ID) {
+	if m.alg, ok = algo.Lookup(s.Algorithm()); !ok || !slices.Contains(algo.Signing(m.cert.Key), m.alg.ID) {
 		return nil, fmt.Errorf("%q with a %s key: %w", s.Algorithm(), m.cert.Key.Describe(), algo.ErrUnsupported)
 	}
 	if m.o.SigningTime.IsZero() {

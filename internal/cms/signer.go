@@ -26,23 +26,12 @@ type signerInfo struct {
 	Unsigned           asn1.RawValue `asn1:"optional,tag:1"`
 }
 
-// ErrUsage is a TrustProblem: the certificate's key is not meant for documents.
-var ErrUsage = errors.New("certificate is not for signing documents")
-
 // signer checks one SignerInfo, mathematics first, then the path.
 func (v *verifier) signer(raw []byte) SignerReport {
-	var rep SignerReport
+	rep := SignerReport{Format: FormatCAdESBES}
 	rep.Problem = v.check(raw, &rep)
 	rep.Valid = rep.Problem == nil
-	if rep.Certificate != nil {
-		rep.Chain, rep.TrustProblem = v.trust.Chain(rep.Certificate)
-		if rep.TrustProblem == nil && !rep.Certificate.Usage().Documents() {
-			rep.TrustProblem = ErrUsage
-		}
-	} else {
-		rep.TrustProblem = ErrNoCertificate
-	}
-	rep.Trusted = rep.TrustProblem == nil
+	rep.CheckTrust(v.trust)
 	return rep
 }
 
@@ -124,7 +113,7 @@ func (v *verifier) algorithm(si signerInfo) (algo.Algorithm, error) {
 	if !ok {
 		return algo.Algorithm{}, fmt.Errorf("%w: digest %v", ErrAlgorithm, si.DigestAlgorithm.Algorithm)
 	}
-	a, ok := algo.SignerAlgorithm(si.SignatureAlgorithm.Algorithm, d)
+	a, ok := algo.SignerAlgorithm(si.SignatureAlgorithm, d)
 	if !ok {
 		return algo.Algorithm{}, fmt.Errorf("%w: %v with %s", ErrAlgorithm, si.SignatureAlgorithm.Algorithm, d)
 	}

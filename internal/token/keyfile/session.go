@@ -34,7 +34,7 @@ type key struct {
 func (k *key) ID() string                     { return k.at.cert.ID() }
 func (k *key) Certificate() *cert.Certificate { return k.at.cert }
 func (k *key) Token() token.Info              { return k.now }
-func (k *key) Algorithms() []algo.ID          { return slices.Clone(k.at.cert.Key.Algorithms()) }
+func (k *key) Algorithms() []algo.ID          { return algo.Signing(k.at.cert.Key) }
 
 // Open implements token.Key.
 func (k *key) Open(ctx context.Context, pin token.PINFunc) (token.Session, error) {
@@ -78,7 +78,7 @@ func (s *session) Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, 
 		return nil, err
 	}
 	public := s.key.at.cert.Key
-	if !slices.Contains(public.Algorithms(), id) {
+	if !slices.Contains(algo.Signing(public), id) {
 		return nil, fmt.Errorf("%s: %w", id, token.ErrUnsupported)
 	}
 	sig, err := s.priv.Sign(rand.Reader, id, in)

@@ -7,6 +7,9 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -187,6 +190,73 @@ func TestUsable(t *testing.T) {
 		}
 		if ids := usable(c.Key, []uint{mechanism + 0x7000}, noType); len(ids) != 0 {
 			t.Errorf("%s: usable without its mechanism", kind)
+		}
+	}
+}
+
+// TestUsablePSS: PSS needs a mechanism of its own, and what is only read is offered by no token.
+func TestUsablePSS(t *testing.T) {
+	c, _ := issue(t, "rsa2048")
+	pss := []algo.ID{algo.RSAPSSSHA256, algo.RSAPSSSHA384, algo.RSAPSSSHA512}
+	v15 := []algo.ID{algo.RSASHA256, algo.RSASHA384, algo.RSASHA512}
+	for _, w := range []struct {
+		mechanisms []uint
+		want       []algo.ID
+	}{{[]uint{0x1}, v15}, {[]uint{0xD}, pss}, {[]uint{0xD, 0x1}, slices.Concat(v15, pss)}, {[]uint{0x44}, pss[1:2]}, {[]uint{0x6}, nil}} {
+		if got := usable(c.Key, w.mechanisms, noType); !slices.Equal(got, w.want) {
+			t.Errorf("mechanisms %#x: %v, want %v", w.mechanisms, got, w.want)
+		}
+	}
+}
+
+// TestUsable2001: a key of GOST R 34.10-2001 is listed and cannot sign, whatever the token offers.
+func TestUsable2001(t *testing.T) {
+	c, _ := issue(t, "gost256")
+	var spki struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(c.Key.SPKI(), &spki); err != nil {
+		t.Fatal(err)
+	}
+	params, err := asn1.Marshal([]asn1.ObjectIdentifier{{1, 2, 643, 2, 2, 35, 1}, {1, 2, 643, 2, 2, 30, 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki.Algorithm = pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 643, 2, 2, 19}, Parameters: asn1.RawValue{FullBytes: params}}
+	der, err := asn1.Marshal(spki)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := algo.ParsePublicKey(der)
+	if err != nil || len(old.Algorithms()) == 0 {
+		t.Fatalf("not readable: %v", err)
+	}
+	all := []uint{0, 0x1, 0xD, 0x1041, 0x1201, 0x1202, 0x201, 0xD4321006, 0xD4321008}
+	for _, kind := range []uint{noType, ckkGOST, ckkGOST512} {
+		if ids := usable(old, all, kind); len(ids) != 0 {
+			t.Errorf("offers %v", ids)
+		}
+	}
+}
+
+// TestPSSParam reads the parameter as the structure of three CK_ULONG it is (PKCS#11 v3.1 section 6.1.10).
+func TestPSSParam(t *testing.T) {
+	for id, want := range map[algo.ID][]uint64{
+		algo.RSAPSSSHA256: {0x250, 2, 32}, algo.RSAPSSSHA384: {0x260, 3, 48}, algo.RSAPSSSHA512: {0x270, 4, 64}, algo.RSASHA256: nil,
+	} {
+		a, _ := algo.Lookup(id)
+		param := pssParam(a)
+		var got []uint64
+		for width := len(param) / 3; len(param) > 0; param = param[width:] {
+			if width == 4 {
+				got = append(got, uint64(binary.NativeEndian.Uint32(param)))
+			} else {
+				got = append(got, binary.NativeEndian.Uint64(param))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %#x", id, got)
 		}
 	}
 }

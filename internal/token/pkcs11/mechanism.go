@@ -47,7 +47,7 @@ type way struct {
 // waysOf lists the ways of an algorithm, the one that works on most tokens first: the host hashes. Which of them a token
 // has is read from its mechanism list, never guessed from its name.
 func waysOf(a algo.Algorithm) []way {
-	raw := way{mechanism: mechanism{Number: a.Mechanism}}
+	raw := way{mechanism: mechanism{Number: a.Mechanism, Param: pssParam(a)}}
 	if a.DigestInfo {
 		raw.form = formInfo
 	}
@@ -56,7 +56,7 @@ func waysOf(a algo.Algorithm) []way {
 		ways = append(ways, way{mechanism: mechanism{Number: ckmGOSTOldHeaders}, keyType: gostTypeWanted})
 	}
 	if n, ok := hashing[a.ID]; ok {
-		w := way{mechanism: mechanism{Number: n}, form: formMessage}
+		w := way{mechanism: mechanism{Number: n, Param: pssParam(a)}, form: formMessage}
 		if a.ID == algo.GOST256 || a.ID == algo.GOST512 {
 			w.mechanism.Param, _ = asn1.Marshal(a.Digest.OID())
 		}
@@ -70,6 +70,21 @@ var hashing = map[algo.ID]uint{
 	algo.RSASHA256: p11.CKM_SHA256_RSA_PKCS, algo.RSASHA384: p11.CKM_SHA384_RSA_PKCS, algo.RSASHA512: p11.CKM_SHA512_RSA_PKCS,
 	algo.ECDSASHA256: ckmECDSASHA256, algo.ECDSASHA384: ckmECDSASHA384, algo.ECDSASHA512: ckmECDSASHA512,
 	algo.GOST256: ckmGOSTWithStreebog256, algo.GOST512: ckmGOSTWithStreebog512,
+	algo.RSAPSSSHA256: p11.CKM_SHA256_RSA_PKCS_PSS, algo.RSAPSSSHA384: p11.CKM_SHA384_RSA_PKCS_PSS,
+	algo.RSAPSSSHA512: p11.CKM_SHA512_RSA_PKCS_PSS,
+}
+
+// pssParam is CK_RSA_PKCS_PSS_PARAMS, nil for what is not RSASSA-PSS. Its numbers have the width of this platform's CK_ULONG,
+// which is also the child's: both are this program.
+func pssParam(a algo.Algorithm) []byte {
+	if !a.PSS {
+		return nil
+	}
+	hash := map[algo.Digest][2]uint{
+		algo.SHA256: {p11.CKM_SHA256, p11.CKG_MGF1_SHA256}, algo.SHA384: {p11.CKM_SHA384, p11.CKG_MGF1_SHA384},
+		algo.SHA512: {p11.CKM_SHA512, p11.CKG_MGF1_SHA512},
+	}[a.Digest]
+	return p11.NewPSSParams(hash[0], hash[1], uint(a.Digest.Size()))
 }
 
 // wayOn is the best way of an algorithm on a token with these mechanisms, for a key object of the given type.
@@ -88,7 +103,7 @@ func usable(public algo.PublicKey, mechanisms []uint, keyType uint) []algo.ID {
 		return nil
 	}
 	var ids []algo.ID
-	for _, id := range public.Algorithms() {
+	for _, id := range algo.Signing(public) {
 		if a, ok := algo.Lookup(id); ok {
 			if _, ok := wayOn(a, mechanisms, keyType); ok {
 				ids = append(ids, id)
