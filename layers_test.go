@@ -38,7 +38,9 @@ const layers = `
 	token/*: token algo cert secret rpc ipc
 
 	cms: algo cert
-	xmldsig: algo cert cms
+	xmldsig: algo cert cms xmldsig/xml xmldsig/c14n
+	xmldsig/xml: -
+	xmldsig/c14n: xmldsig/xml
 	tsp: algo cert cms
 
 	text: proto
@@ -46,7 +48,7 @@ const layers = `
 	config: proto
 	browser: config
 
-	signing: proto algo cert token cms xmldsig journal secret
+	signing: proto algo cert token cms xmldsig xmldsig/xml journal secret
 	server: proto signing rpc ipc config
 	server/compat: proto server ipc
 	ui: proto signing token cert text rpc secret ipc
@@ -55,6 +57,7 @@ const layers = `
 
 	agent: *
 	agent/desktop: *
+	bench: *
 `
 
 // owners names the packages that may import each third-party module; "C" is cgo. Every direct requirement of go.mod has
@@ -74,7 +77,7 @@ const owners = `
 	golang.org/x/image: ui/window ui/tray
 	golang.org/x/net: ui config
 	golang.org/x/term: ui/terminal agent
-	golang.org/x/text: text
+	golang.org/x/text: text xmldsig/xml
 	golang.org/x/sys: *
 	github.com/rogpeppe/go-internal: test
 	github.com/santhosh-tekuri/jsonschema/v6: test
