@@ -20,18 +20,18 @@ import (
 )
 
 // signAlone runs the same engine in this process, with the same journal.
-func (a *app) signAlone(ctx context.Context, o order, in io.Reader, w io.Writer) (*proto.SignCMSResult, error) {
+func (a *app) signAlone(ctx context.Context, o order, in io.Reader, w io.Writer) (signed, error) {
 	if err := secret.Harden(); err != nil {
-		return nil, err
+		return signed{}, err
 	}
 	s, err := a.alone(ctx, o)
 	if err != nil {
-		return nil, err
+		return signed{}, err
 	}
 	defer s.close()
 	engine, err := a.engine(s.keys, s.ask, nil)
 	if err != nil {
-		return nil, err
+		return signed{}, err
 	}
 	who := commandCaller(string(a.lang))
 	handle, content, err := engine.Store().Create(who.Channel, filepath.Base(o.in), "", func(spool io.Writer) error {
@@ -39,14 +39,21 @@ func (a *app) signAlone(ctx context.Context, o order, in io.Reader, w io.Writer)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return signed{}, err
 	}
 	defer engine.Store().Drop(who.Channel, handle)
-	made, err := engine.SignCMS(ctx, who, signing.CMSRequest{Certificate: s.cert, Content: content, Attached: o.attached}, w)
-	if err != nil {
-		return nil, err
+	var made *signing.Result
+	if p := o.xml; p != nil {
+		made, err = engine.SignXML(ctx, who, signing.XMLRequest{
+			Certificate: s.cert, Content: content, Algorithm: p.Algorithm, Form: signing.FormOf(*p),
+		}, w)
+	} else {
+		made, err = engine.SignCMS(ctx, who, signing.CMSRequest{Certificate: s.cert, Content: content, Attached: o.attached}, w)
 	}
-	return &proto.SignCMSResult{Certificate: made.Certificate.ID(), SigningTime: made.Time}, nil
+	if err != nil {
+		return signed{}, err
+	}
+	return signed{"", made.Certificate.ID(), made.Time}, nil
 }
 
 // standalone is where a command's keys and its approval come from.

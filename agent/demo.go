@@ -219,10 +219,10 @@ func (a *app) demoInTerminal(ctx context.Context) error {
 	} else {
 		fmt.Fprintln(a.out, a.t("cli.demo.pin", "pin", demoPIN))
 	}
-	if err := a.signCMS(ctx, o); err != nil {
+	if err := a.sign(ctx, o); err != nil {
 		return err
 	}
-	return a.verify(o.out, "", []string{filepath.Join(token, "ca.pem")})
+	return a.verify(ctx, checking{path: o.out, roots: []string{filepath.Join(token, "ca.pem")}})
 }
 
 // demoSecret is the practice token's PIN as a person would have typed it.

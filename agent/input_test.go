@@ -33,6 +33,24 @@ var badMessages = []struct {
 	{"a bad certificate", `{"jsonrpc":"2.0","id":"x","method":"sign.cms","params":{"certificate":"../../etc","content":{"inline":"YQ=="}}}`, proto.CodeRequestInvalid},
 	{"no content", `{"jsonrpc":"2.0","id":"x","method":"sign.cms","params":{"certificate":"` + strings.Repeat("0", 64) + `"}}`, proto.CodeRequestInvalid},
 	{"two contents", `{"jsonrpc":"2.0","id":"x","method":"verify.cms","params":{"signature":{"inline":"YQ==","handle":"` + strings.Repeat("0", 32) + `"}}}`, proto.CodeRequestInvalid},
+	{"no document", `{"jsonrpc":"2.0","id":"x","method":"sign.xml","params":{"certificate":"` + strings.Repeat("0", 64) + `"}}`, proto.CodeRequestInvalid},
+	{"a mode that is none", signXML(`"mode":"sideways"`), proto.CodeRequestInvalid},
+	{"a profile that is none", signXML(`"profile":"pades"`), proto.CodeRequestInvalid},
+	{"65 references", signXML(`"references":[` + strings.Repeat(`{"id":"x"},`, 64) + `{"id":"x"}]`), proto.CodeRequestInvalid},
+	{"a reference by an address", signXML(`"references":[{"uri":"https://evil.example/"}]`), proto.CodeRequestInvalid},
+	{"odd columns", signXML(`"columns":65`), proto.CodeRequestInvalid},
+	{"many columns", signXML(`"columns":1000`), proto.CodeRequestInvalid},
+	{"an Id with a quote", signXML(`"signatureId":"a\"b"`), proto.CodeRequestInvalid},
+	{"an Id attribute with a space", signXML(`"idAttributes":["a b"]`), proto.CodeRequestInvalid},
+	{"a place that is none", signXML(`"place":{"path":"/a","position":"inside"}`), proto.CodeRequestInvalid},
+	{"a path that is none", signXML(`"place":{"path":"//a[@b='c']"}`), proto.CodeXMLPlaceAbsent},
+	{"a policy without a digest", signXML(`"policy":{"id":"1.2.3"}`), proto.CodeRequestInvalid},
+	{"a policy with another digest", signXML(`"profile":"xades-epes","policy":{"id":"1.2.3","digest":"AA==","digestAlg":"sha256"}`), proto.CodeRequestInvalid},
+	{"an unknown canonicalization", signXML(`"c14n":"urn:x"`), proto.CodeAlgorithmUnsupported},
+	{"not XML", `{"jsonrpc":"2.0","id":"x","method":"verify.xml","params":{"content":{"inline":"MIA="}}}`, proto.CodeFormatXML},
+	{"a document type", `{"jsonrpc":"2.0","id":"x","method":"verify.xml","params":{"content":{"inline":"PCFET0NUWVBFIGE+PGEvPg=="}}}`, proto.CodeXMLDoctype},
+	{"no signature", `{"jsonrpc":"2.0","id":"x","method":"verify.xml","params":{"content":{"inline":"PGEvPg=="}}}`, proto.CodeXMLSignatureAbsent},
+	{"a PIN among the references", signXML(`"references":[{"id":"x","pin":"1234"}]`), proto.CodeRequestSecret},
 	{"an absent certificate", `{"jsonrpc":"2.0","id":"x","method":"sign.cms","params":{"certificate":"` + strings.Repeat("0", 64) + `","content":{"inline":"YQ=="}}}`, proto.CodeCertificateAbsent},
 	{"a handle of nobody", `{"jsonrpc":"2.0","id":"x","method":"content.read","params":{"handle":"` + strings.Repeat("0", 32) + `","offset":0,"length":1}}`, proto.CodeContentAbsent},
 	{"a PIN", `{"jsonrpc":"2.0","id":"x","method":"sign.cms","params":{"certificate":"00","pin":"1234"}}`, proto.CodeRequestSecret},
@@ -44,6 +62,11 @@ var badMessages = []struct {
 	{"journal.list", `{"jsonrpc":"2.0","id":"x","method":"journal.list","params":{}}`, proto.CodeMethodLocalOnly},
 	{"agent.pause", `{"jsonrpc":"2.0","id":"x","method":"agent.pause","params":{"paused":true}}`, proto.CodeMethodLocalOnly},
 	{"agent.stop", `{"jsonrpc":"2.0","id":"x","method":"agent.stop","params":{}}`, proto.CodeMethodLocalOnly},
+}
+
+// signXML asks for a signature of <a/> in a form.
+func signXML(form string) string {
+	return `{"jsonrpc":"2.0","id":"x","method":"sign.xml","params":{"certificate":"` + strings.Repeat("0", 64) + `","content":{"inline":"PGEvPg=="},` + form + `}}`
 }
 
 // TestBadInput: every bad message gets a typed error over every way in, and the same connection goes on afterwards.

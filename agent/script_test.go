@@ -72,12 +72,16 @@ distinguished_name = dn
 [dn]
 `
 
-// scriptCondition knows [openssl]: OpenSSL with its GOST engine, the independent program.
+// scriptCondition knows the independent programs: [openssl], OpenSSL with its GOST engine, and [xmlsec1].
 func scriptCondition(cond string) (bool, error) {
-	if cond != "openssl" {
-		return false, nil
+	switch cond {
+	case "openssl":
+		return opensslMissing() == "", nil
+	case "xmlsec1":
+		_, err := exec.LookPath("xmlsec1")
+		return err == nil, nil
 	}
-	return opensslMissing() == "", nil
+	return false, nil
 }
 
 // opensslMissing says what of OpenSSL is not installed, or nothing.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,32 +21,49 @@ import (
 type order struct {
 	cert, in, out string
 	attached      bool
-	key           string // PKCS#12 file
-	pinFD, passFD int    // -1: not given
+	xml           *proto.SignXMLParams // what an XML signature is to look like; nil makes CMS
+	key           string               // PKCS#12 file
+	pinFD, passFD int                  // -1: not given
 	pin           *secret.Buffer
 	standalone    bool
 	demo          string
 }
 
+// signed is what a signature command tells of its result.
+type signed struct {
+	File        string    `json:"file"`
+	Certificate string    `json:"certificate"`
+	SigningTime time.Time `json:"signingTime"`
+}
+
 func (a *app) signCommand() *cobra.Command {
 	sign := &cobra.Command{Use: "sign", Short: a.t("cli.sign.short"), Args: noArgs, RunE: showHelp}
+	sign.AddCommand(a.signCMSCommand(), a.signXMLCommand())
+	return sign
+}
+
+func (a *app) signCMSCommand() *cobra.Command {
 	var o order
-	cms := &cobra.Command{
+	c := &cobra.Command{
 		Use: "cms --cert ID --in FILE --out FILE", Short: a.t("cli.sign.cms.short"), Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.signCMS(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.sign(cmd.Context(), o) },
 	}
-	f := cms.Flags()
+	a.signFlags(c, &o)
+	c.Flags().BoolVar(&o.attached, "attached", false, a.t("cli.flag.attached"))
+	return c
+}
+
+// signFlags are the flags of every signature: what, where to, and with which key.
+func (a *app) signFlags(c *cobra.Command, o *order) {
+	f := c.Flags()
 	f.StringVar(&o.cert, "cert", "", a.t("cli.flag.cert"))
 	f.StringVar(&o.in, "in", "", a.t("cli.flag.in"))
 	f.StringVar(&o.out, "out", "", a.t("cli.flag.out"))
-	f.BoolVar(&o.attached, "attached", false, a.t("cli.flag.attached"))
 	f.StringVar(&o.key, "key", "", a.t("cli.flag.key"))
 	f.IntVar(&o.passFD, "pass-fd", -1, a.t("cli.flag.passfd"))
 	f.IntVar(&o.pinFD, "pin-fd", -1, a.t("cli.flag.pinfd"))
 	f.BoolVar(&o.standalone, "standalone", false, a.t("cli.flag.standalone"))
 	f.StringVar(&o.demo, "demo-token", "", a.t("cli.flag.demo"))
-	sign.AddCommand(cms)
-	return sign
 }
 
 func (o order) check() error {
@@ -60,7 +78,7 @@ func (o order) check() error {
 	return nil
 }
 
-func (a *app) signCMS(ctx context.Context, o order) error {
+func (a *app) sign(ctx context.Context, o order) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -73,36 +91,45 @@ func (a *app) signCMS(ctx context.Context, o order) error {
 	if o.standalone || o.key != "" || o.pinFD >= 0 || o.demo != "" {
 		sign = a.signAlone
 	}
-	var result *proto.SignCMSResult
+	var made signed
 	err = writeWhole(o.out, func(w io.Writer) (err error) {
-		result, err = sign(ctx, o, in, w)
+		made, err = sign(ctx, o, in, w)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return a.print(map[string]any{"file": o.out, "certificate": result.Certificate, "signingTime": result.SigningTime}, func(w io.Writer) {
-		fmt.Fprintln(w, a.t("cli.sign.done", "file", o.out))
-	})
+	made.File = o.out
+	return a.print(made, func(w io.Writer) { fmt.Fprintln(w, a.t("cli.sign.done", "file", o.out)) })
 }
 
 // signBySession lets the running session ask in its own window.
-func (a *app) signBySession(ctx context.Context, o order, in io.Reader, w io.Writer) (*proto.SignCMSResult, error) {
+func (a *app) signBySession(ctx context.Context, o order, in io.Reader, w io.Writer) (signed, error) {
 	c, err := a.connect(ctx)
 	if err != nil {
-		return nil, err
+		return signed{}, err
 	}
 	defer c.Close()
 	handle, err := c.upload(ctx, filepath.Base(o.in), in)
 	if err != nil {
-		return nil, err
+		return signed{}, err
 	}
-	p := proto.SignCMSParams{Certificate: o.cert, Content: proto.Content{Handle: handle}, Attached: o.attached}
+	content := proto.Content{Handle: handle}
+	if o.xml != nil {
+		p := *o.xml
+		p.Certificate, p.Content = o.cert, content
+		r, err := ask[proto.SignXMLResult](ctx, c, proto.MethodSignXML, p)
+		if err != nil {
+			return signed{}, err
+		}
+		return signed{"", r.Certificate, r.SigningTime}, c.download(ctx, r.Document, w)
+	}
+	p := proto.SignCMSParams{Certificate: o.cert, Content: content, Attached: o.attached}
 	r, err := ask[proto.SignCMSResult](ctx, c, proto.MethodSignCMS, p)
 	if err != nil {
-		return nil, err
+		return signed{}, err
 	}
-	return r, c.download(ctx, r.Signature, w)
+	return signed{"", r.Certificate, r.SigningTime}, c.download(ctx, r.Signature, w)
 }
 
 func showHelp(c *cobra.Command, _ []string) error { return c.Help() }

@@ -23,7 +23,9 @@ const (
 	MethodContentRead      = "content.read"      // page; Reads a piece of a sealed document or of a result.
 	MethodContentDrop      = "content.drop"      // page; Forgets a document or a result.
 	MethodSignCMS          = "sign.cms"          // page; Signs a document: CMS (CAdES-BES), attached or detached.
+	MethodSignXML          = "sign.xml"          // page; Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
 	MethodVerifyCMS        = "verify.cms"        // page; Checks a CMS signature.
+	MethodVerifyXML        = "verify.xml"        // page; Checks every XML signature in a document.
 	MethodOriginsList      = "origins.list"      // local; Lists the sites a decision exists for.
 	MethodOriginsAllow     = "origins.allow"     // local; Lets a site talk to the agent.
 	MethodOriginsDeny      = "origins.deny"      // local; Refuses a site without asking again.
@@ -138,6 +140,26 @@ const (
 	CodeSignatureInvalid Code = "signature_invalid"
 	// The token returned a signature that its own certificate does not verify; it was thrown away.
 	CodeSignatureSelfCheck Code = "signature_self_check"
+	// The document is not well-formed XML, or in an encoding that is not read. Args: line, column, detail.
+	CodeFormatXML Code = "format_xml"
+	// The document has a document type declaration, which can make two programs read it differently. Args: line, column.
+	CodeXMLDoctype Code = "xml_doctype"
+	// The document nests deeper, or has more attributes or longer tags, than is read. Args: line, column, detail.
+	CodeXMLLimit Code = "xml_limit"
+	// No element has this Id. Args: id.
+	CodeXMLReferenceAbsent Code = "xml_reference_absent"
+	// Several elements have this Id, so that it is not clear which of them is signed. Args: id.
+	CodeXMLReferenceAmbiguous Code = "xml_reference_ambiguous"
+	// The document has no element at this path. Args: path.
+	CodeXMLPlaceAbsent Code = "xml_place_absent"
+	// The document has no signature to fill, or one that cannot be filled. Args: detail.
+	CodeXMLTemplateAbsent Code = "xml_template_absent"
+	// The document holds no XML signature.
+	CodeXMLSignatureAbsent Code = "xml_signature_absent"
+	// The new signature would change what an earlier one covers.
+	CodeXMLSignatureHurt Code = "xml_signature_hurt"
+	// The signature holds no certificate of the key that made it, so that nobody can tell whose it is.
+	CodeSignerUnknown Code = "signer_unknown"
 	// The journal cannot be written, so the key was not used.
 	CodeJournalUnwritable Code = "journal_unwritable"
 	// A record of the journal was changed, removed or reordered; line is the first that does not fit. Args: line.
@@ -208,8 +230,12 @@ type Server interface {
 	ContentDrop(ctx context.Context, p ContentDropParams) (*ContentDropResult, error)
 	// SignCMS: signs a document: CMS (CAdES-BES), attached or detached.
 	SignCMS(ctx context.Context, p SignCMSParams) (*SignCMSResult, error)
+	// SignXML: signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
+	SignXML(ctx context.Context, p SignXMLParams) (*SignXMLResult, error)
 	// VerifyCMS: checks a CMS signature.
 	VerifyCMS(ctx context.Context, p VerifyCMSParams) (*VerifyCMSResult, error)
+	// VerifyXML: checks every XML signature in a document.
+	VerifyXML(ctx context.Context, p VerifyXMLParams) (*VerifyXMLResult, error)
 	// OriginsList: lists the sites a decision exists for.
 	OriginsList(ctx context.Context, p OriginsListParams) (*OriginsListResult, error)
 	// OriginsAllow: lets a site talk to the agent.
@@ -240,7 +266,9 @@ var handlers = map[string]handler{
 	"content.read":      {audience: "page", params: "ContentReadParams", call: call(Server.ContentRead)},
 	"content.drop":      {audience: "page", params: "ContentDropParams", call: call(Server.ContentDrop)},
 	"sign.cms":          {audience: "page", params: "SignCMSParams", call: call(Server.SignCMS)},
+	"sign.xml":          {audience: "page", params: "SignXMLParams", call: call(Server.SignXML)},
 	"verify.cms":        {audience: "page", params: "VerifyCMSParams", call: call(Server.VerifyCMS)},
+	"verify.xml":        {audience: "page", params: "VerifyXMLParams", call: call(Server.VerifyXML)},
 	"origins.list":      {audience: "local", params: "OriginsListParams", call: call(Server.OriginsList)},
 	"origins.allow":     {audience: "local", params: "OriginsAllowParams", call: call(Server.OriginsAllow)},
 	"origins.deny":      {audience: "local", params: "OriginsDenyParams", call: call(Server.OriginsDeny)},
@@ -468,6 +496,17 @@ type CertificateSummary struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v CertificateSummary) Validate() error { return validate("CertificateSummary", v) }
 
+// Report: what was found about the signatures of a document.
+type Report struct {
+	Valid    bool     `json:"valid"`    // Every signature fits the document and its certificate. Says nothing about trust.
+	Attached bool     `json:"attached"` // The document is inside the signature, or the signature inside the document.
+	Size     int64    `json:"size"`     // Bytes of the document.
+	Signers  []Signer `json:"signers"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v Report) Validate() error { return validate("Report", v) }
+
 // Signer: one signature and what was found about it.
 type Signer struct {
 	Certificate *CertificateSummary `json:"certificate,omitempty"` // Left out when the signature does not hold it.
@@ -476,11 +515,118 @@ type Signer struct {
 	Valid       bool                `json:"valid"`   // The signature fits the document and the certificate.
 	Trusted     bool                `json:"trusted"` // The certificate leads to a root the person trusts.
 	Code        Code                `json:"code,omitempty"`
-	Text        string              `json:"text,omitempty"` // What is wrong, in words.
+	Text        string              `json:"text,omitempty"`       // What is wrong, in words.
+	ID          string              `json:"id,omitempty"`         // Id of the XML signature, when it has one.
+	Format      string              `json:"format,omitempty"`     // Kind of signature: cades-bes, xmldsig, xades-bes or xades-epes.
+	References  []Reference         `json:"references,omitempty"` // What an XML signature covers.
+	Policy      string              `json:"policy,omitempty"`     // Identifier of the signature policy, when the signature names one.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v Signer) Validate() error { return validate("Signer", v) }
+
+// Reference: one thing an XML signature covers: a document, or an element with all that is in it.
+type Reference struct {
+	URI       string `json:"uri"`               // As the signature names it: empty is the document.
+	Element   string `json:"element,omitempty"` // Name of the element.
+	ID        string `json:"id,omitempty"`      // Its Id, when the signature names it by that.
+	Begin     int64  `json:"begin"`             // First byte of the element in the document read as UTF-8, the byte order mark left out.
+	End       int64  `json:"end"`               // First byte after it; the same as begin when it cannot be told what is covered.
+	Holes     []Span `json:"holes,omitempty"`   // What inside it is not covered, such as the signature itself.
+	Whole     bool   `json:"whole"`             // It is the whole document with nothing cut out but signatures.
+	Own       bool   `json:"own,omitempty"`     // A part of the signature itself, such as its properties.
+	DigestAlg string `json:"digestAlg"`
+	Valid     bool   `json:"valid"` // It is as it was when it was signed.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v Reference) Validate() error { return validate("Reference", v) }
+
+// Span: a piece of a document, in bytes.
+type Span struct {
+	Begin int64 `json:"begin"`
+	End   int64 `json:"end"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v Span) Validate() error { return validate("Span", v) }
+
+// XMLMode: how a signature and what it signs stand to each other: the signature inside, around or beside it, or in the place of a template.
+type XMLMode string
+
+// The values of XMLMode.
+const (
+	XMLModeEnveloped  XMLMode = "enveloped"
+	XMLModeEnveloping XMLMode = "enveloping"
+	XMLModeDetached   XMLMode = "detached"
+	XMLModeTemplate   XMLMode = "template"
+)
+
+// XMLProfile: the rules a signature follows: plain XMLDSig, XAdES, or those of SMEV, powers of attorney and the tax service.
+type XMLProfile string
+
+// The values of XMLProfile.
+const (
+	XMLProfileDsig      XMLProfile = "dsig"
+	XMLProfileXadesBes  XMLProfile = "xades-bes"
+	XMLProfileXadesEpes XMLProfile = "xades-epes"
+	XMLProfileSmev3     XMLProfile = "smev3"
+	XMLProfileSmev2     XMLProfile = "smev2"
+	XMLProfileMchd      XMLProfile = "mchd"
+	XMLProfileFns       XMLProfile = "fns"
+)
+
+// XMLPosition: where the signature stands in relation to an element.
+type XMLPosition string
+
+// The values of XMLPosition.
+const (
+	XMLPositionLastChild  XMLPosition = "last-child"
+	XMLPositionFirstChild XMLPosition = "first-child"
+	XMLPositionBefore     XMLPosition = "before"
+	XMLPositionAfter      XMLPosition = "after"
+)
+
+// XMLReference: one thing to sign.
+type XMLReference struct {
+	ID string `json:"id"` // Id of the element; empty is the whole document.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v XMLReference) Validate() error { return validate("XMLReference", v) }
+
+// XMLPlace: where a signature is put.
+type XMLPlace struct {
+	Path       string         `json:"path"`                 // Steps of element names separated by /, or by // for any depth; * is any name, [n] the n-th of those that fit. Empty is the root element. For a template: the signature to fill.
+	Position   XMLPosition    `json:"position,omitempty"`   // last-child when left out.
+	Namespaces []XMLNamespace `json:"namespaces,omitempty"` // The prefixes used in the path.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v XMLPlace) Validate() error { return validate("XMLPlace", v) }
+
+// XMLNamespace: a prefix and the namespace it stands for.
+type XMLNamespace struct {
+	Prefix string `json:"prefix"`
+	URI    string `json:"uri"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v XMLNamespace) Validate() error { return validate("XMLNamespace", v) }
+
+// XMLAttributeName: a name, or {namespace}name.
+type XMLAttributeName = string
+
+// XMLPolicy: a signature policy and the digest of its document.
+type XMLPolicy struct {
+	ID        string `json:"id"` // Object identifier such as 1.2.3, or an address.
+	Digest    []byte `json:"digest"`
+	DigestAlg string `json:"digestAlg"`     // Such as sha256 or streebog256.
+	URI       string `json:"uri,omitempty"` // Where the policy document can be had.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v XMLPolicy) Validate() error { return validate("XMLPolicy", v) }
 
 // Origin: a site and the decision about it.
 type Origin struct {
@@ -495,11 +641,12 @@ func (v Origin) Validate() error { return validate("Origin", v) }
 
 // JournalDocument: one document of a journal record. Never its content.
 type JournalDocument struct {
-	Name   string `json:"name"`
-	Size   int64  `json:"size"`
-	Digest string `json:"digest"`
-	Alg    string `json:"alg"`
-	Viewed bool   `json:"viewed"` // The person opened it on screen before deciding.
+	Name    string `json:"name"`
+	Size    int64  `json:"size"`
+	Digest  string `json:"digest"`
+	Alg     string `json:"alg"`
+	Viewed  bool   `json:"viewed"`            // The person opened it on screen before deciding.
+	Covered []Span `json:"covered,omitempty"` // Of an XML signature: the pieces of the document it speaks of, as offsets in its UTF-8 form without a byte order mark.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -717,6 +864,40 @@ type SignCMSResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v SignCMSResult) Validate() error { return validate("SignCMSResult", v) }
 
+// SignXMLParams are the parameters of sign.xml. Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
+type SignXMLParams struct {
+	Certificate  CertificateRef     `json:"certificate"`
+	Content      Content            `json:"content"`                // The XML document.
+	Mode         XMLMode            `json:"mode,omitempty"`         // The profile's own when left out, usually enveloped.
+	Profile      XMLProfile         `json:"profile,omitempty"`      // dsig when left out.
+	References   []XMLReference     `json:"references,omitempty"`   // What to sign; the whole document, or what the profile signs, when left out.
+	C14N         string             `json:"c14n,omitempty"`         // Identifier of the canonicalization; exclusive when left out, unless the profile asks for another.
+	Place        *XMLPlace          `json:"place,omitempty"`        // Where to put the signature; at the end of the root element when left out, unless the profile asks for another place.
+	IDAttributes []XMLAttributeName `json:"idAttributes,omitempty"` // The attributes that count as Id, beside Id itself; the usual ones when left out.
+	SignatureID  string             `json:"signatureId,omitempty"`  // Id of the signature; a random one when left out.
+	Algorithm    string             `json:"algorithm,omitempty"`    // Signature algorithm, one the key can use, such as rsa-pss-sha256; the key's usual one when left out.
+	Policy       *XMLPolicy         `json:"policy,omitempty"`       // The signature policy; for xades-epes.
+	Columns      int                `json:"columns,omitempty"`      // Length of the lines of base64: 64 or 76; 0 and nothing are one line.
+	KeyValue     bool               `json:"keyValue,omitempty"`     // Put the public key beside the certificate.
+	Parallel     bool               `json:"parallel,omitempty"`     // Leave every signature out of what is signed, so that others can sign the same document later.
+	Name         FileName           `json:"name,omitempty"`         // File name shown to the person; the name given to content.open when left out.
+	MIME         MIME               `json:"mime,omitempty"`         // Media type of the document, written into XAdES signatures.
+	Note         Note               `json:"note,omitempty"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignXMLParams) Validate() error { return validate("SignXMLParams", v) }
+
+// SignXMLResult is the result of sign.xml.
+type SignXMLResult struct {
+	Document    Content       `json:"document"`    // The document with the signature in it, or the signature with the document in it. Inline up to 256 KiB, a handle for content.read above.
+	Certificate CertificateID `json:"certificate"` // The certificate that signed.
+	SigningTime time.Time     `json:"signingTime"` // When it signed; XAdES signatures say so themselves.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignXMLResult) Validate() error { return validate("SignXMLResult", v) }
+
 // VerifyCMSParams are the parameters of verify.cms. Checks a CMS signature.
 type VerifyCMSParams struct {
 	Signature Content  `json:"signature"`         // DER or PEM.
@@ -727,15 +908,19 @@ type VerifyCMSParams struct {
 func (v VerifyCMSParams) Validate() error { return validate("VerifyCMSParams", v) }
 
 // VerifyCMSResult is the result of verify.cms.
-type VerifyCMSResult struct {
-	Valid    bool     `json:"valid"`    // Every signature fits the document and its certificate. Says nothing about trust.
-	Attached bool     `json:"attached"` // The document is inside the signature.
-	Size     int64    `json:"size"`     // Bytes of the document.
-	Signers  []Signer `json:"signers"`
+type VerifyCMSResult = Report
+
+// VerifyXMLParams are the parameters of verify.xml. Checks every XML signature in a document.
+type VerifyXMLParams struct {
+	Content      Content            `json:"content"`                // The signed document.
+	IDAttributes []XMLAttributeName `json:"idAttributes,omitempty"` // The attributes that count as Id, beside Id itself; the usual ones when left out.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
-func (v VerifyCMSResult) Validate() error { return validate("VerifyCMSResult", v) }
+func (v VerifyXMLParams) Validate() error { return validate("VerifyXMLParams", v) }
+
+// VerifyXMLResult is the result of verify.xml.
+type VerifyXMLResult = Report
 
 // OriginsListParams are the parameters of origins.list. Lists the sites a decision exists for.
 type OriginsListParams struct {
@@ -895,13 +1080,18 @@ type CancelParams struct {
 func (v CancelParams) Validate() error { return validate("CancelParams", v) }
 
 var (
-	pattern0 = regexp.MustCompile("^[0-9a-f]{32}$")
-	pattern1 = regexp.MustCompile("^[0-9a-f]{64}$")
-	pattern2 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{40})$")
-	pattern3 = regexp.MustCompile("^[^\\x00-\\x1f\\x7f\u0080-\u009f\u2028-\u202e\u2066-\u2069]*$")
-	pattern4 = regexp.MustCompile("^[\\x20-\\x7e]*$")
-	pattern5 = regexp.MustCompile("^[0-9a-f]{40}$")
-	pattern6 = regexp.MustCompile("^[0-9a-f]+$")
+	pattern0  = regexp.MustCompile("^[0-9a-f]{32}$")
+	pattern1  = regexp.MustCompile("^[0-9a-f]{64}$")
+	pattern2  = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{40})$")
+	pattern3  = regexp.MustCompile("^[^\\x00-\\x1f\\x7f\u0080-\u009f\u2028-\u202e\u2066-\u2069]*$")
+	pattern4  = regexp.MustCompile("^[\\x20-\\x7e]*$")
+	pattern5  = regexp.MustCompile("^[0-9a-f]{40}$")
+	pattern6  = regexp.MustCompile("^[0-9a-f]+$")
+	pattern7  = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern8  = regexp.MustCompile("^[\\x21-\\x7e]+$")
+	pattern9  = regexp.MustCompile("^[a-z0-9-]+$")
+	pattern10 = regexp.MustCompile("^[\\x21-\\x7e]*$")
+	pattern11 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
 )
 
 // schemas is what check walks along.
@@ -1021,6 +1211,12 @@ func init() {
 			{"notAfter", &schema{kind: kindTime}, true},
 			{"key", &schema{kind: kindString}, true},
 		}},
+		"Report": {kind: kindObject, members: []member{
+			{"valid", &schema{kind: kindBoolean}, true},
+			{"attached", &schema{kind: kindBoolean}, true},
+			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"signers", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "Signer"}}, true},
+		}},
 		"Signer": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateSummary"}, false},
 			{"signingTime", &schema{kind: kindTime}, false},
@@ -1029,6 +1225,48 @@ func init() {
 			{"trusted", &schema{kind: kindBoolean}, true},
 			{"code", &schema{ref: "ErrorCode"}, false},
 			{"text", &schema{kind: kindString}, false},
+			{"id", &schema{kind: kindString}, false},
+			{"format", &schema{kind: kindString}, false},
+			{"references", &schema{kind: kindArray, maxItems: 1024, items: &schema{ref: "Reference"}}, false},
+			{"policy", &schema{kind: kindString}, false},
+		}},
+		"Reference": {kind: kindObject, members: []member{
+			{"uri", &schema{kind: kindString}, true},
+			{"element", &schema{kind: kindString}, false},
+			{"id", &schema{kind: kindString}, false},
+			{"begin", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"end", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"holes", &schema{kind: kindArray, maxItems: 1024, items: &schema{ref: "Span"}}, false},
+			{"whole", &schema{kind: kindBoolean}, true},
+			{"own", &schema{kind: kindBoolean}, false},
+			{"digestAlg", &schema{kind: kindString}, true},
+			{"valid", &schema{kind: kindBoolean}, true},
+		}},
+		"Span": {kind: kindObject, members: []member{
+			{"begin", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"end", &schema{kind: kindInteger, min: bound(0)}, true},
+		}},
+		"XMLMode":     {kind: kindString, enum: []string{"enveloped", "enveloping", "detached", "template"}},
+		"XMLProfile":  {kind: kindString, enum: []string{"dsig", "xades-bes", "xades-epes", "smev3", "smev2", "mchd", "fns"}},
+		"XMLPosition": {kind: kindString, enum: []string{"last-child", "first-child", "before", "after"}},
+		"XMLReference": {kind: kindObject, members: []member{
+			{"id", &schema{kind: kindString, maxLen: 256}, true},
+		}},
+		"XMLPlace": {kind: kindObject, members: []member{
+			{"path", &schema{kind: kindString, maxLen: 1024}, true},
+			{"position", &schema{ref: "XMLPosition"}, false},
+			{"namespaces", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "XMLNamespace"}}, false},
+		}},
+		"XMLNamespace": {kind: kindObject, members: []member{
+			{"prefix", &schema{kind: kindString, minLen: 1, maxLen: 64}, true},
+			{"uri", &schema{kind: kindString, minLen: 1, maxLen: 512}, true},
+		}},
+		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern7},
+		"XMLPolicy": {kind: kindObject, members: []member{
+			{"id", &schema{kind: kindString, minLen: 1, maxLen: 512, pattern: pattern8}, true},
+			{"digest", &schema{kind: kindBase64, maxLen: 4096}, true},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern9}, true},
+			{"uri", &schema{kind: kindString, maxLen: 512, pattern: pattern10}, false},
 		}},
 		"Origin": {kind: kindObject, members: []member{
 			{"origin", &schema{kind: kindString}, true},
@@ -1042,6 +1280,7 @@ func init() {
 			{"digest", &schema{kind: kindString}, true},
 			{"alg", &schema{kind: kindString}, true},
 			{"viewed", &schema{kind: kindBoolean}, true},
+			{"covered", &schema{kind: kindArray, maxItems: 4096, items: &schema{ref: "Span"}}, false},
 		}},
 		"JournalRecord": {kind: kindObject, members: []member{
 			{"seq", &schema{kind: kindInteger, min: bound(1)}, true},
@@ -1148,16 +1387,40 @@ func init() {
 			{"certificate", &schema{ref: "CertificateID"}, true},
 			{"signingTime", &schema{kind: kindTime}, true},
 		}},
+		"SignXMLParams": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateRef"}, true},
+			{"content", &schema{ref: "Content"}, true},
+			{"mode", &schema{ref: "XMLMode"}, false},
+			{"profile", &schema{ref: "XMLProfile"}, false},
+			{"references", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "XMLReference"}}, false},
+			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern8}, false},
+			{"place", &schema{ref: "XMLPlace"}, false},
+			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
+			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern11}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern9}, false},
+			{"policy", &schema{ref: "XMLPolicy"}, false},
+			{"columns", &schema{kind: kindInteger, min: bound(0), max: bound(76)}, false},
+			{"keyValue", &schema{kind: kindBoolean}, false},
+			{"parallel", &schema{kind: kindBoolean}, false},
+			{"name", &schema{ref: "FileName"}, false},
+			{"mime", &schema{ref: "MIME"}, false},
+			{"note", &schema{ref: "Note"}, false},
+		}},
+		"SignXMLResult": {kind: kindObject, members: []member{
+			{"document", &schema{ref: "Content"}, true},
+			{"certificate", &schema{ref: "CertificateID"}, true},
+			{"signingTime", &schema{kind: kindTime}, true},
+		}},
 		"VerifyCMSParams": {kind: kindObject, members: []member{
 			{"signature", &schema{ref: "Content"}, true},
 			{"content", &schema{ref: "Content"}, false},
 		}},
-		"VerifyCMSResult": {kind: kindObject, members: []member{
-			{"valid", &schema{kind: kindBoolean}, true},
-			{"attached", &schema{kind: kindBoolean}, true},
-			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
-			{"signers", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "Signer"}}, true},
+		"VerifyCMSResult": {ref: "Report"},
+		"VerifyXMLParams": {kind: kindObject, members: []member{
+			{"content", &schema{ref: "Content"}, true},
+			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
 		}},
+		"VerifyXMLResult":   {ref: "Report"},
 		"OriginsListParams": {kind: kindObject},
 		"OriginsListResult": {kind: kindObject, members: []member{
 			{"origins", &schema{kind: kindArray, maxItems: 10000, items: &schema{ref: "Origin"}}, true},

@@ -46,8 +46,16 @@ func (a answers) SignCMS(_ context.Context, p SignCMSParams) (*SignCMSResult, er
 	return answer[SignCMSResult](a, p)
 }
 
+func (a answers) SignXML(_ context.Context, p SignXMLParams) (*SignXMLResult, error) {
+	return answer[SignXMLResult](a, p)
+}
+
 func (a answers) VerifyCMS(_ context.Context, p VerifyCMSParams) (*VerifyCMSResult, error) {
 	return answer[VerifyCMSResult](a, p)
+}
+
+func (a answers) VerifyXML(_ context.Context, p VerifyXMLParams) (*VerifyXMLResult, error) {
+	return answer[VerifyXMLResult](a, p)
 }
 
 func (a answers) OriginsList(_ context.Context, p OriginsListParams) (*OriginsListResult, error) {

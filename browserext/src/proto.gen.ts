@@ -100,6 +100,26 @@ export const ERROR_NUMBERS = {
   signature_invalid: 1704,
   /** The token returned a signature that its own certificate does not verify; it was thrown away. */
   signature_self_check: 1705,
+  /** The document is not well-formed XML, or in an encoding that is not read. Args: line, column, detail. */
+  format_xml: 1706,
+  /** The document has a document type declaration, which can make two programs read it differently. Args: line, column. */
+  xml_doctype: 1707,
+  /** The document nests deeper, or has more attributes or longer tags, than is read. Args: line, column, detail. */
+  xml_limit: 1708,
+  /** No element has this Id. Args: id. */
+  xml_reference_absent: 1709,
+  /** Several elements have this Id, so that it is not clear which of them is signed. Args: id. */
+  xml_reference_ambiguous: 1710,
+  /** The document has no element at this path. Args: path. */
+  xml_place_absent: 1711,
+  /** The document has no signature to fill, or one that cannot be filled. Args: detail. */
+  xml_template_absent: 1712,
+  /** The document holds no XML signature. */
+  xml_signature_absent: 1713,
+  /** The new signature would change what an earlier one covers. */
+  xml_signature_hurt: 1714,
+  /** The signature holds no certificate of the key that made it, so that nobody can tell whose it is. */
+  signer_unknown: 1715,
   /** The journal cannot be written, so the key was not used. */
   journal_unwritable: 1801,
   /** A record of the journal was changed, removed or reordered; line is the first that does not fit. Args: line. */
@@ -340,6 +360,17 @@ export interface CertificateSummary {
   key: string;
 }
 
+/** What was found about the signatures of a document. */
+export interface Report {
+  /** Every signature fits the document and its certificate. Says nothing about trust. */
+  valid: boolean;
+  /** The document is inside the signature, or the signature inside the document. */
+  attached: boolean;
+  /** Bytes of the document. */
+  size: number;
+  signers: Signer[];
+}
+
 /** One signature and what was found about it. */
 export interface Signer {
   /** Left out when the signature does not hold it. */
@@ -354,6 +385,88 @@ export interface Signer {
   code?: ErrorCode;
   /** What is wrong, in words. */
   text?: string;
+  /** Id of the XML signature, when it has one. */
+  id?: string;
+  /** Kind of signature: cades-bes, xmldsig, xades-bes or xades-epes. */
+  format?: string;
+  /** What an XML signature covers. */
+  references?: Reference[];
+  /** Identifier of the signature policy, when the signature names one. */
+  policy?: string;
+}
+
+/** One thing an XML signature covers: a document, or an element with all that is in it. */
+export interface Reference {
+  /** As the signature names it: empty is the document. */
+  uri: string;
+  /** Name of the element. */
+  element?: string;
+  /** Its Id, when the signature names it by that. */
+  id?: string;
+  /** First byte of the element in the document read as UTF-8, the byte order mark left out. */
+  begin: number;
+  /** First byte after it; the same as begin when it cannot be told what is covered. */
+  end: number;
+  /** What inside it is not covered, such as the signature itself. */
+  holes?: Span[];
+  /** It is the whole document with nothing cut out but signatures. */
+  whole: boolean;
+  /** A part of the signature itself, such as its properties. */
+  own?: boolean;
+  digestAlg: string;
+  /** It is as it was when it was signed. */
+  valid: boolean;
+}
+
+/** A piece of a document, in bytes. */
+export interface Span {
+  begin: number;
+  end: number;
+}
+
+/** How a signature and what it signs stand to each other: the signature inside, around or beside it, or in the place of a template. */
+export type XMLMode = 'enveloped' | 'enveloping' | 'detached' | 'template';
+
+/** The rules a signature follows: plain XMLDSig, XAdES, or those of SMEV, powers of attorney and the tax service. */
+export type XMLProfile = 'dsig' | 'xades-bes' | 'xades-epes' | 'smev3' | 'smev2' | 'mchd' | 'fns';
+
+/** Where the signature stands in relation to an element. */
+export type XMLPosition = 'last-child' | 'first-child' | 'before' | 'after';
+
+/** One thing to sign. */
+export interface XMLReference {
+  /** Id of the element; empty is the whole document. */
+  id: string;
+}
+
+/** Where a signature is put. */
+export interface XMLPlace {
+  /** Steps of element names separated by /, or by // for any depth; * is any name, [n] the n-th of those that fit. Empty is the root element. For a template: the signature to fill. */
+  path: string;
+  /** last-child when left out. */
+  position?: XMLPosition;
+  /** The prefixes used in the path. */
+  namespaces?: XMLNamespace[];
+}
+
+/** A prefix and the namespace it stands for. */
+export interface XMLNamespace {
+  prefix: string;
+  uri: string;
+}
+
+/** A name, or {namespace}name. */
+export type XMLAttributeName = string;
+
+/** A signature policy and the digest of its document. */
+export interface XMLPolicy {
+  /** Object identifier such as 1.2.3, or an address. */
+  id: string;
+  digest: string;
+  /** Such as sha256 or streebog256. */
+  digestAlg: string;
+  /** Where the policy document can be had. */
+  uri?: string;
 }
 
 /** A site and the decision about it. */
@@ -372,6 +485,8 @@ export interface JournalDocument {
   alg: string;
   /** The person opened it on screen before deciding. */
   viewed: boolean;
+  /** Of an XML signature: the pieces of the document it speaks of, as offsets in its UTF-8 form without a byte order mark. */
+  covered?: Span[];
 }
 
 /** One line of the journal. */
@@ -539,6 +654,51 @@ export interface SignCMSResult {
   signingTime: string;
 }
 
+/** Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES. */
+export interface SignXMLParams {
+  certificate: CertificateRef;
+  /** The XML document. */
+  content: Content;
+  /** The profile's own when left out, usually enveloped. */
+  mode?: XMLMode;
+  /** dsig when left out. */
+  profile?: XMLProfile;
+  /** What to sign; the whole document, or what the profile signs, when left out. */
+  references?: XMLReference[];
+  /** Identifier of the canonicalization; exclusive when left out, unless the profile asks for another. */
+  c14n?: string;
+  /** Where to put the signature; at the end of the root element when left out, unless the profile asks for another place. */
+  place?: XMLPlace;
+  /** The attributes that count as Id, beside Id itself; the usual ones when left out. */
+  idAttributes?: XMLAttributeName[];
+  /** Id of the signature; a random one when left out. */
+  signatureId?: string;
+  /** Signature algorithm, one the key can use, such as rsa-pss-sha256; the key's usual one when left out. */
+  algorithm?: string;
+  /** The signature policy; for xades-epes. */
+  policy?: XMLPolicy;
+  /** Length of the lines of base64: 64 or 76; 0 and nothing are one line. */
+  columns?: number;
+  /** Put the public key beside the certificate. */
+  keyValue?: boolean;
+  /** Leave every signature out of what is signed, so that others can sign the same document later. */
+  parallel?: boolean;
+  /** File name shown to the person; the name given to content.open when left out. */
+  name?: FileName;
+  /** Media type of the document, written into XAdES signatures. */
+  mime?: MIME;
+  note?: Note;
+}
+
+export interface SignXMLResult {
+  /** The document with the signature in it, or the signature with the document in it. Inline up to 256 KiB, a handle for content.read above. */
+  document: Content;
+  /** The certificate that signed. */
+  certificate: CertificateID;
+  /** When it signed; XAdES signatures say so themselves. */
+  signingTime: string;
+}
+
 /** Checks a CMS signature. */
 export interface VerifyCMSParams {
   /** DER or PEM. */
@@ -547,15 +707,17 @@ export interface VerifyCMSParams {
   content?: Content;
 }
 
-export interface VerifyCMSResult {
-  /** Every signature fits the document and its certificate. Says nothing about trust. */
-  valid: boolean;
-  /** The document is inside the signature. */
-  attached: boolean;
-  /** Bytes of the document. */
-  size: number;
-  signers: Signer[];
+export type VerifyCMSResult = Report;
+
+/** Checks every XML signature in a document. */
+export interface VerifyXMLParams {
+  /** The signed document. */
+  content: Content;
+  /** The attributes that count as Id, beside Id itself; the usual ones when left out. */
+  idAttributes?: XMLAttributeName[];
 }
+
+export type VerifyXMLResult = Report;
 
 /** Lists the sites a decision exists for. */
 export type OriginsListParams = Record<string, never>;
@@ -653,7 +815,9 @@ export interface Methods {
   'content.read': { params: ContentReadParams; result: ContentReadResult };
   'content.drop': { params: ContentDropParams; result: ContentDropResult };
   'sign.cms': { params: SignCMSParams; result: SignCMSResult };
+  'sign.xml': { params: SignXMLParams; result: SignXMLResult };
   'verify.cms': { params: VerifyCMSParams; result: VerifyCMSResult };
+  'verify.xml': { params: VerifyXMLParams; result: VerifyXMLResult };
   'origins.list': { params: OriginsListParams; result: OriginsListResult };
   'origins.allow': { params: OriginsAllowParams; result: OriginsAllowResult };
   'origins.deny': { params: OriginsDenyParams; result: OriginsDenyResult };
@@ -676,7 +840,9 @@ export type PageMethod =
   | 'content.read'
   | 'content.drop'
   | 'sign.cms'
-  | 'verify.cms';
+  | 'sign.xml'
+  | 'verify.cms'
+  | 'verify.xml';
 
 /** The notifications the agent sends. */
 export interface Notifications {

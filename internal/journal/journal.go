@@ -33,6 +33,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"persten/proto"
 )
 
 // ErrUnwritable says that a record could not be put on disk. The cause is wrapped beside it.
@@ -72,6 +74,8 @@ type Document struct {
 	Digest string `json:"digest"` // lower hex
 	Alg    string `json:"alg"`
 	Viewed bool   `json:"viewed"` // opened on screen before the decision
+
+	Covered []proto.Span `json:"covered,omitempty"` // of an XML signature: the pieces of the document it speaks of
 }
 
 // Journal appends to one file.

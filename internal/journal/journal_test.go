@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+
+	"persten/proto"
 )
 
 // TestMain lets the test binary be the second process of TestProcesses.
@@ -81,7 +84,9 @@ func TestRoundTrip(t *testing.T) {
 	r := Record{
 		Kind: "sign", User: "user", Origin: "https://portal.example", Top: "https://top.example", Via: "native", Program: "/usr/bin/chromium",
 		CertificateSerial: "01", Thumbprint: strings.Repeat("a", 40), TokenSerial: "3a", Profile: "bes", Algorithm: "rsa-sha256",
-		Version: "0.1.0", Approval: "x", Documents: []Document{{Name: "Договор <1>.txt", Size: 19, Digest: "00ff", Alg: "sha256", Viewed: true}},
+		Version: "0.1.0", Approval: "x", Documents: []Document{{
+			Name: "Договор <1>.txt", Size: 19, Digest: "00ff", Alg: "sha256", Viewed: true, Covered: []proto.Span{{Begin: 0, End: 7}, {Begin: 9, End: 19}},
+		}},
 	}
 	e, err := j.Begin(context.Background(), r)
 	if err != nil {
@@ -101,7 +106,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	begin, end := list[0], list[1]
-	if begin.Type != TypeBegin || begin.Seq != 1 || begin.Origin != r.Origin || begin.Documents[0] != r.Documents[0] || begin.Prev != firstPrev {
+	if begin.Type != TypeBegin || begin.Seq != 1 || begin.Origin != r.Origin || !reflect.DeepEqual(begin.Documents, r.Documents) || begin.Prev != firstPrev {
 		t.Errorf("begin: %+v", begin)
 	}
 	if end.Type != TypeEnd || end.Of != 1 || end.Result != "pin_incorrect" || end.Args["attempts"] != "2" || end.Prev != begin.Hash {

@@ -128,26 +128,49 @@ func (c *client) ContentDrop(_ context.Context, p proto.ContentDropParams) (*pro
 
 // SignCMS asks the person and returns a CAdES-BES signature.
 func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.SignCMSResult, error) {
-	content, done, err := c.content(p.Content)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	var made *signing.CMSResult
-	handle, sig, err := c.o.Engine.Store().Create(c.who.Channel, "", "application/pkcs7-signature", func(w io.Writer) (err error) {
-		made, err = c.o.Engine.SignCMS(ctx, c.caller(), signing.CMSRequest{
+	out, made, err := c.signed(p.Content, "application/pkcs7-signature", func(content *signing.Content, w io.Writer) (*signing.Result, error) {
+		return c.o.Engine.SignCMS(ctx, c.caller(), signing.CMSRequest{
 			Certificate: p.Certificate, Content: content, Name: p.Name, MIME: p.MIME, Attached: p.Attached, Note: p.Note,
 		}, w)
-		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.result(handle, sig)
+	return &proto.SignCMSResult{Signature: out, Certificate: made.Certificate.ID(), SigningTime: made.Time}, nil
+}
+
+// SignXML asks the person and returns a document with its signature.
+func (c *client) SignXML(ctx context.Context, p proto.SignXMLParams) (*proto.SignXMLResult, error) {
+	out, made, err := c.signed(p.Content, "application/xml", func(content *signing.Content, w io.Writer) (*signing.Result, error) {
+		return c.o.Engine.SignXML(ctx, c.caller(), signing.XMLRequest{
+			Certificate: p.Certificate, Content: content, Name: p.Name, MIME: p.MIME, Note: p.Note, Algorithm: p.Algorithm,
+			Form: signing.FormOf(p),
+		}, w)
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &proto.SignCMSResult{Signature: out, Certificate: made.Certificate.ID(), SigningTime: made.Time}, nil
+	return &proto.SignXMLResult{Document: out, Certificate: made.Certificate.ID(), SigningTime: made.Time}, nil
+}
+
+// signed runs sign over a content and keeps what it writes as the result.
+func (c *client) signed(p proto.Content, mime string, sign func(*signing.Content, io.Writer) (*signing.Result, error)) (
+	out proto.Content, made *signing.Result, err error,
+) {
+	content, done, err := c.content(p)
+	if err != nil {
+		return out, nil, err
+	}
+	defer done()
+	handle, written, err := c.o.Engine.Store().Create(c.who.Channel, "", mime, func(w io.Writer) (err error) {
+		made, err = sign(content, w)
+		return err
+	})
+	if err != nil {
+		return out, nil, err
+	}
+	out, err = c.result(handle, written)
+	return out, made, err
 }
 
 // VerifyCMS reports on a signature.
@@ -167,6 +190,20 @@ func (c *client) VerifyCMS(ctx context.Context, p proto.VerifyCMSParams) (*proto
 		content = detached.Reader()
 	}
 	report, err := c.o.Engine.VerifyCMS(ctx, signature.Reader(), content)
+	if err != nil {
+		return nil, err
+	}
+	return signing.Reported(report, c.lang()), nil
+}
+
+// VerifyXML reports on every signature in a document.
+func (c *client) VerifyXML(ctx context.Context, p proto.VerifyXMLParams) (*proto.VerifyXMLResult, error) {
+	content, done, err := c.content(p.Content)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	report, err := c.o.Engine.VerifyXML(ctx, content.Reader(), p.IDAttributes)
 	if err != nil {
 		return nil, err
 	}

@@ -215,7 +215,11 @@ func (e *Engine) record(who Caller, q Question, kind string) journal.Record {
 		r.CertificateSerial, r.Thumbprint = q.Certificate.Serial, q.Certificate.Thumbprint
 	}
 	for _, d := range q.Documents {
-		r.Documents = append(r.Documents, journal.Document{Name: d.Name, Size: d.Size, Digest: d.Digest, Alg: d.Alg})
+		one := journal.Document{Name: d.Name, Size: d.Size, Digest: d.Digest, Alg: d.Alg}
+		for _, s := range d.Covered {
+			one.Covered = append(one.Covered, proto.Span{Begin: s.Begin, End: s.End})
+		}
+		r.Documents = append(r.Documents, one)
 	}
 	return r
 }
@@ -257,14 +261,15 @@ func card(c *cert.Certificate) *Certificate {
 	}
 }
 
-// algorithm is the one a key signs with by default.
-func algorithm(k token.Key) (algo.Algorithm, error) {
+// algorithm is the one a key signs with: the one asked for, else its default.
+func algorithm(k token.Key, want algo.ID) (algo.Algorithm, error) {
 	for _, id := range k.Algorithms() {
-		if a, ok := algo.Lookup(id); ok {
+		if a, ok := algo.Lookup(id); ok && !a.Legacy && (want == "" || want == id) {
 			return a, nil
 		}
 	}
-	return algo.Algorithm{}, proto.E(proto.CodeAlgorithmUnsupported, nil, "algorithm", k.Certificate().Key.Describe())
+	return algo.Algorithm{}, proto.E(proto.CodeAlgorithmUnsupported, nil,
+		"algorithm", cmp.Or(string(want), k.Certificate().Key.Describe()))
 }
 
 // logFault keeps the cause of an internal error for the log; it never travels.

@@ -27,32 +27,58 @@ type CMSRequest struct {
 	Note        string // "the site says"
 }
 
-// CMSResult tells what was made; the signature itself went to the writer.
-type CMSResult struct {
+// Result tells what was made; the signature itself went to the writer.
+type Result struct {
 	Certificate *cert.Certificate
 	Time        time.Time
 }
 
 // SignCMS asks the person, signs and writes the DER of the SignedData to w. On error w holds nothing of use.
-func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Writer) (*CMSResult, error) {
-	key, err := e.find(ctx, r.Certificate)
+func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Writer) (*Result, error) {
+	return e.sign(ctx, who, order{
+		method: proto.MethodSignCMS, certificate: r.Certificate, content: r.Content, name: r.Name, mime: r.MIME,
+		describe: func(q *Question) { q.Note, q.Attached, q.Profile = r.Note, r.Attached, "cades-bes" },
+		encode: func(ctx context.Context, s cms.Signer, at time.Time, digest []byte) error {
+			return cms.Sign(ctx, w, r.Content.Reader(), s, cms.Options{Attached: r.Attached, SigningTime: at, Digest: digest})
+		},
+	})
+}
+
+// order is a request for one signature of one document, whatever its format.
+type order struct {
+	method      string
+	certificate string
+	algorithm   algo.ID // "": the key's default
+	content     *Content
+	name, mime  string
+
+	// describe completes the question: the document stands in it, what the signature will be is to be added.
+	describe func(*Question)
+	// encode makes the signature. It reads the content anew and refuses when its digest is not the approved one.
+	encode func(ctx context.Context, s cms.Signer, at time.Time, digest []byte) error
+}
+
+// sign is the way of every signature: key, digest, question, answer, signature, outcome.
+func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error) {
+	key, err := e.find(ctx, o.certificate)
 	if err != nil {
 		return nil, err
 	}
 	if bad := e.permitted(key, time.Now()); bad != nil {
 		return nil, bad
 	}
-	alg, err := algorithm(key)
+	alg, err := algorithm(key, o.algorithm)
 	if err != nil {
 		return nil, err
 	}
-	digest, err := r.Content.Digest(ctx, alg.Digest)
+	digest, err := o.content.Digest(ctx, alg.Digest)
 	if err != nil {
 		return nil, err
 	}
-	q, err := e.signQuestion(ctx, who, key, alg, r, digest)
-	if err != nil {
-		return nil, err
+	q := e.signQuestion(ctx, who, key, alg, o, digest)
+	o.describe(&q)
+	if q.Documents[0].Content, err = o.content.Descriptor(); err != nil {
+		return nil, proto.E(proto.CodeInternal, err)
 	}
 	defer q.Documents[0].Content.Close()
 
@@ -62,9 +88,7 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 	}
 	defer leave()
 	at := time.Now().UTC().Truncate(time.Second)
-	err = e.approved(ctx, who, key, alg, q, prompt, func(s cms.Signer) error {
-		return cms.Sign(ctx, w, r.Content.Reader(), s, cms.Options{Attached: r.Attached, SigningTime: at, Digest: digest})
-	})
+	err = e.approved(ctx, who, key, alg, q, prompt, func(s cms.Signer) error { return o.encode(ctx, s, at, digest) })
 	out := outcome(err)
 	out.Owner = q.Certificate.Name
 	if err == nil {
@@ -72,31 +96,24 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 	}
 	prompt.Close(out)
 	if err != nil {
-		logFault("sign.cms", err)
+		logFault(o.method, err)
 		return nil, err
 	}
-	return &CMSResult{Certificate: key.Certificate(), Time: at}, nil
+	return &Result{Certificate: key.Certificate(), Time: at}, nil
 }
 
-// signQuestion puts everything the approval binds into one Question.
-func (e *Engine) signQuestion(ctx context.Context, who Caller, key token.Key, alg algo.Algorithm, r CMSRequest,
-	digest []byte,
-) (Question, error) {
-	content, err := r.Content.Descriptor()
-	if err != nil {
-		return Question{}, proto.E(proto.CodeInternal, err)
-	}
+// signQuestion puts into a Question what every approval binds.
+func (e *Engine) signQuestion(ctx context.Context, who Caller, key token.Key, alg algo.Algorithm, o order, digest []byte) Question {
 	q := who.question(KindSign)
-	q.Note, q.Attached, q.Profile = r.Note, r.Attached, "cades-bes"
 	q.Certificate, q.Token, q.Algorithm = card(key.Certificate()), key.Token(), string(alg.ID)
 	if h, ok := key.(token.Holder); ok && h.Held(ctx) {
 		q.Token.LoginRequired = false // policy keeps the PIN for a while: the person approves without typing it
 	}
 	q.Documents = []Document{{
-		Name: cmp.Or(r.Name, r.Content.Name, unnamed(who.Lang)), MIME: cmp.Or(r.MIME, r.Content.MIME), Size: r.Content.Size(),
-		Digest: hex.EncodeToString(digest), Alg: string(alg.Digest), Content: content,
+		Name: cmp.Or(o.name, o.content.Name, unnamed(who.Lang)), MIME: cmp.Or(o.mime, o.content.MIME), Size: o.content.Size(),
+		Digest: hex.EncodeToString(digest), Alg: string(alg.Digest),
 	}}
-	return q, nil
+	return q
 }
 
 // unnamed is what a document is called that came without a name.

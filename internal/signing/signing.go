@@ -66,6 +66,7 @@ type Question struct {
 	Algorithm   string       `json:"algorithm,omitempty"`
 	Profile     string       `json:"profile,omitempty"`
 	Attached    bool         `json:"attached,omitempty"`
+	XML         *XMLForm     `json:"xml,omitempty"` // set for XML signatures
 	Documents   []Document   `json:"documents,omitempty"`
 }
 
@@ -91,13 +92,16 @@ type Certificate struct {
 	Class        string    `json:"class,omitempty"`        // of the owner's signature tool, such as KC1
 }
 
-// Document is one thing to be signed. Content is a read-only descriptor of the sealed bytes whose digest is Digest.
+// Document is one thing to be signed. Content is a read-only descriptor of the sealed bytes whose digest is Digest. Of an XML
+// document that gets an XML signature, Covered is what the signature will speak of: everything (Whole), or these elements.
 type Document struct {
 	Name    string   `json:"name"`
 	MIME    string   `json:"mime,omitempty"`
 	Size    int64    `json:"size"`
 	Digest  string   `json:"digest"`    // lower hex
 	Alg     string   `json:"digestAlg"` // algo.Digest
+	Whole   bool     `json:"whole,omitempty"`
+	Covered []Span   `json:"covered,omitempty"` // set for every XML signature, also with Whole
 	Content *os.File `json:"-"`
 }
 

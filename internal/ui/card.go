@@ -50,6 +50,7 @@ type Fact struct {
 type Document struct {
 	Name, Size, Digest string
 	Full               string // the whole digest
+	Signed             string // of an XML document: what of it will be signed
 }
 
 // NewCard makes the card of a question in one of text's languages.
@@ -71,6 +72,7 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 		}
 		c.Documents = append(c.Documents, Document{
 			Name: Safe(d.Name, maxName), Size: Size(lang, d.Size), Digest: digest(d.Alg, d.Digest), Full: Safe(d.Digest, 128),
+			Signed: signedPart(lang, d),
 		})
 	}
 	c.Facts = facts(lang, q)
@@ -187,20 +189,18 @@ func facts(lang text.Lang, q signing.Question) []Fact {
 	if q.Kind != signing.KindSign {
 		return nil
 	}
-	form := "prompt.form.detached"
-	if q.Attached {
-		form = "prompt.form.attached"
-	}
-	format := say(lang, form)
-	if q.Profile != "" {
-		format = profileName(q.Profile) + ", " + format
-	}
+	format := form(lang, q)
 	label := q.Token.Label
 	if q.Token.Demo && label != "" {
 		label = say(lang, "prompt.token.demo", "label", label)
 	}
+	var policy string
+	if q.XML != nil && q.XML.Policy != nil {
+		policy = q.XML.Policy.ID
+	}
 	return filled([]Fact{
 		{Label: say(lang, "prompt.form.label"), Value: format},
+		{Label: say(lang, "prompt.form.policy"), Value: policy},
 		{Label: say(lang, "prompt.token.label"), Value: label, Warn: q.Token.Demo},
 	})
 }
@@ -269,6 +269,9 @@ func (c Card) Lines() []string {
 	lines = append(lines, "")
 	for _, d := range c.Documents {
 		lines = append(lines, c.Say("prompt.documents.line", "name", d.Name, "size", d.Size), "    "+d.Digest)
+		if d.Signed != "" {
+			lines = append(lines, "    "+d.Signed)
+		}
 	}
 	lines = append(lines, "")
 	for _, f := range append(append([]Fact(nil), c.Owner...), c.Facts...) {
@@ -277,10 +280,67 @@ func (c Card) Lines() []string {
 	return lines
 }
 
-// profileName writes a profile as the standards do.
-func profileName(p string) string {
-	if p == "cades-bes" {
-		return "CAdES-BES"
+// form says what kind of signature it will be and where it will stand.
+func form(lang text.Lang, q signing.Question) string {
+	profile, where := q.Profile, "prompt.form.detached"
+	switch {
+	case q.XML != nil:
+		profile, where = q.XML.Profile, "prompt.form."+q.XML.Mode
+		if q.XML.Mode == "detached" {
+			where = "prompt.form.beside"
+		}
+	case q.Attached:
+		where = "prompt.form.attached"
+	}
+	if !text.Has(where) {
+		return Safe(q.Profile, maxFact)
+	}
+	if profile == "" {
+		return say(lang, where)
+	}
+	return profileName(lang, profile) + ", " + say(lang, where)
+}
+
+// profileNames are the names the standards give.
+var profileNames = map[string]string{
+	"cades-bes": "CAdES-BES", "xmldsig": "XMLDSig", "xades-bes": "XAdES-BES", "xades-epes": "XAdES-EPES",
+}
+
+func profileName(lang text.Lang, p string) string {
+	if name, ok := profileNames[p]; ok {
+		return name
+	}
+	if key := "prompt.profile." + p; text.Has(key) {
+		return say(lang, key)
 	}
 	return Safe(p, 40)
+}
+
+// maxParts is how many elements are named; the tree shows them all.
+const maxParts = 5
+
+// signedPart says what of an XML document the signature will cover.
+func signedPart(lang text.Lang, d signing.Document) string {
+	if len(d.Covered) == 0 {
+		return ""
+	}
+	if d.Whole {
+		return say(lang, "prompt.signed.whole")
+	}
+	var parts []string
+	for i, s := range d.Covered {
+		if i > 0 && s.Element == d.Covered[i-1].Element && s.ID == d.Covered[i-1].ID {
+			continue // the same element, behind a hole
+		}
+		part := Safe(s.Element, maxName)
+		if s.ID != "" {
+			part += " (" + Safe(s.ID, maxName) + ")"
+		}
+		parts = append(parts, part)
+	}
+	more := ""
+	if n := len(parts) - maxParts; n > 0 {
+		parts, more = parts[:maxParts], strconv.Itoa(n)
+	}
+	return say(lang, "prompt.signed.parts", "parts", strings.Join(parts, ", "), "more", more)
 }

@@ -190,6 +190,8 @@ func TestRefuses(t *testing.T) {
 		{`[{"name":"p"}]`, object, "schema is required"},
 		{`[]`, `{"type":"object","properties":{}}`, "additionalProperties must be false"},
 		{`[]`, `{"type":"string"}`, "must be an object"},
+		{`[]`, `{"$ref":"#/components/schemas/S"}`, "must be an object"},
+		{`[]`, `{"$ref":"#/components/schemas/Missing"}`, "no component Missing"},
 		{`[]`, `{"type":"object","properties":{},"required":["x"],"additionalProperties":false}`, "not a property"},
 		{`[]`, `{"type":"object","type":"object"}`, "given twice"},
 	} {

@@ -21,7 +21,7 @@ package proto
 `
 
 var initialisms = map[string]bool{"id": true, "cms": true, "der": true, "mime": true, "inn": true, "snils": true,
-	"ogrn": true, "pin": true, "ok": true, "innle": true, "ogrnip": true, "oid": true, "csp": true, "sha256": true, "url": true, "xml": true, "json": true, "eof": true, "p12": true}
+	"ogrn": true, "pin": true, "ok": true, "innle": true, "ogrnip": true, "oid": true, "csp": true, "sha256": true, "url": true, "uri": true, "xml": true, "c14n": true, "json": true, "eof": true, "p12": true}
 
 // goName turns a name of the protocol into an exported Go name: sign.cms into SignCMS, notBefore into NotBefore.
 func goName(name string) string {

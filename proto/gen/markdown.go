@@ -41,6 +41,9 @@ func (a *api) mdMethod(b *bytes.Buffer, m method) {
 		fmt.Fprintf(b, "\n%s\n", m.doc)
 	}
 	a.mdMembers(b, "Parameter", m.params.schema)
+	if ref := m.result.schema; ref.ref != "" {
+		fmt.Fprintf(b, "\nResult: %s.\n", a.mdKind(ref))
+	}
 	a.mdMembers(b, "Result", m.result.schema)
 	if m.errors != nil {
 		fmt.Fprintf(b, "\nErrors of its own: `%s`.\n", strings.Join(m.errors, "`, `"))

@@ -225,7 +225,7 @@ func (m *method) readResult(where string, n node) error {
 	if err != nil {
 		return err
 	}
-	if s.kind != "object" {
+	if s.kind != "object" && s.ref == "" {
 		return fmt.Errorf("%s: the result must be an object", where)
 	}
 	m.result = typ{name: m.goName + "Result", schema: s}
@@ -407,6 +407,9 @@ func (a *api) checkRefs() error {
 		}
 	}
 	for _, m := range a.methods {
+		if ref := m.result.schema.ref; ref != "" && a.component(ref).kind != "object" {
+			return fmt.Errorf("method %s: the result must be an object", m.name)
+		}
 		for _, c := range m.errors {
 			if !codes[c] {
 				return fmt.Errorf("method %s: no error %s", m.name, c)

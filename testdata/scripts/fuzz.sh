@@ -13,7 +13,7 @@ failed=0 count=0
 while IFS=: read -r file name; do
     count=$((count + 1))
     echo "fuzz: ${file%/*} $name $time"
-    go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "./${file%/*}" || failed=$((failed + 1))
+    go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 10x "./${file%/*}" || failed=$((failed + 1))
 done < <(grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' agent internal proto | sed 's/func //' | sort -u)
 
 echo "fuzz: $count targets, $failed failed"
