@@ -4,7 +4,6 @@ package signing
 
 import (
 	"errors"
-	"io"
 	"strconv"
 	"strings"
 
@@ -22,7 +21,7 @@ func xmlFault(err error, r XMLRequest) error {
 	case errors.As(err, &bad):
 		return documentFault(bad)
 	case errors.Is(err, xmldsig.ErrReference):
-		return referenceFault(err, r)
+		return referenceFault(err)
 	case errors.Is(err, xmldsig.ErrUnsupported):
 		return proto.E(proto.CodeAlgorithmUnsupported, err, "algorithm", "")
 	case errors.Is(err, xmldsig.ErrPlace):
@@ -73,47 +72,15 @@ func documentFault(bad *xml.Error) error {
 	return e
 }
 
-// referenceFault tells which of the Ids asked for does not name exactly one element.
-func referenceFault(cause error, r XMLRequest) error {
-	absent := proto.E(proto.CodeXMLReferenceAbsent, cause, "id", "")
-	options, err := r.Form.options()
-	if err != nil || r.Content == nil {
-		return absent
+// referenceFault tells which Id does not name exactly one element.
+func referenceFault(err error) error {
+	var bad *xmldsig.ReferenceError
+	if !errors.As(err, &bad) {
+		return proto.E(proto.CodeXMLReferenceAbsent, err, "id", "")
 	}
-	if options.IDNames == nil {
-		options.IDNames = xmldsig.DefaultIDNames
+	code := proto.CodeXMLReferenceAbsent
+	if bad.Found > 1 {
+		code = proto.CodeXMLReferenceAmbiguous
 	}
-	count := countIDs(r.Content.Reader(), options)
-	for _, ref := range options.References {
-		switch n := count[ref.ID]; {
-		case ref.ID != "" && n == 0:
-			return proto.E(proto.CodeXMLReferenceAbsent, cause, "id", ref.ID)
-		case ref.ID != "" && n > 1:
-			return proto.E(proto.CodeXMLReferenceAmbiguous, cause, "id", ref.ID)
-		}
-	}
-	return absent
-}
-
-// countIDs counts the elements that have each Id asked for.
-func countIDs(doc io.Reader, o xmldsig.Options) map[string]int {
-	count := map[string]int{}
-	for _, ref := range o.References {
-		count[ref.ID] = 0
-	}
-	x := xml.NewReader(doc, xml.Limits{})
-	for {
-		token, err := x.Next()
-		if err != nil {
-			return count // the document was read to its end before
-		}
-		for _, a := range token.Attrs {
-			_, asked := count[string(a.Value)]
-			for _, n := range o.IDNames {
-				if asked && a.URI == n.URI && string(a.Local) == n.Local {
-					count[string(a.Value)]++
-				}
-			}
-		}
-	}
+	return proto.E(code, err, "id", strings.TrimPrefix(bad.URI, "#"))
 }

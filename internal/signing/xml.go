@@ -161,7 +161,7 @@ func (f XMLForm) options() (xmldsig.Options, error) {
 		if local == "" {
 			uri, local = "", uri
 		}
-		o.IDNames = append(o.IDNames, struct{ URI, Local string }{uri, local}) // c14n.IDName
+		o.IDNames = append(o.IDNames, xmldsig.IDName{URI: uri, Local: local})
 	}
 	if p := f.Policy; p != nil {
 		digest := algo.Digest(p.DigestAlg)

@@ -28,7 +28,7 @@ func (c *check) reference(r *resolved) cms.Reference {
 		return rep
 	}
 	if n := r.work.job.Found; n != 1 {
-		rep.Problem = fmt.Errorf("%w: %q names %d", ErrReference, r.uri, n)
+		rep.Problem = &ReferenceError{URI: r.uri, Found: n}
 		return rep
 	}
 	c.cover(&rep, r.work)

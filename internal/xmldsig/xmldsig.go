@@ -43,6 +43,7 @@ package xmldsig
 
 import (
 	"errors"
+	"fmt"
 
 	"persten/internal/xmldsig/c14n"
 	"persten/internal/xmldsig/xml"
@@ -83,9 +84,12 @@ const (
 )
 
 // DefaultIDNames are the attributes that count as Ids when a caller names none.
-var DefaultIDNames = []c14n.IDName{
+var DefaultIDNames = []IDName{
 	{Local: "Id"}, {Local: "ID"}, {Local: "id"}, {URI: NamespaceWSU, Local: "Id"}, {URI: xml.XMLNamespace, Local: "id"},
 }
+
+// IDName is the name of an attribute that counts as Id.
+type IDName = c14n.IDName
 
 // Errors of Verify itself, beside *xml.Error. Those of single signatures are in SignerReport.Problem.
 var (
@@ -97,7 +101,7 @@ var (
 
 // Problems of one signature beside those of package cms; SignerReport.Problem wraps one of them.
 var (
-	// ErrReference means that a reference does not lead to exactly one place of this document.
+	// ErrReference means that a reference does not lead to exactly one place of this document; a ReferenceError says more.
 	ErrReference = errors.New("reference does not name exactly one element of the document")
 	// ErrUnsupported means a transform, an expression or a method that is not carried out here.
 	ErrUnsupported = c14n.ErrUnsupported
@@ -106,3 +110,14 @@ var (
 	// ErrBareKey comes with cms.ErrNoCertificate: the signature matches a KeyValue, and no certificate has this key.
 	ErrBareKey = errors.New("the signature matches a key that no certificate vouches for")
 )
+
+// ReferenceError is a reference that leads nowhere or to several places. It wraps ErrReference.
+type ReferenceError struct {
+	URI   string
+	Found int // places
+}
+
+func (e *ReferenceError) Error() string {
+	return fmt.Sprintf("%v: %q names %d", ErrReference, e.URI, e.Found)
+}
+func (e *ReferenceError) Unwrap() error { return ErrReference }
