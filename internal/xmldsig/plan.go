@@ -30,11 +30,7 @@ type Coverage struct {
 // but for the key and a change of the document, Plan refuses as well.
 func Plan(ctx context.Context, doc io.ReadSeeker, o Options) (*Coverage, error) {
 	alg, _ := algo.Lookup(algo.RSASHA256) // stands for the signer's
-	m, err := newMaking(ctx, doc, o, alg, nil)
-	if err != nil {
-		return nil, err
-	}
-	r, err := m.rehearse(ctx, nil)
+	m, r, err := prepare(ctx, doc, o, alg, nil, nil)
 	if err != nil {
 		return nil, err
 	}

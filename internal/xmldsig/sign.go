@@ -147,12 +147,8 @@ func Sign(ctx context.Context, w io.Writer, doc io.ReadSeeker, s cms.Signer, o O
 	if !ok || !slices.Contains(algo.Signing(own.Key), alg.ID) {
 		return fmt.Errorf("%q with a %s key: %w", s.Algorithm(), own.Key.Describe(), algo.ErrUnsupported)
 	}
-	m, err := newMaking(ctx, doc, o, alg, own)
-	if err != nil {
-		return err
-	}
 	sum := alg.Digest.New()
-	r, err := m.rehearse(ctx, sum)
+	m, r, err := prepare(ctx, doc, o, alg, own, sum)
 	if err != nil {
 		return err
 	}
@@ -203,12 +199,8 @@ func (m *making) sign(ctx context.Context, s cms.Signer, r *rehearsal) (filling,
 
 // write verifies the finished document, then writes it, comparing the document's bytes with those that were signed.
 func (m *making) write(ctx context.Context, w io.Writer, f filling, content []byte) error {
-	edits, _ := m.edits(f)
-	s, err := m.splice(ctx, edits)
+	s, err := m.verify(ctx, f)
 	if err != nil {
-		return err
-	}
-	if err := m.verify(ctx, s); err != nil {
 		return err
 	}
 	out, sum := &watched{s: s}, m.alg.Digest.New()
@@ -225,34 +217,23 @@ func (m *making) write(ctx context.Context, w io.Writer, f filling, content []by
 	return nil
 }
 
-// verify checks the signature as anybody would who gets the document.
-func (m *making) verify(ctx context.Context, s *splice) error {
-	report, err := Verify(ctx, s, cert.Trust{}, m.verifyOptions())
+// verify checks the signature as anybody would who gets the document, and returns that document.
+func (m *making) verify(ctx context.Context, f filling) (*splice, error) {
+	r, err := m.read(ctx, f, nil)
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return nil, ctx.Err()
 	case errors.Is(err, ErrChanged):
-		return changed(err)
+		return nil, err
 	case err != nil:
-		return fmt.Errorf("%w: %w", cms.ErrSelfCheck, err)
+		return nil, fmt.Errorf("%w: %w", cms.ErrSelfCheck, err)
 	}
-	own := report.Signers[m.number()]
+	own := r.verifier.judge().Signers[r.check.number]
 	switch {
 	case !own.Valid:
-		return fmt.Errorf("%w: %w", cms.ErrSelfCheck, own.Problem)
+		return nil, fmt.Errorf("%w: %w", cms.ErrSelfCheck, own.Problem)
 	case !own.Certificate.Equal(m.cert) || own.Algorithm != m.alg.ID:
-		return fmt.Errorf("%w: it is another signature", cms.ErrSelfCheck)
+		return nil, fmt.Errorf("%w: it is another signature", cms.ErrSelfCheck)
 	}
-	return nil
-}
-
-// number is which of the document's signatures is the new one.
-func (m *making) number() int {
-	switch m.o.Mode {
-	case Template:
-		return slices.Index(m.survey.signatures, m.survey.template.chosen.found.begin)
-	case Enveloping:
-		return 0
-	}
-	return len(slices.DeleteFunc(slices.Clone(m.survey.signatures), func(at int64) bool { return at >= m.spot.begin }))
+	return r.splice, nil
 }

@@ -28,6 +28,7 @@ type making struct {
 	id     string
 
 	survey  survey
+	guess   *guess // stands for the survey until the document was read; nil: it was surveyed
 	spot    spot
 	before  string // elements around the signature that are made with it
 	after   string
@@ -36,8 +37,24 @@ type making struct {
 	targets []target
 }
 
-// newMaking settles the options and reads the document for the first time.
-func newMaking(ctx context.Context, doc io.ReadSeeker, o Options, alg algo.Algorithm, own *cert.Certificate) (*making, error) {
+// prepare makes all that can be made without the key. Where the signature goes is guessed first: a right guess saves one
+// reading of the document. h is as in rehearse.
+func prepare(ctx context.Context, doc io.ReadSeeker, o Options, alg algo.Algorithm, own *cert.Certificate, h hash.Hash) (
+	m *making, r *rehearsal, err error,
+) {
+	for _, guess := range []bool{true, false} {
+		if m, err = newMaking(ctx, doc, o, alg, own, guess); err != nil {
+			return nil, nil, err
+		}
+		if r, err = m.rehearse(ctx, h); err == nil || m.guess == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return m, r, err
+}
+
+// newMaking settles the options and finds the place for the signature.
+func newMaking(ctx context.Context, doc io.ReadSeeker, o Options, alg algo.Algorithm, own *cert.Certificate, guess bool) (*making, error) {
 	m := &making{doc: doc, o: o, alg: alg, cert: own}
 	var err error
 	if m.preset, err = m.o.settle(); err != nil {
@@ -54,8 +71,10 @@ func newMaking(ctx context.Context, doc io.ReadSeeker, o Options, alg algo.Algor
 	if m.id = m.o.SignatureID; m.id == "" {
 		m.id = "sig-" + hex.EncodeToString(random(16))
 	}
-	if err := m.look(ctx); err != nil {
-		return nil, err
+	if !guess || !m.guessed() {
+		if err := m.look(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := m.locate(); err != nil {
 		return nil, err

@@ -18,27 +18,38 @@ import (
 	"persten/internal/xmldsig/xml"
 )
 
-// rehearsal is what a verifier sees in the document with a blank filling: all but the signature value is then known.
+// rehearsal is what a verifier sees in the document with a filling. With a blank one all but the signature value is then
+// known.
 type rehearsal struct {
 	verifier *verifier
 	check    *check
 	blank    filling
 	here     int64
 	edits    []edit
+	splice   *splice
 	value    kept // the canonical SignatureValue
 }
 
 // rehearse verifies the document with a blank filling. h, when not nil, hashes the document's bytes on the way.
 func (m *making) rehearse(ctx context.Context, h hash.Hash) (*rehearsal, error) {
-	r := &rehearsal{blank: m.blank()}
-	r.edits, r.here = m.edits(r.blank)
-	s, err := m.splice(ctx, r.edits)
+	r, err := m.read(ctx, m.blank(), h)
 	if err != nil {
 		return nil, err
 	}
-	w := &watched{s: s}
+	return r, r.judge(m)
+}
+
+// read reads the document with a filling in it, as a verifier does.
+func (m *making) read(ctx context.Context, f filling, h hash.Hash) (*rehearsal, error) {
+	r := &rehearsal{blank: f}
+	r.edits, r.here = m.edits(f)
+	var err error
+	if r.splice, err = m.splice(ctx, r.edits); err != nil {
+		return nil, err
+	}
+	w := &watched{s: r.splice}
 	r.verifier = newVerifier(w, cert.Trust{}, m.verifyOptions())
-	if err := r.find(ctx, m, s); err != nil {
+	if err := r.find(ctx, m, r.splice); err != nil {
 		return nil, err
 	}
 	if err := r.plan(m); err != nil {
@@ -50,16 +61,20 @@ func (m *making) rehearse(ctx context.Context, h hash.Hash) (*rehearsal, error) 
 		})
 	}
 	m.watch(w, h)
+	if m.guess != nil {
+		r.verifier.watch = m.guess.see
+	}
 	if err := r.verifier.run(ctx); err != nil {
 		return nil, changed(err)
 	}
-	return r, r.judge(m)
+	return r, m.settle(r)
 }
 
-// find finds the signatures. When the new one is the only one it is known without reading the document where it stands.
+// find finds the signatures. When the new one is the only one it is known without reading the document where it stands,
+// unless it has expressions, which take prefixes from there.
 func (r *rehearsal) find(ctx context.Context, m *making, s *splice) error {
 	v := r.verifier
-	if len(m.survey.signatures) > 0 || m.o.Mode == Enveloping || m.o.Mode == Template {
+	if len(m.survey.signatures) > 0 || m.o.Mode == Enveloping || m.o.Mode == Template || m.expressed() {
 		return v.find(ctx)
 	}
 	text, _ := m.signature(r.blank)

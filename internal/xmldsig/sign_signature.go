@@ -10,6 +10,7 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 
 	"persten/internal/cert"
@@ -37,6 +38,11 @@ func (t *target) reference() *reference {
 		r.transforms = append(r.transforms, one)
 	}
 	return r
+}
+
+// expressed reports whether a reference has an XPath expression.
+func (m *making) expressed() bool {
+	return slices.ContainsFunc(m.targets, func(t target) bool { return slices.Contains(t.transforms, TransformXPath) })
 }
 
 // filling is what is known of a signature at one moment; the first texts are made with none of it.

@@ -55,7 +55,7 @@ func (s *survey) see(t *xml.Token) error {
 	s.place.see(t)
 	if t.Kind == xml.Start {
 		if t.Depth == 1 {
-			s.name = c14n.Name{Prefix: string(t.Name.Prefix), Local: string(t.Name.Local), URI: t.Name.URI}
+			s.name = nameOf(t)
 		}
 		if t.Name.URI == NamespaceDSig && string(t.Name.Local) == "Signature" {
 			if s.signatures = append(s.signatures, t.Begin); len(s.signatures) > maxSignatures {
@@ -109,4 +109,9 @@ func (s *survey) isID(a *xml.Attr) bool {
 		}
 	}
 	return false
+}
+
+// nameOf is a copy of a token's name.
+func nameOf(t *xml.Token) c14n.Name {
+	return c14n.Name{Prefix: string(t.Name.Prefix), Local: string(t.Name.Local), URI: t.Name.URI}
 }

@@ -68,6 +68,7 @@ type verifier struct {
 	size     int64
 	sum      uint64 // of the document as first read
 	once     bool   // it was not read before: Sign knows what a scan would find
+	watch    func(*xml.Token)
 	scan     *scanner
 	checks   []*check
 	works    map[string]*work
@@ -152,7 +153,9 @@ func (v *verifier) run(ctx context.Context) error {
 		w.start(ctx, v.o.Limits, b)
 		jobs = append(jobs, w.job)
 	}
-	err = c14n.Run(ctx, xml.NewReader(src, v.o.Limits), b.rest(), jobs...)
+	r := xml.NewReader(src, v.o.Limits)
+	r.Watch(v.watch)
+	err = c14n.Run(ctx, r, b.rest(), jobs...)
 	if errors.Is(err, c14n.ErrUnsupported) {
 		err = nil // Job.Err says whose it is
 	}

@@ -29,6 +29,7 @@ type Reader struct {
 	place    place  // of buf[0]
 	over     error  // why nothing follows buf[:end]: io.EOF or worse
 	err      error  // what Next returns from now on
+	watch    func(*Token)
 
 	started, rooted bool
 	cdata           bool // inside a section
@@ -98,8 +99,14 @@ func (r *Reader) Next() (*Token, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+	if r.watch != nil {
+		r.watch(&r.tok)
+	}
 	return &r.tok, nil
 }
+
+// Watch has f see every token before Next returns it, for whoever hands the Reader on.
+func (r *Reader) Watch(f func(*Token)) { r.watch = f }
 
 func (r *Reader) next() error {
 	if r.closing {

@@ -74,11 +74,18 @@ func (s *source) fill() {
 }
 
 // Locate turns an offset in the UTF-8 form of the document in src, as in Token, into the offset in src itself: it counts
-// the byte order mark and undoes the transcoding. The offset has to be where a character begins, or the end.
+// the byte order mark and undoes the transcoding. The offset has to be where a character begins, or the end; in UTF-8 this is
+// not checked, and no more than the beginning of src is read.
 func Locate(src io.Reader, offset int64) (int64, error) {
 	s := source{in: src}
 	if problem := s.detect(); problem != "" {
 		return 0, unlocated(place{line: 1}, 0, ErrEncoding, problem)
+	}
+	if s.over != nil && s.over != io.EOF {
+		return 0, s.over
+	}
+	if s.enc == UTF8 {
+		return int64(s.mark) + offset, nil
 	}
 	var (
 		scratch [8 << 10]byte
