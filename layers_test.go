@@ -25,7 +25,9 @@ import (
 // a small interface declared where it is used and wired in agent.
 const layers = `
 	proto: -
-	algo: -
+	algo: algo/streebog algo/gost3410
+	algo/streebog: -
+	algo/gost3410: algo/streebog
 	ipc: -
 	secret: -
 	proto/gen: -
@@ -65,7 +67,7 @@ const layers = `
 const owners = `
 	C: token/pkcs11
 	github.com/miekg/pkcs11: token/pkcs11
-	github.com/ddulesov/gogost: algo
+	github.com/ddulesov/gogost: algo algo/streebog_test algo/gost3410_test
 	github.com/gorilla/websocket: ipc rpc_test server_test agent_test
 	github.com/Microsoft/go-winio: ipc
 	github.com/pelletier/go-toml/v2: config

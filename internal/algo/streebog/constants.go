@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package algo
+package streebog
 
-// streebogPi is the byte substitution of RFC 6986 section 6.2.
-var streebogPi = [256]byte{
+// pi is the byte substitution of RFC 6986 section 6.2.
+var pi = [256]byte{
 	252, 238, 221, 17, 207, 110, 49, 22, 251, 196, 250, 218, 35, 197, 4, 77,
 	233, 119, 240, 219, 147, 46, 153, 186, 23, 54, 241, 187, 20, 205, 95, 193,
 	249, 24, 101, 90, 226, 92, 239, 33, 129, 28, 60, 66, 139, 1, 142, 79,
@@ -22,8 +22,8 @@ var streebogPi = [256]byte{
 	89, 166, 116, 210, 230, 244, 180, 192, 209, 102, 175, 194, 57, 75, 99, 182,
 }
 
-// streebogA holds the matrix rows of RFC 6986 section 6.4; row 0 goes with bit 63.
-var streebogA = [64]uint64{
+// rows holds the matrix rows of RFC 6986 section 6.4; row 0 goes with bit 63.
+var rows = [64]uint64{
 	0x8e20faa72ba0b470, 0x47107ddd9b505a38, 0xad08b0e0c3282d1c, 0xd8045870ef14980e,
 	0x6c022c38f90a4c07, 0x3601161cf205268d, 0x1b8e0b0e798c13c8, 0x83478b07b2468764,
 	0xa011d380818e8f40, 0x5086e740ce47c920, 0x2843fd2067adea10, 0x14aff010bdd87508,
@@ -42,8 +42,8 @@ var streebogA = [64]uint64{
 	0x07e095624504536c, 0x8d70c431ac02a736, 0xc83862965601dd1b, 0x641c314b2b8ee083,
 }
 
-// streebogC holds the iteration constants of RFC 6986 section 6.5 as little-endian words, the lowest word first.
-var streebogC = [12][8]uint64{
+// rounds holds the iteration constants of RFC 6986 section 6.5 as little-endian words, the lowest word first.
+var rounds = [12][8]uint64{
 	{
 		0xdd806559f2a64507, 0x05767436cc744d23, 0xa2422a08a460d315, 0x4b7ce09192676901,
 		0x714eb88d7585c4fc, 0x2f6a76432e45d016, 0xebcb2f81c0657c1f, 0xb1085bda1ecadae9,
