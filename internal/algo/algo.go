@@ -21,12 +21,18 @@
 //
 // ParsePublicKey refuses points that are not on their curve or not in the group the signature works in. Parameter sets
 // with two names (CryptoPro-A and TC26 256-B, and so on) are one curve and their keys are Equal. Private keys here serve
-// the demo token, key files and tests; their GOST and big-number arithmetic does not run in constant time.
+// the demo token, key files and tests. They sign in constant time; reading a masked GOST key does not.
+//
+// # Whose code
+//
+// What documents wait for is our own: the hash (package streebog) and GOST R 34.10 (package gost3410), because the named
+// library gogost is tens to hundreds of times slower at both, shares scratch numbers inside its curves, and neither
+// checks points nor works in constant time. What old data needs once in a while comes from gogost: GOST R 34.11-94 and
+// the ciphers below it. In the tests gogost and OpenSSL are what our code is compared with.
 //
 // # Concurrency
 //
-// Everything but PrivateKey.Wipe may be called from many goroutines. The GOST curve code underneath keeps scratch
-// numbers inside its curve values, so a fresh curve is made for each operation.
+// Everything but PrivateKey.Wipe may be called from many goroutines.
 //
 // # Standards
 //

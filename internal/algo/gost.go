@@ -11,7 +11,7 @@ import (
 	"math/big"
 	"slices"
 
-	"github.com/ddulesov/gogost/gost3410"
+	"persten/internal/algo/gost3410"
 )
 
 // gostParams is GostR3410-2012-PublicKeyParameters (RFC 9215 section 4.2). A third member, the cipher's parameter set
@@ -22,10 +22,9 @@ type gostParams struct {
 	Cipher asn1.ObjectIdentifier `asn1:"optional"`
 }
 
-// gostKey holds no gogost value: those are not safe to share.
 type gostKey struct {
 	curve curve
-	x, y  *big.Int
+	key   *gost3410.PublicKey
 	spki  []byte
 }
 
@@ -42,11 +41,11 @@ func parseGOSTKey(s *spki) (PublicKey, error) {
 	if len(raw) != 2*c.size {
 		return nil, fmt.Errorf("public key: GOST point of %d bytes on %s", len(raw), c.name)
 	}
-	x, y := littleEndian(raw[:c.size]), littleEndian(raw[c.size:])
-	if !c.contains(x, y) {
-		return nil, fmt.Errorf("public key: point is not on %s", c.name)
+	key, err := gost3410.NewPublicKey(c.set(), reversed(raw[:c.size]), reversed(raw[c.size:]))
+	if err != nil {
+		return nil, fmt.Errorf("public key: %w", err)
 	}
-	return &gostKey{curve: c, x: x, y: y, spki: s.Raw}, nil
+	return &gostKey{curve: c, key: key, spki: s.Raw}, nil
 }
 
 // gostCurve reads the parameter set of a key and checks that it has the size the key's OID promises.
@@ -96,7 +95,7 @@ func (k *gostKey) Describe() string { return fmt.Sprintf("GOST R 34.10-2012 %d",
 // Equal compares curves by their numbers, so a key is equal to itself under another name of its parameter set.
 func (k *gostKey) Equal(o PublicKey) bool {
 	p, ok := o.(*gostKey)
-	return ok && p.curve.name == k.curve.name && p.x.Cmp(k.x) == 0 && p.y.Cmp(k.y) == 0
+	return ok && p.key.Equal(k.key)
 }
 
 func (k *gostKey) Verify(id ID, in Input, sig []byte) error {
@@ -107,12 +106,7 @@ func (k *gostKey) Verify(id ID, in Input, sig []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(sig) != 2*k.curve.size {
-		return ErrSignature
-	}
-	pub := gost3410.PublicKey{C: k.curve.make(), Mode: k.curve.mode(), X: k.x, Y: k.y}
-	ok, err := pub.VerifyDigest(reversed(digest), sig)
-	if err != nil || !ok {
+	if !k.key.Verify(digest, sig) {
 		return ErrSignature
 	}
 	return nil
@@ -120,33 +114,34 @@ func (k *gostKey) Verify(id ID, in Input, sig []byte) error {
 
 type gostPrivate struct {
 	curve curve
-	d     *big.Int // nil once wiped
+	key   *gost3410.PrivateKey
 	pub   PublicKey
 }
 
-// newGOSTPrivate checks the range of d and computes the public key.
-func newGOSTPrivate(c curve, d *big.Int) (*gostPrivate, error) {
-	g := c.make()
-	if d.Sign() <= 0 || d.Cmp(g.Q) >= 0 {
-		return nil, errors.New("private key: GOST scalar out of range")
-	}
-	x, y, err := g.Exp(d, g.X, g.Y)
+// newGOSTPrivate checks the range of d, big-endian, and computes the public key.
+func newGOSTPrivate(c curve, d []byte) (*gostPrivate, error) {
+	key, err := gost3410.NewPrivateKey(c.set(), d)
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
-	der, err := marshalGOSTKey(c, x, y)
-	if err != nil {
-		return nil, fmt.Errorf("private key: %w", err)
-	}
-	return &gostPrivate{curve: c, d: d, pub: &gostKey{curve: c, x: x, y: y, spki: der}}, nil
+	return wrapGOST(c, key)
 }
 
-func marshalGOSTKey(c curve, x, y *big.Int) ([]byte, error) {
+func wrapGOST(c curve, key *gost3410.PrivateKey) (*gostPrivate, error) {
+	der, err := marshalGOSTKey(c, key.Public().X(), key.Public().Y())
+	if err != nil {
+		return nil, fmt.Errorf("private key: %w", err)
+	}
+	return &gostPrivate{curve: c, key: key, pub: &gostKey{curve: c, key: key.Public(), spki: der}}, nil
+}
+
+// marshalGOSTKey takes big-endian coordinates.
+func marshalGOSTKey(c curve, x, y []byte) ([]byte, error) {
 	id, err := c.identifier()
 	if err != nil {
 		return nil, err
 	}
-	point, err := asn1.Marshal(append(toLittleEndian(x, c.size), toLittleEndian(y, c.size)...))
+	point, err := asn1.Marshal(append(reversed(x), reversed(y)...))
 	if err != nil {
 		return nil, err
 	}
@@ -154,17 +149,11 @@ func marshalGOSTKey(c curve, x, y *big.Int) ([]byte, error) {
 }
 
 func generateGOST(rand io.Reader, c curve) (*gostPrivate, error) {
-	raw := make([]byte, c.size)
-	defer clear(raw)
-	for {
-		if _, err := io.ReadFull(rand, raw); err != nil {
-			return nil, fmt.Errorf("generate key: %w", err)
-		}
-		d := new(big.Int).SetBytes(raw)
-		if q := c.make().Q; d.Sign() > 0 && d.Cmp(q) < 0 {
-			return newGOSTPrivate(c, d)
-		}
+	key, err := gost3410.GenerateKey(c.set(), rand)
+	if err != nil {
+		return nil, err
 	}
+	return wrapGOST(c, key)
 }
 
 func (k *gostPrivate) Public() PublicKey { return k.pub }
@@ -177,17 +166,14 @@ func (k *gostPrivate) Sign(rand io.Reader, id ID, in Input) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.d == nil {
+	sig, err := k.key.Sign(rand, digest)
+	if errors.Is(err, gost3410.ErrWiped) {
 		return nil, errWiped
 	}
-	prv := gost3410.PrivateKey{C: k.curve.make(), Mode: k.curve.mode(), Key: k.d}
-	return prv.SignDigest(reversed(digest), rand)
+	return sig, err
 }
 
-func (k *gostPrivate) Wipe() {
-	wipeInt(k.d)
-	k.d = nil
-}
+func (k *gostPrivate) Wipe() { k.key.Wipe() }
 
 func reversed(b []byte) []byte {
 	r := slices.Clone(b)

@@ -189,7 +189,7 @@ func TestLegacyNeverSigns(t *testing.T) {
 func oldKey(t *testing.T, digest asn1.ObjectIdentifier) []byte {
 	t.Helper()
 	c, _ := curveByOID(cryptoPro(35, 1))
-	g := c.make()
+	g := gogostCurve(c)
 	params, err := asn1.Marshal(gostParams{Set: c.oid, Digest: digest})
 	if err != nil {
 		t.Fatal(err)

@@ -98,6 +98,7 @@ func parseGOSTPKCS8(info privateKeyInfo) (PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer clear(d)
 	k, err := newGOSTPrivate(c, d)
 	if err != nil {
 		return nil, err
@@ -130,22 +131,25 @@ func unwrapGOST(der []byte, size int) (raw, public []byte, err error) {
 // maxMasks bounds the masks of one key; real ones have one.
 const maxMasks = 8
 
-func unmask(c curve, raw []byte) (*big.Int, error) {
+// unmask returns the key as big-endian bytes. A masked key is multiplied with math/big, not in constant time, once.
+func unmask(c curve, raw []byte) ([]byte, error) {
 	if len(raw) == 0 || len(raw)%c.size != 0 || len(raw) > (1+maxMasks)*c.size {
 		return nil, fmt.Errorf("private key: %d bytes for %s", len(raw), c.name)
 	}
-	q := c.make().Q
+	if len(raw) == c.size {
+		return reversed(raw), nil
+	}
+	q := new(big.Int).SetBytes(c.set().Order())
 	d := littleEndian(raw[:c.size])
+	defer wipeInt(d)
 	for raw = raw[c.size:]; len(raw) > 0; raw = raw[c.size:] {
 		d.Mul(d, littleEndian(raw[:c.size])).Mod(d, q)
 	}
-	return d, nil
+	return d.FillBytes(make([]byte, c.size)), nil
 }
 
 // raw is the point as it stands in certificates and tokens: little-endian x, little-endian y.
-func (k *gostKey) raw() []byte {
-	return append(toLittleEndian(k.x, k.curve.size), toLittleEndian(k.y, k.curve.size)...)
-}
+func (k *gostKey) raw() []byte { return append(reversed(k.key.X()), reversed(k.key.Y())...) }
 
 // MarshalPKCS8 encodes a key of this package, unencrypted; GOST keys as OpenSSL writes them. The caller wipes the result.
 func MarshalPKCS8(key PrivateKey) ([]byte, error) {
@@ -159,8 +163,9 @@ func MarshalPKCS8(key PrivateKey) ([]byte, error) {
 			return x509.MarshalPKCS8PrivateKey(k.key)
 		}
 	case *gostPrivate:
-		if k.d != nil {
-			return marshalGOSTPKCS8(k)
+		if d := k.key.Bytes(); d != nil {
+			defer clear(d)
+			return marshalGOSTPKCS8(k.curve, d)
 		}
 	default:
 		return nil, fmt.Errorf("private key %T: %w", key, ErrUnsupported)
@@ -168,12 +173,12 @@ func MarshalPKCS8(key PrivateKey) ([]byte, error) {
 	return nil, errWiped
 }
 
-func marshalGOSTPKCS8(k *gostPrivate) ([]byte, error) {
-	id, err := k.curve.identifier()
+func marshalGOSTPKCS8(c curve, d []byte) ([]byte, error) {
+	id, err := c.identifier()
 	if err != nil {
 		return nil, err
 	}
-	raw := toLittleEndian(k.d, k.curve.size)
+	raw := reversed(d)
 	defer clear(raw)
 	return asn1.Marshal(struct {
 		Version   int
