@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package gost3410
+
+import (
+	"crypto/rand"
+	"testing"
+)
+
+func BenchmarkSign256(b *testing.B) {
+	b.Run("TC26A", func(b *testing.B) { benchmarkSign(b, TC26A256()) })
+	b.Run("CryptoProA", func(b *testing.B) { benchmarkSign(b, CryptoProA()) })
+	b.Run("CryptoProB", func(b *testing.B) { benchmarkSign(b, CryptoProB()) })
+}
+
+func BenchmarkSign512(b *testing.B) {
+	b.Run("TC26A", func(b *testing.B) { benchmarkSign(b, TC26A512()) })
+	b.Run("TC26B", func(b *testing.B) { benchmarkSign(b, TC26B512()) })
+	b.Run("TC26C", func(b *testing.B) { benchmarkSign(b, TC26C512()) })
+}
+
+func BenchmarkVerify256(b *testing.B) {
+	b.Run("TC26A", func(b *testing.B) { benchmarkVerify(b, TC26A256()) })
+	b.Run("CryptoProA", func(b *testing.B) { benchmarkVerify(b, CryptoProA()) })
+	b.Run("CryptoProB", func(b *testing.B) { benchmarkVerify(b, CryptoProB()) })
+}
+
+func BenchmarkVerify512(b *testing.B) {
+	b.Run("TC26A", func(b *testing.B) { benchmarkVerify(b, TC26A512()) })
+	b.Run("TC26B", func(b *testing.B) { benchmarkVerify(b, TC26B512()) })
+	b.Run("TC26C", func(b *testing.B) { benchmarkVerify(b, TC26C512()) })
+}
+
+// BenchmarkNewPublicKey includes the first use, which makes the table of the key.
+func BenchmarkNewPublicKey(b *testing.B) {
+	for name, c := range map[string]*Curve{"TC26A256": TC26A256(), "CryptoProA": CryptoProA()} {
+		k := generate(b, c).Public()
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				again, err := NewPublicKey(c, k.x, k.y)
+				if err != nil || again.Verify(k.x, make([]byte, 2*c.size)) {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func benchmarkSign(b *testing.B, c *Curve) {
+	k, digest := generate(b, c), random(c.size)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := k.Sign(rand.Reader, digest); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkVerify(b *testing.B, c *Curve) {
+	k, digest := generate(b, c), random(c.size)
+	sig := sign(b, k, digest)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !k.Public().Verify(digest, sig) {
+			b.Fatal("refused")
+		}
+	}
+}
