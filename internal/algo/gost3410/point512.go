@@ -61,13 +61,13 @@ func (c *group512) lift(v *affine512) point512 { return point512{v.x, v.y, c.p.o
 // double sets r to 2v, also for the neutral element.
 func (c *group512) double(r, v *point512) {
 	f := c.p
-	var alpha, beta, gamma, delta, t element512
-	f.sqr(&delta, &v.z)
-	f.sqr(&gamma, &v.y)
-	f.mul(&beta, &v.x, &gamma)
+	var alpha, beta, yy, zz, t element512
+	f.sqr(&zz, &v.z)
+	f.sqr(&yy, &v.y)
+	f.add(&yy, &yy, &yy) // 2y²
 	if c.minus3 {
-		f.sub(&t, &v.x, &delta)
-		f.add(&alpha, &v.x, &delta)
+		f.sub(&t, &v.x, &zz)
+		f.add(&alpha, &v.x, &zz)
 		f.mul(&alpha, &alpha, &t)
 		f.add(&t, &alpha, &alpha)
 		f.add(&alpha, &alpha, &t)
@@ -75,26 +75,22 @@ func (c *group512) double(r, v *point512) {
 		f.sqr(&alpha, &v.x)
 		f.add(&t, &alpha, &alpha)
 		f.add(&alpha, &alpha, &t)
-		f.sqr(&t, &delta)
+		f.sqr(&t, &zz)
 		f.mul(&t, &t, &c.a)
 		f.add(&alpha, &alpha, &t)
 	}
-	f.add(&t, &v.y, &v.z)
-	f.sqr(&t, &t)
-	f.sub(&t, &t, &gamma)
-	f.sub(&r.z, &t, &delta)
-	f.add(&beta, &beta, &beta)
+	f.mul(&beta, &v.x, &yy)
 	f.add(&beta, &beta, &beta) // 4xy²
+	f.mul(&t, &v.y, &v.z)
+	f.add(&r.z, &t, &t)
 	f.sqr(&t, &alpha)
 	f.sub(&t, &t, &beta)
 	f.sub(&r.x, &t, &beta)
 	f.sub(&beta, &beta, &r.x)
 	f.mul(&beta, &beta, &alpha)
-	f.sqr(&gamma, &gamma)
-	f.add(&gamma, &gamma, &gamma)
-	f.add(&gamma, &gamma, &gamma)
-	f.add(&gamma, &gamma, &gamma)
-	f.sub(&r.y, &beta, &gamma)
+	f.sqr(&yy, &yy)
+	f.add(&yy, &yy, &yy) // 8y⁴
+	f.sub(&r.y, &beta, &yy)
 }
 
 // addMixed sets r to v+w when neither is neutral and v differs from w; r.z is 0 when v is w or -w.

@@ -44,16 +44,17 @@ func (c *group256) public(x, y []byte) (public, error) {
 }
 
 // hasOrderQ is true of every point of the curve when the cofactor is 1. Otherwise it multiplies by q, in variable time,
-// with additions that hold for all points.
+// with additions that hold for all points and no table, whose making would not.
 func (c *group256) hasOrderQ(v *affine256) bool {
 	if c.cofactor == 1 {
 		return true
 	}
+	var digits [256 + 1]int8
 	var r point256
-	for i := c.q.big.BitLen() - 1; i >= 0; i-- {
+	for i := nonAdjacent256(&digits, &c.q.m, 2) - 1; i >= 0; i-- {
 		c.double(&r, &r)
-		if c.q.big.Bit(i) == 1 {
-			c.addVartime(&r, v, false)
+		if digits[i] != 0 {
+			c.addVartime(&r, v, digits[i] < 0)
 		}
 	}
 	return c.p.isZero(&r.z)

@@ -46,16 +46,17 @@ func (c *group512) public(x, y []byte) (public, error) {
 }
 
 // hasOrderQ is true of every point of the curve when the cofactor is 1. Otherwise it multiplies by q, in variable time,
-// with additions that hold for all points.
+// with additions that hold for all points and no table, whose making would not.
 func (c *group512) hasOrderQ(v *affine512) bool {
 	if c.cofactor == 1 {
 		return true
 	}
+	var digits [512 + 1]int8
 	var r point512
-	for i := c.q.big.BitLen() - 1; i >= 0; i-- {
+	for i := nonAdjacent512(&digits, &c.q.m, 2) - 1; i >= 0; i-- {
 		c.double(&r, &r)
-		if c.q.big.Bit(i) == 1 {
-			c.addVartime(&r, v, false)
+		if digits[i] != 0 {
+			c.addVartime(&r, v, digits[i] < 0)
 		}
 	}
 	return c.p.isZero(&r.z)
