@@ -3,8 +3,12 @@
 package gost3410
 
 import (
+	"bytes"
 	"math/big"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -51,6 +55,27 @@ func TestField(t *testing.T) {
 		case *group512:
 			testField512(t, g.p, edges(rnd, 512, g.p.big))
 			testField512(t, g.q, edges(rnd, 512, g.q.big))
+		}
+	}
+}
+
+// TestGenerated: the files for 512 bits and the unrolled loops are what gen.go writes now.
+func TestGenerated(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("go", "run", "gen.go", dir).CombinedOutput(); err != nil {
+		t.Fatalf("go run gen.go: %v\n%s", err, out)
+	}
+	fresh, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(fresh) != 6 {
+		t.Fatalf("%d files, %v", len(fresh), err)
+	}
+	for _, name := range fresh {
+		want, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have, err := os.ReadFile(filepath.Base(name)); err != nil || !bytes.Equal(have, want) {
+			t.Errorf("%s is not what gen.go writes: go generate (%v)", filepath.Base(name), err)
 		}
 	}
 }
