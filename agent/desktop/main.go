@@ -5,6 +5,7 @@
 //	persten-desktop prompt   one question in a window; the session is at descriptor 3
 //	persten-desktop tray     the icon in the panel; the session is at descriptor 3
 //	persten-desktop view     prints a document, descriptor 3, as lines; started by prompt
+//	persten-desktop view tree SPANS  prints an XML document as rows, with those in the spans marked as signed
 //
 // It is a program of its own so that no toolkit is linked into the agent.
 package main
@@ -18,23 +19,23 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
+	if len(os.Args) < 2 {
 		usage()
 	}
-	switch os.Args[1] {
-	case "prompt":
+	switch role, args := os.Args[1], os.Args[2:]; {
+	case role == "view":
+		showDocument(args)
+	case role == "prompt" && len(args) == 0:
 		prompt()
-	case "tray":
+	case role == "tray" && len(args) == 0:
 		icon()
-	case "view":
-		showDocument()
 	default:
 		usage()
 	}
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: persten-desktop prompt | tray | view")
+	fmt.Fprintln(os.Stderr, "usage: persten-desktop prompt | tray | view [tree SPANS]")
 	os.Exit(2)
 }
 

@@ -21,17 +21,15 @@ func prompt() {
 	if err != nil {
 		exit(err)
 	}
-	go func() { exit(ui.Serve(untilSignalled(), conn, window.New(viewDocument))) }()
+	go func() { exit(ui.Serve(untilSignalled(), conn, window.New(viewer))) }()
 	window.Main()
 }
 
-// viewDocument shows a document through another process of this program.
-func viewDocument(ctx context.Context, content *os.File) (ui.Lines, error) {
-	return ui.View(ctx, content, func(ctx context.Context) *exec.Cmd {
-		self, err := os.Executable()
-		if err != nil {
-			self = os.Args[0]
-		}
-		return exec.CommandContext(ctx, self, "view")
-	})
+// viewer is another process of this program, which reads documents.
+func viewer(ctx context.Context, args ...string) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	return exec.CommandContext(ctx, self, append([]string{"view"}, args...)...)
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 
 /** A portal in small: everything a real one does with Persten, in the order a person does it. */
-import { connect, detect, PerstenError, type Certificate, type Persten, type SignedCms } from '../sdk/index.js';
+import { connect, detect, type Certificate, type Persten, type SignedCms } from '../sdk/index.js';
 import { chosenCertificate, showCertificates } from './certificates.js';
-import { findings } from './findings.js';
+import { showFindings } from './findings.js';
+import { Notes, wordsOf } from './notes.js';
 import { find, lang, make, speak, t } from './page.js';
 import { formatSize, formatTime, type Key } from './strings.js';
+import { showXml, wireXml, type Page } from './xml.js';
 
 const query = new URLSearchParams(location.search);
 const port = query.has('port') ? Number(query.get('port')) : undefined;
@@ -16,6 +18,7 @@ let certificates: Certificate[] = [];
 let file: File | undefined;
 let signing: AbortController | undefined;
 let last: { result: SignedCms; document: Blob; name: string } | undefined;
+const notes = new Notes();
 let status: { key: Key; look: '' | 'good' | 'bad' } = { key: 'looking', look: '' };
 
 function showStatus(key: Key, look: '' | 'good' | 'bad' = ''): void {
@@ -25,24 +28,10 @@ function showStatus(key: Key, look: '' | 'good' | 'bad' = ''): void {
   find('connect').hidden = look === 'good' || key === 'connecting' || key === 'answerQuestion';
 }
 
-/** What happened and what to do now; Persten says both of its own errors. */
-function wordsOf(e: unknown): { code: string; what: string; next: string } {
-  if (e instanceof PerstenError) return { code: e.code, what: e.message, next: e.next };
-  if (e instanceof DOMException && e.name === 'AbortError') return { code: 'aborted', what: t('cancelled'), next: t('cancelledNext') };
-  return { code: 'unexpected', what: t('unexpected', { detail: e instanceof Error ? e.message : String(e) }), next: t('unexpectedNext') };
-}
-
-function showError({ code, what, next }: { code: string; what: string; next: string }): void {
-  find('errorWhat').textContent = what;
-  find('errorNext').textContent = next;
-  find('error').dataset['code'] = code;
-  find('error').hidden = false;
-}
-
 function update(): void {
   const busy = signing !== undefined;
-  find<HTMLButtonElement>('sign').disabled = busy || !persten || !chosenCertificate();
-  find('cancel').hidden = !busy;
+  for (const id of ['sign', 'xmlSign']) find<HTMLButtonElement>(id).disabled = busy || !persten || !chosenCertificate();
+  for (const id of ['cancel', 'xmlCancel']) find(id).hidden = !busy;
   find<HTMLButtonElement>('verify').disabled = !persten || !find<HTMLInputElement>('signatureFile').files?.length;
   find<HTMLTextAreaElement>('text').disabled = file !== undefined;
   find('chosen').hidden = file === undefined;
@@ -58,7 +47,7 @@ async function open(): Promise<void> {
     persten = await connect({ lang: lang(), port, transport, client: 'persten-demo', onWaiting: () => showStatus('answerQuestion') });
   } catch (e) {
     showStatus('absent', 'bad');
-    showError(wordsOf(e));
+    notes.showError(wordsOf(e));
     return;
   }
   persten.on('tokens.changed', () => void list(false));
@@ -76,51 +65,61 @@ async function list(refresh: boolean): Promise<void> {
   try {
     certificates = (await persten?.certificates({ refresh })) ?? [];
   } catch (e) {
-    showError(wordsOf(e));
+    notes.showError(wordsOf(e));
   }
   showCertificates(certificates, chosenCertificate());
   update();
 }
 
-async function sign(): Promise<void> {
-  const certificate = chosenCertificate();
-  const document = file ?? new Blob([find<HTMLTextAreaElement>('text').value], { type: 'text/plain' });
-  for (const id of ['error', 'result']) find(id).hidden = true;
-  if (!persten || !certificate) return;
-  if (document.size === 0) {
-    showError({ code: 'empty', what: t('emptyDocument'), next: t('emptyDocumentNext') });
-    return;
-  }
+/** Runs one signature at a time. */
+async function busy(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   signing = new AbortController();
-  showProgress('sending');
   update();
-  const attached = find<HTMLInputElement>('attached').checked;
-  const name = file?.name ?? t('textName');
   try {
-    const result = await persten.signCms(document, { certificate, attached, name, signal: signing.signal, onProgress: showProgress });
-    last = { result, document, name };
-    showResult();
-    find('result').focus();
-  } catch (e) {
-    showError(wordsOf(e));
+    await work(signing.signal);
   } finally {
     signing = undefined;
-    find('progress').hidden = true;
     update();
   }
 }
 
-function showProgress(step: 'sending' | 'waiting' | 'token' | 'signing'): void {
-  find('progress').hidden = false;
-  find('progressText').textContent = t(step);
+async function sign(): Promise<void> {
+  const certificate = chosenCertificate();
+  const document = file ?? new Blob([find<HTMLTextAreaElement>('text').value], { type: 'text/plain' });
+  notes.clear();
+  if (!persten || !certificate) return;
+  const agent = persten;
+  if (document.size === 0) {
+    notes.showError({ code: 'empty', what: t('emptyDocument'), next: t('emptyDocumentNext') });
+    return;
+  }
+  notes.showProgress('sending');
+  const attached = find<HTMLInputElement>('attached').checked;
+  const name = file?.name ?? t('textName');
+  await busy(async (signal) => {
+    try {
+      const onProgress = notes.showProgress.bind(notes);
+      const result = await agent.signCms(document, { certificate, attached, name, signal, onProgress });
+      last = { result, document, name };
+      showResult();
+      find('result').focus();
+    } catch (e) {
+      notes.showError(wordsOf(e));
+    } finally {
+      notes.endProgress();
+    }
+  });
+}
+
+function nameOf(certificate: string): string {
+  return certificates.find((c) => c.id === certificate)?.name ?? certificate;
 }
 
 function showResult(): void {
   if (!last) return;
   const { result, name } = last;
-  const signer = certificates.find((c) => c.id === result.certificate)?.name ?? result.certificate;
   const facts: [Key, string][] = [
-    ['signer', signer],
+    ['signer', nameOf(result.certificate)],
     ['time', formatTime(lang(), result.signingTime)],
     ['documentSize', `${name}, ${formatSize(lang(), result.size)}`],
     ['signatureSize', formatSize(lang(), result.signature.length)],
@@ -135,13 +134,8 @@ function showResult(): void {
 }
 
 async function verify(into: HTMLElement, signature: Blob, content: Blob | undefined): Promise<void> {
-  into.replaceChildren(make('p', 'quiet', t('checking')));
-  try {
-    into.replaceChildren(...findings(await persten!.verifyCms(signature, { content })));
-  } catch (e) {
-    const { what, next } = wordsOf(e);
-    into.replaceChildren(make('div', 'finding', make('p', 'invalid', what), make('p', 'quiet', next)));
-  }
+  const xml = signature instanceof File && /\.xml$/i.test(signature.name);
+  await showFindings(into, () => (xml ? persten!.verifyXml(signature) : persten!.verifyCms(signature, { content })));
 }
 
 function chooseFile(f: File | undefined): void {
@@ -149,7 +143,11 @@ function chooseFile(f: File | undefined): void {
   update();
 }
 
+const xmlPage: Page = { persten: () => persten, certificate: chosenCertificate, nameOf, busy };
+
 function wire(): void {
+  wireXml(xmlPage);
+  find('xmlCancel').addEventListener('click', () => signing?.abort());
   find('connect').addEventListener('click', () => void open());
   find('refresh').addEventListener('click', () => void list(true));
   find('sign').addEventListener('click', () => void sign());
@@ -186,13 +184,14 @@ function wireDrop(zone: HTMLElement): void {
 
 /** Says everything again in another language; the agent's own texts follow at the next connection. */
 function retell(to: 'ru' | 'en'): void {
-  const text = find<HTMLTextAreaElement>('text');
-  const untouched = text.value === '' || text.value === t('sample');
+  const samples = [['text', 'sample'], ['xmlText', 'xmlSample']] as const;
+  const untouched = samples.filter(([id, key]) => ['', t(key)].includes(find<HTMLTextAreaElement>(id).value));
   speak(to);
-  if (untouched) text.value = t('sample');
+  for (const [id, key] of untouched) find<HTMLTextAreaElement>(id).value = t(key);
   showStatus(status.key, status.look);
   if (persten) showCertificates(certificates, chosenCertificate());
   if (!find('result').hidden) showResult();
+  if (!find('xmlResult').hidden) showXml(xmlPage);
   update();
 }
 

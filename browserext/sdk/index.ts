@@ -23,8 +23,12 @@ export { PerstenError, type Code, type Lang } from './errors.js';
 export type { Data } from './content.js';
 export type { CallOptions } from './rpc.js';
 export {
-  Persten, type Events, type ListOptions, type SignedCms, type SignOptions, type Status, type Verification, type VerifyOptions,
+  Persten, type AskOptions, type Events, type ListOptions, type Signed, type SignedCms, type SignedXml, type SignOptions,
+  type SignXmlOptions, type Status, type Verification, type VerifyOptions, type VerifyXmlOptions,
 } from './persten.js';
-export type { Certificate, CertificateSummary, ErrorCode, Problem, Signer, Step, Token } from '../src/proto.gen.js';
+export type {
+  Certificate, CertificateSummary, ErrorCode, Problem, Reference, Signer, Span, Step, Token, XMLMode, XMLPosition, XMLProfile,
+} from '../src/proto.gen.js';
+export type { XmlForm, XmlPlace, XmlPolicy } from './xml.js';
 export type { ClientCode } from './texts.gen.js';
 export type { Reason } from './wire.js';

@@ -2,18 +2,18 @@
 import { link, pageLang, type ConnectOptions, type Hello, type Link } from './connect.js';
 import { readContent, toBlob, withContent, type Data } from './content.js';
 import type { Lang } from './errors.js';
-import type { CallOptions, Connection, Method, Params, Result } from './rpc.js';
-import type { Certificate, Token } from '../src/proto.gen.js';
+import type { CallOptions, Method, Params, Result } from './rpc.js';
+import type { Certificate, Content, Report, Token } from '../src/proto.gen.js';
 import type { Reason } from './wire.js';
+import { formParams, type XmlForm } from './xml.js';
 
 export type Status = Result<'agent.status'>;
-export type Verification = Result<'verify.cms'>;
+export type Verification = Report;
 
-export interface SignOptions extends CallOptions {
+/** What every signature is asked for with. */
+export interface AskOptions extends CallOptions {
   /** A certificate of {@link Persten.certificates}, its id, or its SHA-1 thumbprint. */
   certificate: Certificate | string;
-  /** Put the document inside the signature. False by default: the signature is a file of its own. */
-  attached?: boolean | undefined;
   /** Name of the document as the person will see it; a File's own name by default. */
   name?: string | undefined;
   mime?: string | undefined;
@@ -21,21 +21,43 @@ export interface SignOptions extends CallOptions {
   note?: string | undefined;
 }
 
-/** A CAdES-BES signature. */
-export interface SignedCms {
-  /** DER. */
-  signature: Uint8Array<ArrayBuffer>;
+export interface SignOptions extends AskOptions {
+  /** Put the document inside the signature. False by default: the signature is a file of its own. */
+  attached?: boolean | undefined;
+}
+
+export interface SignXmlOptions extends AskOptions, XmlForm {}
+
+/** What is known of every signature made. */
+export interface Signed {
   /** Id of the certificate that signed. */
   certificate: string;
   signingTime: Date;
-  attached: boolean;
-  /** Bytes of the document that was signed. */
+  /** Bytes of the document as it was given. */
   size: number;
+}
+
+/** A CAdES-BES signature. */
+export interface SignedCms extends Signed {
+  /** DER. */
+  signature: Uint8Array<ArrayBuffer>;
+  attached: boolean;
+}
+
+/** A signed XML document. */
+export interface SignedXml extends Signed {
+  /** The document with the signature in it, or the signature with the document in it, in the encoding the document had. */
+  document: Uint8Array<ArrayBuffer>;
 }
 
 export interface VerifyOptions extends CallOptions {
   /** The document, when the signature does not hold it. */
   content?: Data | undefined;
+}
+
+export interface VerifyXmlOptions extends CallOptions {
+  /** The attributes that count as Id beside `Id` itself: a name, or `{namespace}name`. */
+  idAttributes?: readonly string[] | undefined;
 }
 
 export interface ListOptions extends CallOptions {
@@ -109,18 +131,18 @@ export class Persten {
    * person says no. Aborting closes the window, and nothing is signed.
    */
   async signCms(data: Data, o: SignOptions): Promise<SignedCms> {
-    const { connection } = await this.ready(o.signal);
-    const blob = toBlob(data);
-    const name = o.name ?? (data instanceof File ? data.name : undefined);
-    const mime = o.mime ?? (blob.type || undefined);
-    return withContent(connection, blob, { name: name ?? 'document', mime }, o, async (content) => {
-      const params: Params<'sign.cms'> = { certificate: idOf(o.certificate), content, attached: o.attached ?? false };
-      if (name) params.name = name;
-      if (mime) params.mime = mime;
-      if (o.note) params.note = o.note;
-      const r = await connection.call('sign.cms', params, o);
-      return { ...(await signed(connection, r, o)), attached: o.attached ?? false, size: blob.size };
-    });
+    const attached = o.attached ?? false;
+    const { bytes, ...signed } = await this.sign('sign.cms', data, o, { attached }, (r) => r.signature);
+    return { ...signed, signature: bytes, attached };
+  }
+
+  /**
+   * Asks the person to sign an XML document or elements of it; the window shows it as a tree with the part to be signed marked.
+   * Everything outside the signature stays as it was, byte by byte. It ends as {@link Persten.signCms} does.
+   */
+  async signXml(data: Data, o: SignXmlOptions): Promise<SignedXml> {
+    const { bytes, ...signed } = await this.sign('sign.xml', data, o, formParams(o), (r) => r.document);
+    return { ...signed, document: bytes };
   }
 
   /** Checks a signature made by anyone. Throws only when the signature cannot be read; what it found is in the result. */
@@ -132,6 +154,17 @@ export class Persten {
       return withContent(connection, blob, { name: nameOf(o.content) }, o, (content) =>
         connection.call('verify.cms', { signature: given, content }, o));
     });
+  }
+
+  /**
+   * Checks every XML signature in a document, made by anyone. `references` of a signer tell what the signature covers: believe
+   * nothing outside of them. Throws when the document cannot be read or holds no signature.
+   */
+  async verifyXml(data: Data, o: VerifyXmlOptions = {}): Promise<Verification> {
+    const { connection } = await this.ready(o.signal);
+    const more = o.idAttributes ? { idAttributes: [...o.idAttributes] } : {};
+    return withContent(connection, toBlob(data), { name: nameOf(data) }, o, (content) =>
+      connection.call('verify.xml', { content, ...more }, o));
   }
 
   /** Any method of the protocol by its name, typed. */
@@ -151,6 +184,22 @@ export class Persten {
     this.closed = true;
     clearTimeout(this.timer);
     this.current.connection.close();
+  }
+
+  /** Hands a document over, has it signed, and takes what was made. */
+  private async sign<M extends 'sign.cms' | 'sign.xml'>(
+    method: M, data: Data, o: AskOptions, form: Partial<Params<M>>, made: (r: Result<M>) => Content,
+  ): Promise<Signed & { bytes: Uint8Array<ArrayBuffer> }> {
+    const { connection } = await this.ready(o.signal);
+    const blob = toBlob(data);
+    const name = o.name ?? (data instanceof File ? data.name : undefined);
+    const mime = o.mime ?? (blob.type || undefined);
+    return withContent(connection, blob, { name: name ?? 'document', mime }, o, async (content) => {
+      const about = { ...(name && { name }), ...(mime && { mime }), ...(o.note && { note: o.note }) };
+      const r = await connection.call(method, { certificate: idOf(o.certificate), content, ...about, ...form } as Params<M>, o);
+      const bytes = await readContent(connection, made(r), o);
+      return { bytes, certificate: r.certificate, signingTime: new Date(r.signingTime), size: blob.size };
+    });
   }
 
   private adopt(l: Link): void {
@@ -193,14 +242,6 @@ export class Persten {
   private emit(event: keyof Events, reason: Reason = { code: '' }): void {
     for (const f of this.listeners.get(event) ?? []) f(reason);
   }
-}
-
-async function signed(c: Connection, r: Result<'sign.cms'>, o: CallOptions): Promise<Omit<SignedCms, 'attached' | 'size'>> {
-  return {
-    signature: await readContent(c, r.signature, o),
-    certificate: r.certificate,
-    signingTime: new Date(r.signingTime),
-  };
 }
 
 function idOf(certificate: Certificate | string): string {

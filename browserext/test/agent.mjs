@@ -89,6 +89,14 @@ class Agent {
     return (await run('openssl', args, { env: this.env, encoding: 'buffer' })).stdout;
   }
 
+  /** Has xmlsec1 judge a signed document; ids are elements whose Id attribute counts. Rejects when it says no. */
+  async xmlsecVerify(document, ids = []) {
+    const file = path.join(this.dir, 'judged.xml');
+    writeFileSync(file, document);
+    const names = [...ids, 'SignedProperties'].flatMap((name) => ['--id-attr:Id', name]);
+    return run('xmlsec1', ['--verify', '--trusted-pem', this.ca, ...names, file], { env: this.env });
+  }
+
   async end() {
     if (this.session.exitCode !== null) return;
     const ended = once(this.session, 'exit');

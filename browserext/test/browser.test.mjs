@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The whole way: Chromium with the extension, a session, a SoftHSM key, and a person who reads the window and types the PIN.
-// OpenSSL judges what comes back.
+// OpenSSL and xmlsec1 judge what comes back.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -86,6 +86,92 @@ check('WebSocket: an attached signature that OpenSSL accepts', async () => {
   assert.match(await page.textContent('#statusText'), /напрямую/);
   const signature = await signInPortal(page, { attached: true, shot: 'websocket' });
   assert.equal(String(await agent.opensslVerify(signature)), text);
+  await page.close();
+});
+
+/** Signs the portal's XML document; choose sets what is to be signed. Resolves to the signed document. */
+async function signXMLInPortal(page, choose, shot) {
+  await choose(page);
+  await page.click('#xmlSign');
+  await desktop.prompt();
+  await desktop.shot(`${shot}-asking`);
+  for (const key of ['shift+Tab', 'Return']) { // "View", by keyboard
+    await desktop.key(key);
+    await pause(1_000);
+  }
+  await desktop.shot(`${shot}-tree`);
+  await desktop.key('Tab');
+  await pause(500);
+  await desktop.enter(PIN);
+  await page.waitForSelector('#xmlResult:not([hidden])');
+  assert.equal(await desktop.outcome(), CREATED);
+  await desktop.shot(`${shot}-created`);
+  await desktop.dismiss();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#xmlDownload')]);
+  return readFile(await download.path(), 'utf8');
+}
+
+/** Has the portal verify what is in its field, after change; resolves to what it says. */
+async function verifyInPortal(page, change = (xml) => xml) {
+  await page.fill('#xmlSigned', change(await page.inputValue('#xmlSigned')));
+  await page.click('#xmlCheck');
+  await page.waitForSelector('#xmlChecked .valid, #xmlChecked .invalid');
+  return { valid: await page.isVisible('#xmlChecked .valid'), text: await page.innerText('#xmlChecked') };
+}
+
+check('XML over native messaging: a XAdES signature of the whole document, which xmlsec1 accepts', async () => {
+  const page = await openPortal();
+  const given = await page.inputValue('#xmlText');
+  const signed = await signXMLInPortal(page, () => page.check('#xmlWhole'), 'xml-native');
+  assert.equal(signed.replace(/<(\w+:)?Signature .*<\/(\w+:)?Signature>/s, ''), given, 'nothing but the signature was added');
+  assert.match(signed, /QualifyingProperties/);
+  await agent.xmlsecVerify(signed);
+  await page.setInputFiles('#signatureFile', { name: 'заказ.xml', mimeType: 'application/xml', buffer: Buffer.from(signed) });
+  await page.click('#verify');
+  await page.waitForSelector('#verified .valid');
+  await assert.rejects(agent.xmlsecVerify(signed.replace('37200.00', '97200.00')), 'another sum is refused');
+  const right = await verifyInPortal(page);
+  assert.ok(right.valid && right.text.includes('Подписан весь документ. Не изменён.'), right.text);
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/portal-xml.png`, fullPage: true });
+  const wrong = await verifyInPortal(page, (xml) => xml.replace('37200.00', '97200.00'));
+  assert.ok(!wrong.valid && wrong.text.includes('Изменён после подписания.'), wrong.text);
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/portal-xml-tampered.png`, fullPage: true });
+  await page.close();
+});
+
+check('XML over WebSocket: one element by its Id, which xmlsec1 accepts; the rest may change', async () => {
+  const page = await openPortal('&transport=websocket');
+  const choose = async () => {
+    await page.check('#xmlById');
+    await page.selectOption('#xmlProfile', 'dsig');
+  };
+  const signed = await signXMLInPortal(page, choose, 'xml-websocket');
+  assert.match(signed, /URI="#order-4417"/);
+  assert.doesNotMatch(signed, /QualifyingProperties/);
+  await agent.xmlsecVerify(signed, ['Заказ']);
+  await agent.xmlsecVerify(signed.replace('склад № 2', 'склад № 3'), ['Заказ']);
+  await assert.rejects(agent.xmlsecVerify(signed.replace('ООО «Ромашка»', 'ООО «Ромашки»'), ['Заказ']));
+  const rest = await verifyInPortal(page, (xml) => xml.replace('склад № 2', 'склад № 3'));
+  assert.ok(rest.valid && rest.text.includes('Подписан элемент Заказ (Id=order-4417). Не изменён.'), rest.text);
+  assert.ok(rest.text.includes('то, что подписано, не изменено'), 'not the document: a part of it changed');
+  const wrong = await verifyInPortal(page, (xml) => xml.replace('ООО «Ромашка»', 'ООО «Ромашки»'));
+  assert.ok(!wrong.valid && wrong.text.includes('Изменён после подписания.'), wrong.text);
+  const twice = await verifyInPortal(page, (xml) => xml.replace('ООО «Ромашки»', 'ООО «Ромашка»').replace('<Маршрут>', '<Маршрут Id="order-4417">'));
+  assert.ok(!twice.valid, `a second element with the signed Id: ${twice.text}`);
+  await page.close();
+});
+
+check('XML that cannot be signed as asked is refused before anybody is asked', async () => {
+  const page = await openPortal();
+  for (const [xml, id, code] of [['<a', '', 'format_xml'], ['<!DOCTYPE a><a/>', '', 'xml_doctype'], ['<a/>', 'b', 'xml_reference_absent'], ['<a><b Id="b"/><c Id="b"/></a>', 'b', 'xml_reference_ambiguous']]) {
+    await page.fill('#xmlText', xml);
+    await page.check(id ? '#xmlById' : '#xmlWhole');
+    if (id) await page.fill('#xmlId', id);
+    await page.click('#xmlSign');
+    await page.waitForSelector(`#xmlError[data-code="${code}"]:not([hidden])`);
+    assert.match(await page.textContent('#xmlErrorWhat'), /[а-я]/);
+  }
+  assert.equal((await desktop.windows()).length, 0);
   await page.close();
 });
 

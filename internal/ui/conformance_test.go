@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -155,6 +156,29 @@ func conformance(t *testing.T, way func(*person) (signing.Approver, func() int))
 		defer p.mu.Unlock()
 		if len(p.steps) != 1 || p.steps[0] != signing.StepToken {
 			t.Errorf("steps %v", p.steps)
+		}
+	})
+	t.Run("what of an XML document is signed", func(t *testing.T) {
+		p := newPerson()
+		var got signing.Question
+		p.decide = func(_ context.Context, q signing.Question) (signing.Decision, error) {
+			got = q
+			return signing.Decision{}, nil
+		}
+		d := document(t, "a.xml", "<a><b Id='1'/></a>")
+		d.Covered = []signing.Span{{Begin: 3, End: 14, Element: "b", ID: "1"}}
+		q := signing.Question{Kind: signing.KindSign, XML: &signing.XMLForm{Mode: "detached", Profile: "xmldsig"}, Documents: []signing.Document{d}}
+		if _, err := ask(t, t.Context(), p, q).Decide(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Documents) != 1 || got.XML == nil || got.XML.Mode != "detached" {
+			t.Fatalf("question %+v", got)
+		}
+		if g := got.Documents[0]; g.Whole || !slices.Equal(g.Covered, d.Covered) || !ShowsTree(g) {
+			t.Errorf("document %+v", g)
+		}
+		if said := NewCard(got, "ru").Documents[0].Signed; !strings.Contains(said, "только часть документа: b (1)") {
+			t.Errorf("says %q", said)
 		}
 	})
 	t.Run("rejection and its outcome", func(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"persten/internal/signing"
 )
 
 // Lines is the content of a document as far as it can be shown.
@@ -25,55 +27,91 @@ type Lines struct {
 // The limits of showing a document, and how the viewing process says what it met.
 const (
 	ViewLines   = 5000
-	ViewBytes   = 1 << 20
+	ViewBytes   = 1 << 20 // of a document shown as text
+	ViewOutput  = 4 * ViewBytes
 	ViewColumns = 2000
 	ViewTime    = 5 * time.Second
 
-	ExitWhole  = 0
-	ExitCut    = 10
-	ExitBinary = 11
+	ExitWhole   = 0
+	ExitCut     = 10
+	ExitBinary  = 11
+	ExitRefused = 12 // not an XML document that can be shown as a tree
 )
 
 var errView = errors.New("the viewer failed")
 
-// View runs command, a viewing process, over a document. The process reads descriptor 3, or standard input on Windows,
-// and writes lines; nothing but its lines and its exit code is believed.
-func View(ctx context.Context, content *os.File, command func(context.Context) *exec.Cmd) (Lines, error) {
+// Viewer makes the command of a viewing process. The process reads the document at descriptor 3, or at standard input on
+// Windows, and writes lines; nothing but its lines and its exit code is believed.
+type Viewer func(ctx context.Context, args ...string) *exec.Cmd
+
+// Lines reads a document as text.
+func (v Viewer) Lines(ctx context.Context, content *os.File) (Lines, error) {
+	out, code, err := v.run(ctx, content)
+	switch {
+	case err != nil:
+		return Lines{}, err
+	case code == ExitBinary:
+		return Lines{Binary: true}, nil
+	case code != ExitWhole && code != ExitCut:
+		return Lines{}, fmt.Errorf("%w: exit code %d", errView, code)
+	}
+	lines := split(out)
+	for i, l := range lines {
+		lines[i] = VisibleLine(l) // once more: the viewer has read a hostile file
+	}
+	return Lines{Text: lines, Cut: code == ExitCut}, nil
+}
+
+// Tree reads an XML document as a tree, in which the covered pieces are marked as signed.
+func (v Viewer) Tree(ctx context.Context, content *os.File, covered []signing.Span) (Tree, error) {
+	spans, err := spansText(covered)
+	if err != nil {
+		return Tree{}, err
+	}
+	out, code, err := v.run(ctx, content, "tree", spans)
+	switch {
+	case err != nil:
+		return Tree{}, err
+	case code == ExitRefused:
+		return Tree{Refused: true, Reason: parseReason(out)}, nil
+	case code != ExitWhole && code != ExitCut:
+		return Tree{}, fmt.Errorf("%w: exit code %d", errView, code)
+	}
+	t := Tree{Marked: len(covered) > 0, Cut: code == ExitCut}
+	for _, l := range split(out) {
+		row, err := parseRow(l)
+		if err != nil {
+			return Tree{}, err
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t, nil
+}
+
+// run starts a viewing process and returns what it wrote and its exit code.
+func (v Viewer) run(ctx context.Context, content *os.File, args ...string) ([]byte, int, error) {
 	ctx, cancel := context.WithTimeout(ctx, ViewTime)
 	defer cancel()
-	cmd := command(ctx)
+	cmd := v(ctx, args...)
 	handDocument(cmd, content)
 	cmd.Env, cmd.Dir = []string{}, os.TempDir()
 	var out bytes.Buffer
-	cmd.Stdout = &limited{w: &out, left: 4 * ViewBytes}
+	cmd.Stdout = &limited{w: &out, left: ViewOutput}
 	err := cmd.Run()
-	code := cmd.ProcessState.ExitCode()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		return Lines{}, fmt.Errorf("%w: %w", errView, err)
+		return nil, 0, fmt.Errorf("%w: %w", errView, err)
 	}
-	switch code {
-	case ExitWhole, ExitCut:
-		return Lines{Text: split(out.Bytes()), Cut: code == ExitCut}, nil
-	case ExitBinary:
-		return Lines{Binary: true}, nil
-	}
-	return Lines{}, fmt.Errorf("%w: exit code %d", errView, code)
+	return out.Bytes(), cmd.ProcessState.ExitCode(), nil
 }
 
-// split makes lines of a viewer's output, made safe once more: the viewer has read a hostile file.
+// split makes lines of a viewer's output.
 func split(out []byte) []string {
 	if len(out) == 0 {
 		return nil
 	}
 	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
-	if len(lines) > ViewLines {
-		lines = lines[:ViewLines]
-	}
-	for i, l := range lines {
-		lines[i] = VisibleLine(l)
-	}
-	return lines
+	return lines[:min(len(lines), ViewLines)]
 }
 
 // VisibleLine is Safe for a line of a text: spaces stay as they are, because they may be layout.
@@ -96,12 +134,18 @@ func VisibleLine(s string) string {
 
 // Showable tells from the beginning of a document whether showing it is worth a button.
 func Showable(f *os.File) bool {
+	head, err := beginning(f)
+	return err == nil && DetectCharset(head) != Binary
+}
+
+// beginning reads so much of a document as tells what it is.
+func beginning(f *os.File) ([]byte, error) {
 	head := make([]byte, 4096)
 	n, err := f.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
-	return DetectCharset(head[:n]) != Binary
+	return head[:n], err
 }
 
 // limited lets a child write so much and no more.

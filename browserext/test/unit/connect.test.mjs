@@ -228,3 +228,65 @@ test('verifyCms gives the document only when there is one', async () => {
   await p.verifyCms(new Uint8Array([48, 0]), { content: 'abc' });
   assert.deepEqual(asked, [{ signature: { inline: 'MAA=' } }, { signature: { inline: 'MAA=' }, content: { inline: 'YWJj' } }]);
 });
+
+test('signXml sends the form that was asked for, and nothing else', async () => {
+  let asked;
+  agent['sign.xml'] = (params) => {
+    asked = params;
+    return { document: { inline: 'PGEvPg==' }, certificate: 'c'.repeat(64), signingTime: '2026-11-22T10:00:00Z' };
+  };
+  const p = await connect();
+  const r = await p.signXml(new File(['<a/>'], 'заказ.xml', { type: 'application/xml' }), {
+    certificate: 'A'.repeat(40), note: 'Order 7', mode: 'detached', profile: 'xades-epes', references: ['order-1', ''], columns: 64,
+    c14n: 'urn:c', signatureId: 's', algorithm: 'rsa-pss-sha256', keyValue: true, parallel: false, idAttributes: ['{urn:x}ID'],
+    place: { path: '/d:order', position: 'after', namespaces: { d: 'urn:d' } },
+    policy: { id: '1.2.3', digest: new Uint8Array([1, 2, 3]), digestAlg: 'sha256', uri: 'https://portal.example/p' },
+  });
+  assert.deepEqual(asked, {
+    certificate: 'a'.repeat(40), content: { inline: 'PGEvPg==' }, name: 'заказ.xml', mime: 'application/xml', note: 'Order 7',
+    mode: 'detached', profile: 'xades-epes', references: [{ id: 'order-1' }, { id: '' }], columns: 64, c14n: 'urn:c', signatureId: 's',
+    algorithm: 'rsa-pss-sha256', keyValue: true, parallel: false, idAttributes: ['{urn:x}ID'],
+    place: { path: '/d:order', position: 'after', namespaces: [{ prefix: 'd', uri: 'urn:d' }] },
+    policy: { id: '1.2.3', digest: 'AQID', digestAlg: 'sha256', uri: 'https://portal.example/p' },
+  });
+  assert.deepEqual(Object.keys(r).sort(), ['certificate', 'document', 'signingTime', 'size']);
+  assert.deepEqual([new TextDecoder().decode(r.document), r.size, r.signingTime.getTime()], ['<a/>', 4, Date.UTC(2026, 10, 22, 10)]);
+  await p.signXml('<a/>', { certificate: 'a'.repeat(40), place: { path: '//s' }, onProgress: () => undefined, signal: undefined });
+  assert.deepEqual(asked, { certificate: 'a'.repeat(40), content: { inline: 'PGEvPg==' }, place: { path: '//s' } });
+  await p.signXml('<a/>', { certificate: 'a'.repeat(40) });
+  assert.deepEqual(Object.keys(asked).sort(), ['certificate', 'content']);
+});
+
+test('large XML goes and comes back in pieces, and is dropped on both ways', async () => {
+  const document = `<a>${'x'.repeat(700_000)}</a>`;
+  const held = new Map();
+  const calls = [];
+  agent = { ...agent,
+    'content.open': () => (held.set('in', ''), { handle: 'in' }),
+    'content.append': ({ handle, data }) => (held.set(handle, held.get(handle) + Buffer.from(data, 'base64')), { size: 0 }),
+    'content.close': () => ({ size: 0 }),
+    'content.read': ({ handle, offset, length }) => {
+      const piece = Buffer.from(held.get(handle)).subarray(offset, offset + length);
+      return { data: piece.toString('base64'), eof: offset + piece.length >= held.get(handle).length };
+    },
+    'content.drop': ({ handle }) => (calls.push(handle), held.delete(handle), {}),
+    'sign.xml': ({ content }) => {
+      held.set('out', `${held.get(content.handle)}<!--signed-->`);
+      return { document: { handle: 'out' }, certificate: 'c'.repeat(64), signingTime: '2026-11-22T10:00:00Z' };
+    },
+  };
+  const p = await connect();
+  const r = await p.signXml(document, { certificate: 'a'.repeat(40) });
+  assert.equal(new TextDecoder().decode(r.document), `${document}<!--signed-->`);
+  await settle();
+  assert.deepEqual([calls.sort(), held.size, r.size], [['in', 'out'], 0, document.length]);
+});
+
+test('verifyXml gives the names of Ids only when there are some', async () => {
+  const asked = [];
+  agent['verify.xml'] = (params) => (asked.push(params), { valid: true, attached: true, size: 4, signers: [] });
+  const p = await connect();
+  assert.equal((await p.verifyXml('<a/>')).valid, true);
+  await p.verifyXml(new TextEncoder().encode('<a/>'), { idAttributes: ['ID'] });
+  assert.deepEqual(asked, [{ content: { inline: 'PGEvPg==' } }, { content: { inline: 'PGEvPg==' }, idAttributes: ['ID'] }]);
+});

@@ -10,8 +10,9 @@ import (
 
 // The limits of a viewing process.
 const (
-	maxMemory  = 1 << 30 // of address space: the runtime reserves far more than it uses
-	maxSeconds = 5       // of processor time
+	maxMemory  = 512 << 20 // that can be written: a fifth is taken by threads and libraries before anything is read
+	maxSpace   = 4 << 30   // of addresses: the runtime and the C library reserve 1.5 GiB and hardly use it
+	maxSeconds = 5         // of processor time
 	maxFiles   = 8
 )
 
@@ -20,7 +21,8 @@ const (
 func Confine() error {
 	limit := func(what int, n uint64) error { return unix.Setrlimit(what, &unix.Rlimit{Cur: n, Max: n}) }
 	return errors.Join(
-		limit(unix.RLIMIT_AS, maxMemory),
+		limit(unix.RLIMIT_DATA, maxMemory),
+		limit(unix.RLIMIT_AS, maxSpace),
 		limit(unix.RLIMIT_CPU, maxSeconds),
 		limit(unix.RLIMIT_FSIZE, 0),
 		limit(unix.RLIMIT_NOFILE, maxFiles),

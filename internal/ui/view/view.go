@@ -11,6 +11,9 @@
 // ui.ViewBytes bytes; a line is cut at ui.ViewColumns. What is not text is refused. The result is an exit code:
 // ui.ExitWhole, ui.ExitCut, ui.ExitBinary, or 1 when the document cannot be read.
 //
+// [Tree] reads an XML document and writes the rows of its tree, one a line (ui.FormatRow), at most ui.ViewLines and
+// ui.ViewOutput bytes. Of what the strict reader refuses it writes the reason and returns ui.ExitRefused.
+//
 // [Confine] limits the process before it reads anything.
 package view
 

@@ -23,7 +23,14 @@
 //
 // The focus starts in the PIN field, or on "Reject" where no PIN is typed. Enter in the PIN field signs when something was
 // typed, otherwise moves to "Reject". Tab and Shift+Tab go round: PIN, its repetition, Reject, Sign, then the "View"
-// buttons. Enter or Space press a button. On the outcome Enter and Escape close.
+// buttons, each behind the one that changes its document between tree and text. Enter or Space press a button. While one
+// of a document's buttons has the keyboard, arrows, Page Up, Page Down, Home and End scroll that document, otherwise Page Up
+// and Page Down scroll the window. On the outcome Enter and Escape close.
+//
+// # Trees
+//
+// An XML document is shown as a tree first. What its signature will cover stands on a tint beside a bar, and where that is
+// not all of it, each part begins with a word that says whether it is signed. What the strict reader refuses is shown as text.
 //
 // # Concurrency
 //

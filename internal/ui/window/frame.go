@@ -30,9 +30,9 @@ func (w *Window) frame(viewing context.Context, gtx layout.Context) {
 		w.deafTo = time.Now().Add(deafness)
 	}
 	deaf := w.deaf(gtx)
+	w.browse(viewing, gtx) // before keys: a document that is scrolled keeps the window where it is
 	w.keys(gtx, deaf)
 	w.press(gtx, deaf)
-	w.browse(viewing, gtx)
 
 	paint.Fill(gtx.Ops, ground)
 	layout.Flex{Axis: layout.Vertical}.Layout(gtx,

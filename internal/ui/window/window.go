@@ -54,7 +54,7 @@ type answer struct {
 
 // Window is one prompt. New makes it, Decide shows it.
 type Window struct {
-	view    Viewer
+	view    ui.Viewer
 	win     *app.Window
 	theme   *material.Theme
 	answers chan answer
@@ -87,7 +87,7 @@ type Window struct {
 }
 
 // New makes a window that shows documents through view; nil offers no viewing.
-func New(view Viewer) *Window {
+func New(view ui.Viewer) *Window {
 	w := &Window{
 		view: view, win: new(app.Window), theme: newTheme(),
 		answers: make(chan answer, 1), gone: make(chan struct{}),
