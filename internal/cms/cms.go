@@ -120,20 +120,22 @@ type Policy struct {
 }
 
 // Reference is one thing an XML signature covers. Offsets count bytes of the document in UTF-8 without its byte order mark.
-// What is covered is [Begin, End) without Holes: elements, attributes and text; comments only when the canonical form keeps
-// them. Begin equals End when nothing can be said: the reference could not be resolved, or single nodes or a text were
+// What is covered is [Begin, End) without Holes: elements, attributes and text; comments and processing instructions in
+// it only when Comments and Instructions say so. Begin equals End when nothing can be said: the reference could not be resolved, or single nodes or a text were
 // digested and not elements.
 type Reference struct {
-	URI, Type  string
-	Name, ID   string // of the element; empty when it is not one element
-	Begin, End int64
-	Holes      [][2]int64 // cut out, in document order
-	Whole      bool       // the root element with nothing cut out but signatures
-	Own        bool       // a part of the signature itself: its properties, its key, an Object in it
-	Digest     algo.Digest
-	Size       int64 // octets that were digested
-	Valid      bool  // they are what was signed
-	Problem    error // why not Valid
+	URI, Type              string
+	Name, ID               string // of the element; empty when it is not one element
+	Begin, End             int64
+	Holes                  [][2]int64 // cut out, in document order
+	Whole                  bool       // the root element with nothing cut out but signatures
+	Comments, Instructions bool       // those in it are covered too
+
+	Own     bool // a part of the signature itself: its properties, its key, an Object in it
+	Digest  algo.Digest
+	Size    int64 // octets that were digested
+	Valid   bool  // they are what was signed
+	Problem error // why not Valid
 }
 
 // CheckTrust fills Chain, Trusted and TrustProblem: whether the certificate leads to a root and is for documents.

@@ -22,22 +22,24 @@ func TestCoverage(t *testing.T) {
 		many[i] = [2]int64{int64(10*i + 5), int64(10*i + 6)}
 	}
 	for name, c := range map[string]struct {
-		refs  []cms.Reference
-		want  []Span
-		whole bool
-		err   proto.Code
+		refs []cms.Reference
+		want []Span
+		much extent
+		err  proto.Code
 	}{
-		"whole":            {[]cms.Reference{{Begin: 3, End: 9, Whole: true, Name: "a"}}, []Span{{3, 9, "a", ""}}, true, ""},
-		"two":              {[]cms.Reference{{Begin: 3, End: 9, ID: "x"}, {Begin: 20, End: 30}}, []Span{{3, 9, "", "x"}, {20, 30, "", ""}}, false, ""},
-		"holes":            {[]cms.Reference{{Begin: 0, End: 9, Holes: [][2]int64{{0, 2}, {4, 5}, {8, 9}}}}, []Span{{2, 4, "", ""}, {5, 8, "", ""}}, false, ""},
-		"nothing":          {nil, nil, false, proto.CodeXMLReferenceAbsent},
-		"all cut out":      {[]cms.Reference{{Begin: 0, End: 9, Holes: [][2]int64{{0, 9}}}}, nil, false, proto.CodeXMLReferenceAbsent},
-		"cannot be shown":  {[]cms.Reference{{Begin: 3, End: 9}, {URI: "#x"}}, nil, false, proto.CodeAlgorithmUnsupported},
-		"too many to show": {[]cms.Reference{{Begin: 0, End: 1 << 30, Holes: many}}, nil, false, proto.CodeXMLLimit},
+		"whole": {[]cms.Reference{{Begin: 3, End: 9, Whole: true, Name: "a"}}, []Span{{Begin: 3, End: 9, Element: "a"}}, whole, ""},
+		"two":   {[]cms.Reference{{Begin: 3, End: 9, ID: "x"}, {Begin: 20, End: 30}}, []Span{{Begin: 3, End: 9, ID: "x"}, {Begin: 20, End: 30}}, some, ""},
+		"holes": {[]cms.Reference{{Begin: 0, End: 9, Holes: [][2]int64{{0, 2}, {4, 5}, {8, 9}}}}, []Span{{Begin: 2, End: 4}, {Begin: 5, End: 8}}, some, ""},
+		"all but signatures": {[]cms.Reference{{Begin: 0, End: 9, Whole: true, Comments: true, Holes: [][2]int64{{2, 4}}}},
+			[]Span{{Begin: 0, End: 2, Comments: true}, {Begin: 4, End: 9, Comments: true}}, rest, ""},
+		"nothing":          {nil, nil, 0, proto.CodeXMLReferenceAbsent},
+		"all cut out":      {[]cms.Reference{{Begin: 0, End: 9, Holes: [][2]int64{{0, 9}}}}, nil, 0, proto.CodeXMLReferenceAbsent},
+		"cannot be shown":  {[]cms.Reference{{Begin: 3, End: 9}, {URI: "#x"}}, nil, 0, proto.CodeAlgorithmUnsupported},
+		"too many to show": {[]cms.Reference{{Begin: 0, End: 1 << 30, Holes: many}}, nil, 0, proto.CodeXMLLimit},
 	} {
-		got, whole, err := coverage(&xmldsig.Coverage{References: c.refs})
-		if code(err) != c.err || !reflect.DeepEqual(got, c.want) || whole != c.whole {
-			t.Errorf("%s: %+v %v %v", name, got, whole, err)
+		got, much, err := coverage(&xmldsig.Coverage{References: c.refs})
+		if code(err) != c.err || !reflect.DeepEqual(got, c.want) || much != c.much {
+			t.Errorf("%s: %+v %v %v", name, got, much, err)
 		}
 	}
 }

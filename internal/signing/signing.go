@@ -93,7 +93,8 @@ type Certificate struct {
 }
 
 // Document is one thing to be signed. Content is a read-only descriptor of the sealed bytes whose digest is Digest. Of an XML
-// document that gets an XML signature, Covered is what the signature will speak of: everything (Whole), or these elements.
+// document that gets an XML signature, Covered is what the signature will speak of: everything (Whole), everything but the
+// signatures that are in it (Rest), or these elements.
 type Document struct {
 	Name    string   `json:"name"`
 	MIME    string   `json:"mime,omitempty"`
@@ -101,6 +102,7 @@ type Document struct {
 	Digest  string   `json:"digest"`    // lower hex
 	Alg     string   `json:"digestAlg"` // algo.Digest
 	Whole   bool     `json:"whole,omitempty"`
+	Rest    bool     `json:"rest,omitempty"`
 	Covered []Span   `json:"covered,omitempty"` // set for every XML signature, also with Whole
 	Content *os.File `json:"-"`
 }

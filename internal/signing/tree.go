@@ -18,6 +18,9 @@ type Span struct {
 	End     int64  `json:"end"`
 	Element string `json:"element,omitempty"` // name of the element the piece belongs to
 	ID      string `json:"id,omitempty"`      // its Id attribute, when it was chosen by it
+
+	Comments     bool `json:"comments,omitempty"`     // those in it belong to it
+	Instructions bool `json:"instructions,omitempty"` // likewise
 }
 
 // TreeKind is what a row of a tree shows.
@@ -27,7 +30,7 @@ type TreeKind string
 const (
 	TreeElement     TreeKind = "element"     // <name attributes> and the text, when the element holds nothing else
 	TreeText        TreeKind = "text"        // text beside elements
-	TreeComment     TreeKind = "comment"     // never signed by the signatures Persten makes
+	TreeComment     TreeKind = "comment"
 	TreeInstruction TreeKind = "instruction" // target and data
 )
 
@@ -56,7 +59,7 @@ func Tree(r io.Reader, covered []Span, max int) (rows []TreeRow, cut bool, err e
 			return t.rows, false, nil
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, false, xmlFault(err, XMLRequest{})
 		}
 		if t.add(token); len(t.rows) > max {
 			return t.rows[:max], true, nil
@@ -104,14 +107,14 @@ func (t *tree) row(k *xml.Token, kind TreeKind, l oneLine) {
 	}
 	t.alone = false
 	t.rows = append(t.rows, TreeRow{
-		Depth: depth, Kind: kind, Text: l.String(), Size: l.cut(), Signed: kind != TreeComment && t.signed(k.Begin),
+		Depth: depth, Kind: kind, Text: l.String(), Size: l.cut(), Signed: t.signed(k.Begin, kind),
 	})
 }
 
 // flush puts text that stands beside elements into a row of its own.
 func (t *tree) flush() {
 	if t.text.size > 0 {
-		t.rows = append(t.rows, TreeRow{Depth: t.depth, Kind: TreeText, Text: t.text.String(), Size: t.text.cut(), Signed: t.signed(t.at)})
+		t.rows = append(t.rows, TreeRow{Depth: t.depth, Kind: TreeText, Text: t.text.String(), Size: t.text.cut(), Signed: t.signed(t.at, TreeText)})
 	}
 	t.text = oneLine{}
 	t.alone = false
@@ -132,8 +135,10 @@ func (t *tree) end() {
 	t.alone = false
 }
 
-func (t *tree) signed(at int64) bool {
-	return slices.ContainsFunc(t.covered, func(s Span) bool { return s.Begin <= at && at < s.End })
+func (t *tree) signed(at int64, kind TreeKind) bool {
+	return slices.ContainsFunc(t.covered, func(s Span) bool {
+		return s.Begin <= at && at < s.End && (kind != TreeComment || s.Comments) && (kind != TreeInstruction || s.Instructions)
+	})
 }
 
 // oneLine is a line of bounded length; size counts all its characters.

@@ -57,12 +57,25 @@ func TestTree(t *testing.T) {
 *   element <имя a="&quot;&lt;&#xA;"> &lt;b>&
   comment конец
 `
-	rows, cut, err := signing.Tree(strings.NewReader(doc), []signing.Span{{Begin: 0, End: int64(len(doc))}}, 100)
+	rows, cut, err := signing.Tree(strings.NewReader(doc), []signing.Span{{Begin: 0, End: int64(len(doc)), Instructions: true}}, 100)
 	if err != nil || cut {
 		t.Fatal(err, cut)
 	}
 	if got := drawn(rows); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for kind, also := range map[signing.TreeKind]signing.Span{signing.TreeComment: {Comments: true}, signing.TreeInstruction: {Instructions: true}} {
+		also.End = int64(len(doc))
+		rows, _, err := signing.Tree(strings.NewReader(doc), []signing.Span{also}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			remark := r.Kind == signing.TreeComment || r.Kind == signing.TreeInstruction
+			if want := !remark || r.Kind == kind; r.Signed != want {
+				t.Errorf("%s with %s: signed %v", r.Kind, kind, r.Signed)
+			}
+		}
 	}
 }
 

@@ -88,7 +88,7 @@ func (e *Engine) SignXML(ctx context.Context, who Caller, r XMLRequest, w io.Wri
 	if err != nil {
 		return nil, xmlFault(err, r)
 	}
-	covered, whole, err := coverage(plan)
+	covered, extent, err := coverage(plan)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (e *Engine) SignXML(ctx context.Context, who Caller, r XMLRequest, w io.Wri
 		content: r.Content, name: r.Name, mime: r.MIME,
 		describe: func(q *Question) {
 			q.Note, q.Attached, q.XML, q.Profile = r.Note, true, &form, form.Profile+" "+form.Mode
-			q.Documents[0].Covered, q.Documents[0].Whole = covered, whole
+			q.Documents[0].Covered, q.Documents[0].Whole, q.Documents[0].Rest = covered, extent == whole, extent == rest
 		},
 		encode: func(ctx context.Context, s cms.Signer, at time.Time, digest []byte) error {
 			options.SigningTime, options.Content = at, digest
@@ -111,32 +111,48 @@ func (e *Engine) SignXML(ctx context.Context, who Caller, r XMLRequest, w io.Wri
 	})
 }
 
+// extent is how much of a document is signed.
+type extent int
+
+const (
+	some extent = iota
+	rest        // all but the signatures that are in it
+	whole
+)
+
 // maxSpans bounds what a question carries of a document; a template can make as many holes as it has elements.
 const maxSpans = 4096
 
 // coverage lists the pieces of the document that a signature will cover, without the holes in them. Of a reference nobody
 // can tell what it covers cannot be shown, and what cannot be shown is not signed.
-func coverage(plan *xmldsig.Coverage) (covered []Span, whole bool, err error) {
+func coverage(plan *xmldsig.Coverage) (covered []Span, much extent, err error) {
 	for _, ref := range plan.References {
 		if ref.Begin >= ref.End {
-			return nil, false, proto.E(proto.CodeAlgorithmUnsupported, nil, "algorithm", "")
+			return nil, 0, proto.E(proto.CodeAlgorithmUnsupported, nil, "algorithm", "")
 		}
-		whole = whole || ref.Whole
+		switch {
+		case ref.Whole && len(ref.Holes) == 0:
+			much = whole
+		case ref.Whole:
+			much = max(much, rest)
+		}
 		at := ref.Begin
 		for _, hole := range append(slices.Clone(ref.Holes), [2]int64{ref.End, ref.End}) {
 			if at < hole[0] {
-				covered = append(covered, Span{Begin: at, End: hole[0], Element: ref.Name, ID: ref.ID})
+				covered = append(covered, Span{
+					Begin: at, End: hole[0], Element: ref.Name, ID: ref.ID, Comments: ref.Comments, Instructions: ref.Instructions,
+				})
 			}
 			at = hole[1]
 		}
 	}
 	switch {
 	case len(covered) == 0:
-		return nil, false, proto.E(proto.CodeXMLReferenceAbsent, nil, "id", "")
+		return nil, 0, proto.E(proto.CodeXMLReferenceAbsent, nil, "id", "")
 	case len(covered) > maxSpans:
-		return nil, false, proto.E(proto.CodeXMLLimit, nil, "line", "", "column", "", "detail", "too many pieces to sign")
+		return nil, 0, proto.E(proto.CodeXMLLimit, nil, "line", "", "column", "", "detail", "too many pieces to sign")
 	}
-	return covered, whole, nil
+	return covered, much, nil
 }
 
 // options turns a form into the encoder's options.

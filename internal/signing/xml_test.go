@@ -127,7 +127,7 @@ func TestQuestionShowsWhatIsSigned(t *testing.T) {
 	element := func(name string) signing.Span {
 		begin := strings.Index(contract, "<"+name)
 		end := strings.Index(contract, "</"+name+">") + len("</"+name+">")
-		return signing.Span{Begin: int64(begin), End: int64(end), Element: name}
+		return signing.Span{Begin: int64(begin), End: int64(end), Element: name, Instructions: true}
 	}
 	sum, parties, all := element("Сумма"), element("Стороны"), element("Договор")
 	sum.ID, parties.ID = "sum", "parties"
@@ -153,7 +153,7 @@ func TestQuestionShowsWhatIsSigned(t *testing.T) {
 		}
 		var recorded []signing.Span
 		for i, s := range b.lastRecord(t, "begin").Documents[0].Covered {
-			recorded = append(recorded, signing.Span{Begin: s.Begin, End: s.End, Element: c.want[i].Element, ID: c.want[i].ID})
+			recorded = append(recorded, signing.Span{Begin: s.Begin, End: s.End, Element: c.want[i].Element, ID: c.want[i].ID, Instructions: true})
 		}
 		if !reflect.DeepEqual(recorded, c.want) {
 			t.Errorf("%s: the journal says %+v", name, recorded)
@@ -202,8 +202,8 @@ func TestSecondSignature(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	d := b.lastQuestion().Documents[0]
-	if !d.Whole || len(d.Covered) != 2 {
-		t.Errorf("whole %v, %+v", d.Whole, d.Covered)
+	if d.Whole || !d.Rest || len(d.Covered) != 2 {
+		t.Errorf("whole %v, rest %v, %+v", d.Whole, d.Rest, d.Covered)
 	}
 	first := strings.Index(string(once), ":Signature") // of the first signature, which is not covered
 	for _, s := range d.Covered {

@@ -324,8 +324,11 @@ func signedPart(lang text.Lang, d signing.Document) string {
 	if len(d.Covered) == 0 {
 		return ""
 	}
-	if d.Whole {
+	switch {
+	case d.Whole:
 		return say(lang, "prompt.signed.whole")
+	case d.Rest:
+		return say(lang, "prompt.signed.rest")
 	}
 	var parts []string
 	for i, s := range d.Covered {

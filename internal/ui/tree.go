@@ -41,13 +41,14 @@ var treeReasons = []string{"format_xml", "xml_doctype", "xml_limit"}
 // maxSpans is how many pieces of a document a viewing process is told about.
 const maxSpans = 1000
 
-// spansText writes pieces for the command line of a viewing process: "10-20,35-90". Pieces that touch are written as one.
+// spansText writes pieces for the command line of a viewing process: "10-20i,35-90", with c and i where comments and
+// instructions belong to the piece. Pieces of one sort that touch are written as one.
 func spansText(list []signing.Span) (string, error) {
 	var merged []signing.Span
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b signing.Span) int { return cmp.Compare(a.Begin, b.Begin) })
 	for _, s := range list {
-		if last := len(merged) - 1; last >= 0 && s.Begin <= merged[last].End {
+		if last := len(merged) - 1; last >= 0 && s.Begin <= merged[last].End && sort(s) == sort(merged[last]) {
 			merged[last].End = max(merged[last].End, s.End)
 			continue
 		}
@@ -58,9 +59,21 @@ func spansText(list []signing.Span) (string, error) {
 	}
 	words := make([]string, len(merged))
 	for i, s := range merged {
-		words[i] = fmt.Sprintf("%d-%d", s.Begin, s.End)
+		words[i] = fmt.Sprintf("%d-%d%s", s.Begin, s.End, sort(s))
 	}
 	return strings.Join(words, ","), nil
+}
+
+// sort is the letters of what else belongs to a piece.
+func sort(s signing.Span) string {
+	letters := ""
+	if s.Comments {
+		letters = "c"
+	}
+	if s.Instructions {
+		letters += "i"
+	}
+	return letters
 }
 
 // ParseSpans reads the command line of a viewing process.
@@ -79,11 +92,13 @@ func ParseSpans(s string) ([]signing.Span, error) {
 		if err != nil {
 			return nil, err
 		}
+		end, instructions := strings.CutSuffix(end, "i")
+		end, comments := strings.CutSuffix(end, "c")
 		to, err := strconv.ParseInt(end, 10, 64)
 		if err != nil {
 			return nil, err
 		}
-		list[i] = signing.Span{Begin: from, End: to}
+		list[i] = signing.Span{Begin: from, End: to, Comments: comments, Instructions: instructions}
 	}
 	return list, nil
 }

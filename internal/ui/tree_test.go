@@ -89,16 +89,19 @@ func TestViewerIsNotBelieved(t *testing.T) {
 }
 
 func TestSpans(t *testing.T) {
-	list := []signing.Span{{Begin: 35, End: 90}, {Begin: 10, End: 20}, {Begin: 20, End: 30}, {Begin: 40, End: 50}}
+	list := []signing.Span{
+		{Begin: 35, End: 90}, {Begin: 10, End: 20}, {Begin: 20, End: 30}, {Begin: 40, End: 50},
+		{Begin: 90, End: 95, Comments: true, Instructions: true}, {Begin: 95, End: 99, Instructions: true},
+	}
 	s, err := spansText(list)
-	if err != nil || s != "10-30,35-90" {
+	if err != nil || s != "10-30,35-90,90-95ci,95-99i" {
 		t.Fatalf("%q, %v", s, err)
 	}
 	if list[0].Begin != 35 {
 		t.Error("the question was changed")
 	}
 	back, err := ParseSpans(s)
-	if want := []signing.Span{{Begin: 10, End: 30}, {Begin: 35, End: 90}}; err != nil || !slices.Equal(back, want) {
+	if want := []signing.Span{{Begin: 10, End: 30}, {Begin: 35, End: 90}, list[4], list[5]}; err != nil || !slices.Equal(back, want) {
 		t.Errorf("%+v, %v", back, err)
 	}
 }

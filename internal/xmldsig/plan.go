@@ -44,8 +44,8 @@ func Plan(ctx context.Context, doc io.ReadSeeker, o Options) (*Coverage, error) 
 		c.Algorithm = m.alg.ID
 	}
 	for i, ref := range r.check.report.References {
-		if r.check.ownOnly(ref, r.check.references[i].work) {
-			continue
+		if m.o.Mode != Template && r.check.ownOnly(ref, r.check.references[i].work) {
+			continue // what Sign itself puts into a signature; a template is somebody else's
 		}
 		if m.o.Mode != Template && m.targets[i].Ref.Digest == "" {
 			ref.Digest = ""

@@ -186,7 +186,7 @@ func (m *making) sign(ctx context.Context, s cms.Signer, r *rehearsal) (filling,
 		return f, fmt.Errorf("%w: %w", cms.ErrSelfCheck, err)
 	}
 	if m.o.Unsigned != nil {
-		octets, err := exchange(r.value.octets, r.blank.value, f.value, m.o.Columns)
+		octets, err := exchange(r.value.octets, r.filling.value, f.value, m.o.Columns)
 		if err != nil {
 			return f, err
 		}

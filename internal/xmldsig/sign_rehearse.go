@@ -23,7 +23,7 @@ import (
 type rehearsal struct {
 	verifier *verifier
 	check    *check
-	blank    filling
+	filling  filling
 	here     int64
 	edits    []edit
 	splice   *splice
@@ -41,7 +41,7 @@ func (m *making) rehearse(ctx context.Context, h hash.Hash) (*rehearsal, error) 
 
 // read reads the document with a filling in it, as a verifier does.
 func (m *making) read(ctx context.Context, f filling, h hash.Hash) (*rehearsal, error) {
-	r := &rehearsal{blank: f}
+	r := &rehearsal{filling: f}
 	r.edits, r.here = m.edits(f)
 	var err error
 	if r.splice, err = m.splice(ctx, r.edits); err != nil {
@@ -77,7 +77,7 @@ func (r *rehearsal) find(ctx context.Context, m *making, s *splice) error {
 	if len(m.survey.signatures) > 0 || m.o.Mode == Enveloping || m.o.Mode == Template || m.expressed() {
 		return v.find(ctx)
 	}
-	text, _ := m.signature(r.blank)
+	text, _ := m.signature(r.filling)
 	var err error
 	if v.scan, err = scan(ctx, xml.NewReader(bytes.NewReader(fitting(m.survey.encoding, text)), m.o.Limits)); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (r *rehearsal) plan(m *making) error {
 		return fmt.Errorf("%w: the signature is not where it was put", ErrPlace)
 	case r.check.sig.problem != nil:
 		return fmt.Errorf("%w: %w", m.fault(), r.check.sig.problem)
-	case len(r.check.references) != len(r.blank.digests):
+	case len(r.check.references) != len(r.filling.digests):
 		return fmt.Errorf("%w: it has a Reference that cannot be filled", m.fault())
 	}
 	return nil
@@ -199,7 +199,7 @@ func (r *rehearsal) signedInfo(columns int) ([]byte, error) {
 	octets := slices.Clone(r.check.info.octets)
 	for i, sum := range r.digests() {
 		var err error
-		if octets, err = exchange(octets, r.blank.digests[i], sum, columns); err != nil {
+		if octets, err = exchange(octets, r.filling.digests[i], sum, columns); err != nil {
 			return nil, err
 		}
 	}

@@ -22,11 +22,11 @@ import (
 const (
 	maxWorks       = 512 // distinct references
 	maxFilters     = 64  // XPath and filter2 transforms in them
-	maxReparses    = 64  // stages that read octets as a document again: each has buffers
+	maxReparses    = 32  // stages that read octets as a document again: each has buffers
 	maxChecks      = 96  // signature values; one key after another is tried when it is not clear whose it is
 	maxPaths       = 64  // certificate signatures
 	budgetFactor   = 16  // canonical octets: so many times the document, and
-	budgetConstant = 64 << 20
+	budgetConstant = 32 << 20
 )
 
 // VerifyOptions say how to read a document. The zero value is right for most.
@@ -68,6 +68,7 @@ type verifier struct {
 	size     int64
 	sum      uint64 // of the document as first read
 	once     bool   // it was not read before: Sign knows what a scan would find
+	edges    span   // of the first and the last token beside the root
 	watch    func(*xml.Token)
 	scan     *scanner
 	checks   []*check
@@ -146,7 +147,7 @@ func (v *verifier) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b := &budget{}
+	b := &budget{effort: c14n.NewEffort(budgetFactor*v.size + budgetConstant)}
 	b.left.Store(budgetFactor*v.size + budgetConstant)
 	jobs := v.jobs
 	for _, w := range v.order {
@@ -154,8 +155,8 @@ func (v *verifier) run(ctx context.Context) error {
 		jobs = append(jobs, w.job)
 	}
 	r := xml.NewReader(src, v.o.Limits)
-	r.Watch(v.watch)
-	err = c14n.Run(ctx, r, b.rest(), jobs...)
+	r.Watch(v.see)
+	err = b.effort.Run(ctx, r, b.rest(), jobs...)
 	if errors.Is(err, c14n.ErrUnsupported) {
 		err = nil // Job.Err says whose it is
 	}
@@ -174,6 +175,19 @@ func (v *verifier) run(ctx context.Context) error {
 		return ErrChanged
 	}
 	return nil
+}
+
+// see notes where instructions and comments stand beside the root: the canonical form of a document may have them.
+func (v *verifier) see(t *xml.Token) {
+	if t.Depth == 0 && (t.Kind == xml.Instruction || t.Kind == xml.Comment) {
+		if v.edges == (span{}) {
+			v.edges.begin = t.Begin
+		}
+		v.edges.end = t.Fin
+	}
+	if v.watch != nil {
+		v.watch(t)
+	}
 }
 
 // work returns the running chain for a reference, shared with others that ask for the same.

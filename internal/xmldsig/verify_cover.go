@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"persten/internal/algo"
 	"persten/internal/cms"
@@ -48,12 +49,36 @@ func (c *check) cover(rep *cms.Reference, w *work) {
 	for _, t := range tops {
 		rep.Own = rep.Own && c.sig.span().holds(span{t.Begin, t.End})
 	}
-	if !w.exact() || len(tops) == 0 {
+	if !w.exact() || len(tops) == 0 || nested(tops) {
 		return
 	}
 	rep.Begin, rep.End = tops[0].Begin, tops[len(tops)-1].End
 	rep.Holes = holes(tops, w.job.Holes)
 	rep.Whole = rep.Begin <= c.v.scan.begin && rep.End >= c.v.scan.end && c.v.onlySignatures(rep.Holes)
+	rep.Comments, rep.Instructions = w.remarks()
+	if w.job.Outside {
+		rep.Begin, rep.End = min(rep.Begin, c.v.edges.begin), max(rep.End, c.v.edges.end)
+	}
+}
+
+// nested reports whether an element was put back into one that was cut out of another: no list of holes tells that.
+func nested(tops []c14n.Span) bool {
+	for i := 1; i < len(tops); i++ {
+		if tops[i].Begin < tops[i-1].End {
+			return true
+		}
+	}
+	return false
+}
+
+// remarks reports whether comments and instructions inside what was digested were digested with it.
+func (w *work) remarks() (comments, instructions bool) {
+	comments, instructions = w.job.Comments, true
+	for _, s := range w.chain.stages[1:] {
+		instructions = instructions && !s.smev
+		comments = comments && !s.smev && strings.HasSuffix(s.method.URI, "WithComments")
+	}
+	return comments, instructions
 }
 
 func (s *signature) span() span { return span{s.begin, s.end} }
@@ -83,7 +108,7 @@ func (v *verifier) onlySignatures(list [][2]int64) bool {
 	for _, h := range list {
 		found := false
 		for _, s := range v.scan.found {
-			found = found || s.begin == h[0] && s.end == h[1]
+			found = found || s.problem == nil && s.begin == h[0] && s.end == h[1]
 		}
 		if !found {
 			return false

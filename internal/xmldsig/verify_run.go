@@ -91,12 +91,12 @@ func (w *work) finish(err error) {
 func (s *stage) run(ctx context.Context, in io.Reader, out io.Writer, l xml.Limits, b *budget) error {
 	switch {
 	case s.decode:
-		_, err := io.Copy(out, base64.NewDecoder(base64.StdEncoding.Strict(), &unspaced{in}))
+		_, err := io.Copy(out, base64.NewDecoder(base64.StdEncoding.Strict(), &unspaced{r: in}))
 		return err
 	case s.smev:
 		return c14n.SMEV(ctx, out, xml.NewReader(in, l))
 	}
-	return c14n.Run(ctx, xml.NewReader(in, l), b.rest(), &c14n.Job{Nodes: s.nodes, Method: s.method, Text: s.text, Out: out})
+	return b.effort.Run(ctx, xml.NewReader(in, l), b.rest(), &c14n.Job{Nodes: s.nodes, Method: s.method, Text: s.text, Out: out})
 }
 
 // sink goes on when what it writes to has failed: other jobs read the same document.
@@ -113,23 +113,36 @@ func (s *sink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// unspaced leaves out the white space base64 may hold.
-type unspaced struct{ r io.Reader }
+// unspaced leaves out the white space base64 may hold, and lets nothing stand behind its padding, which the decoder would
+// pass at the end of a piece.
+type unspaced struct {
+	r      io.Reader
+	padded bool
+}
+
+var errPadding = errors.New("base64: octets behind the padding")
 
 func (u *unspaced) Read(p []byte) (int, error) {
 	n, err := u.r.Read(p)
 	kept := 0
 	for _, c := range p[:n] {
-		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
-			p[kept] = c
-			kept++
+		if c == ' ' || c == '\t' || c == '\r' || c == '\n' {
+			continue
 		}
+		if u.padded = u.padded || c == '='; u.padded && c != '=' {
+			return 0, errPadding
+		}
+		p[kept] = c
+		kept++
 	}
 	return kept, err
 }
 
 // budget is how many octets the chains of one document may still write.
-type budget struct{ left atomic.Int64 }
+type budget struct {
+	left   atomic.Int64
+	effort *c14n.Effort // of all filters
+}
 
 var errBudget = fmt.Errorf("%w: the references cover the document too many times", ErrLimit)
 

@@ -81,17 +81,27 @@ func (b *builder) element(r *xml.Reader, t *xml.Token) *element {
 		e.attrs = append(e.attrs, attribute{a.URI, string(a.Local), string(a.Value)})
 		b.count(len(a.Local) + len(a.Value) + len(a.URI))
 	}
-	if e.local == "XPath" {
-		e.namespaces = map[string]string{}
-		for _, n := range r.Scope().All() {
-			e.namespaces[n.Prefix] = n.URI
-			b.count(len(n.Prefix) + len(n.URI))
-		}
+	if e.is(NamespaceDSig, "XPath") || e.is(NamespaceFilter2, "XPath") {
+		b.keepScope(e, r.Scope())
 	}
 	if b.elements++; b.elements > maxElements {
 		b.fail("more than %d elements", maxElements)
 	}
 	return e
+}
+
+// keepScope remembers the prefixes an expression may use, unless that is too much already.
+func (b *builder) keepScope(e *element, s *xml.Scope) {
+	const entry = 64 // bytes of a map's entry, about
+	all := s.All()
+	if b.count(entry * len(all)); b.err != nil {
+		return
+	}
+	e.namespaces = map[string]string{}
+	for _, n := range all {
+		e.namespaces[n.Prefix] = n.URI
+		b.count(len(n.Prefix) + len(n.URI))
+	}
 }
 
 func (b *builder) count(n int) {

@@ -27,8 +27,8 @@
 //
 // # Making
 //
-// Sign writes the signature into the document without touching a byte outside it, and verifies the result, as anybody would
-// who gets it, before it writes anything. The digests too are taken of the result: the document is read with a signature in
+// Sign writes the signature into the document without touching a byte outside it, and verifies the result before it writes
+// anything: all of it, with the verifier, which for the first signature of a document is told where to look. The digests too are taken of the result: the document is read with a signature in
 // it that has random digests and a random value, and what a verifier computes then is what is signed. Plan does the same
 // without a key.
 //
@@ -55,7 +55,6 @@ const (
 	NamespaceDSig11   = "http://www.w3.org/2009/xmldsig11#"
 	NamespaceFilter2  = "http://www.w3.org/2002/06/xmldsig-filter2"
 	NamespaceXAdES    = "http://uri.etsi.org/01903/v1.3.2#"
-	NamespaceXAdES141 = "http://uri.etsi.org/01903/v1.4.1#"
 	NamespaceWSSE     = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 	NamespaceWSU      = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 	NamespaceCPXMLSec = "urn:ietf:params:xml:ns:cpxmlsec"
@@ -74,7 +73,6 @@ const (
 const (
 	TypeSignedProperties = "http://uri.etsi.org/01903#SignedProperties"
 	TypeObject           = NamespaceDSig + "Object"
-	TypeManifest         = NamespaceDSig + "Manifest"
 )
 
 // Values of WS-Security attributes (X.509 certificate token profile 1.0).

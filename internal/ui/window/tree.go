@@ -34,14 +34,14 @@ const (
 )
 
 // treeRows puts rows into words. Where only some of the document is signed, each part begins with a word that says whether it
-// is; comments, which no signature covers, say so themselves.
+// is; comments, which are hardly ever signed, say so themselves.
 func (w *Window) treeRows(t ui.Tree) []treeRow {
 	partly := t.Marked && slices.ContainsFunc(t.Rows, unsigned)
 	rows := make([]treeRow, len(t.Rows))
 	part := ""
 	for i, r := range t.Rows {
 		rows[i] = treeRow{text: w.rowText(t, r), depth: r.Depth, marked: t.Marked, signed: r.Signed}
-		if !partly || r.Kind == signing.TreeComment {
+		if !partly || !r.Signed && r.Kind == signing.TreeComment {
 			continue
 		}
 		caption := "prompt.tree.signed"
@@ -66,7 +66,7 @@ func (w *Window) rowText(t ui.Tree, r signing.TreeRow) string {
 	switch {
 	case r.Kind == signing.TreeInstruction:
 		s = "<?" + s + "?>"
-	case r.Kind == signing.TreeComment && t.Marked:
+	case r.Kind == signing.TreeComment && t.Marked && !r.Signed:
 		s = w.card.Say("prompt.tree.comment.unsigned", "text", s)
 	case r.Kind == signing.TreeComment:
 		s = w.card.Say("prompt.tree.comment", "text", s)
