@@ -96,6 +96,35 @@ func BenchmarkDeclarations(b *testing.B) {
 	}
 }
 
+// BenchmarkDeclarationsFiltered is the same with filters, which have to decide on every namespace node, or could.
+func BenchmarkDeclarationsFiltered(b *testing.B) {
+	doc := strings.TrimSuffix(declaring(2000, 80), strings.Repeat("</e>", 83)) + strings.Repeat("<p0-1:x/>", 2000) + strings.Repeat("</e>", 83)
+	path, err := c14n.CompilePath("//none", nil, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	always, err := c14n.CompileXPath("true()", nil, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sets := map[string]c14n.Nodes{
+		"path":       c14n.Document().Filter2([]c14n.SetOp{{Op: c14n.Subtract, Path: path}}),
+		"expression": c14n.Document().Filter(always),
+	}
+	for name, nodes := range sets {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				for _, uri := range []string{c14n.C14N10, c14n.Exclusive} {
+					j := &c14n.Job{Nodes: nodes, Method: c14n.Method{URI: uri}, Out: io.Discard}
+					if err := c14n.Run(context.Background(), xml.NewReader(strings.NewReader(doc), xml.Limits{}), 0, j); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkReaderOnly(b *testing.B) {
 	doc := register(10 << 20)
 	b.SetBytes(int64(len(doc)))

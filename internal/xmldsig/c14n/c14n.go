@@ -13,14 +13,21 @@
 // Sets of whole subtrees (a document, an element, with subtrees cut out, also by not(ancestor-or-self::NAME)) are written as
 // fast as they are read. Any other filter is decided for each element, attribute, namespace node and piece of text.
 //
-// What Run writes has a meaning only when Run returns nil. Job.Found, Apexes, Holes and Partial tell what the octets cover;
-// who trusts a signature looks at all four.
+// What Run writes has a meaning only when Run returns nil. Job.Found, Apexes, Holes, Partial, Comments and Outside tell what
+// the octets cover; who trusts a signature looks at all of them.
+//
+// Apexes and Holes nest like the elements they are: a hole lies in an apex, but another apex may lie in the hole (Filter 2.0
+// can subtract a subtree and take back a part of it), and so on. Each list is in the order of Begin. A byte between tags
+// belongs to what is signed when the innermost span around it is an apex.
+//
+// Time and memory for filters are bounded by an Effort.
 //
 // # Where the specifications are open
 //
 // Namespace names are written as they are; relative ones, which Canonical XML calls an error, are not refused. In version
-// 1.1 an element without its parent keeps an xml:base that a filter took from it, as libxml2 has it. In exclusive forms the
-// namespace nodes of prefixes in the list, and attributes, are written also when their element is not in the set, as the
+// 1.1 the root element, and an element whose parent is not in the set, keep an xml:base that a filter took from them, as
+// libxml2 has it; libxml2 does the same for other elements and for xml:lang, where here the filter prevails. In exclusive forms
+// the namespace nodes of prefixes in the list, and attributes, are written also when their element is not in the set, as the
 // merlin-c14n-three examples have it.
 package c14n
 
@@ -44,9 +51,6 @@ const (
 	Exclusive         = "http://www.w3.org/2001/10/xml-exc-c14n#"
 	ExclusiveComments = Exclusive + "WithComments"
 )
-
-// SMEVTransform is the identifier of the transform that SMEV 3 applies after exclusive canonicalization.
-const SMEVTransform = "urn://smev-gov-ru/xmldsig/transform"
 
 // Method is a canonicalization method.
 type Method struct {

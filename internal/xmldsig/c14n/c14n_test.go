@@ -160,6 +160,53 @@ func spans(doc string, list []c14n.Span) (parts []string) {
 	return parts
 }
 
+// TestNested lists apexes inside the hole of another one, in document order.
+func TestNested(t *testing.T) {
+	const (
+		c   = `<c>y</c>`
+		b   = `<b>x` + c + `<b/></b>`
+		a   = `<a>hello` + b + ` more<b/></a>`
+		doc = `<d>` + a + c + `</d>`
+	)
+	nodes := c14n.Document().Filter2(ops(t, nil, 0, "intersect //a", "subtract //b", "union //c"))
+	got, j, err := canonical([]byte(doc), nodes, c14n.Method{URI: c14n.Exclusive})
+	if err != nil || string(got) != `<a>hello<c>y</c> more</a><c>y</c>` {
+		t.Errorf("error %v, %s", err, got)
+	}
+	apexes, holes := spans(doc, j.Apexes), spans(doc, j.Holes)
+	if !slices.Equal(apexes, []string{a, c, c}) || !slices.Equal(holes, []string{b, `<b/>`}) || j.Partial {
+		t.Errorf("apexes %q, holes %q, partial %v", apexes, holes, j.Partial)
+	}
+}
+
+// TestBeside tells comments and what lies beside the root element.
+func TestBeside(t *testing.T) {
+	const doc = `<!--0--><?a?><r><!--1--><e/></r><?b?>`
+	comments := c14n.Document().WithComments()
+	filter := func(n c14n.Nodes, expression string) c14n.Nodes { return n.Filter(compile(t, expression, nil, 0)) }
+	type told struct{ comments, outside, partial bool }
+	for name, c := range map[string]struct {
+		nodes  c14n.Nodes
+		method string
+		want   told
+	}{
+		"without comments":   {c14n.Document(), c14n.C14N10Comments, told{false, true, false}},
+		"with comments":      {comments, c14n.C14N10Comments, told{true, true, false}},
+		"method without":     {comments, c14n.C14N10, told{false, true, false}},
+		"root":               {c14n.Element(13).WithComments(), c14n.C14N10Comments, told{true, false, false}},
+		"one instruction":    {filter(comments, "not(self::processing-instruction('a'))"), c14n.C14N10Comments, told{true, true, true}},
+		"no instructions":    {filter(comments, "not(self::processing-instruction())"), c14n.C14N10, told{false, false, false}},
+		"some comments":      {filter(comments, "parent::r or not(self::comment())"), c14n.C14N10Comments, told{true, true, true}},
+		"some, none written": {filter(comments, "parent::r or not(self::comment())"), c14n.C14N10, told{false, true, false}},
+		"only those beside":  {comments.Without(13), c14n.C14N10Comments, told{false, true, false}},
+	} {
+		_, j, err := canonical([]byte(doc), c.nodes, c14n.Method{URI: c.method})
+		if got := (told{j.Comments, j.Outside, j.Partial}); err != nil || got != c.want {
+			t.Errorf("%s: error %v, %+v, want %+v", name, err, got, c.want)
+		}
+	}
+}
+
 func TestPartial(t *testing.T) {
 	const e, doc = `<e>more</e>`, `<r a="1" b="2">text<e>more</e></r>`
 	whole := []string{doc}

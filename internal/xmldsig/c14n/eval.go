@@ -3,7 +3,6 @@
 package c14n
 
 import (
-	"fmt"
 	"slices"
 
 	"persten/internal/xmldsig/xml"
@@ -32,16 +31,16 @@ const (
 
 // evaluator decides expressions over the open elements. Sets are pieces of one slice that begins anew for each decision.
 type evaluator struct {
-	open  *opened
-	here  int64
-	nodes []node
-	steps int64 // left
-	err   error // the first that happened: then values mean nothing
+	open   *opened
+	here   int64
+	nodes  []node
+	steps  int64 // left, until refill has to give more
+	refill func(owed int64) (int64, error)
+	err    error // the first that happened: then values mean nothing
 }
 
-// maxSteps bounds the evaluation of all expressions of a Run: about half a second. With a budget that allows for larger
-// documents it grows: see Run.
-const maxSteps = 1 << 24
+// chunk is how many octets of a string count as one step.
+const chunk = 16
 
 // decide reports whether the expression is true for a node.
 func (v *evaluator) decide(x *XPath, context node) (bool, error) {
@@ -51,13 +50,20 @@ func (v *evaluator) decide(x *XPath, context node) (bool, error) {
 }
 
 func (v *evaluator) spend(n int) bool {
-	if v.steps -= int64(n); v.steps < 0 && v.err == nil {
-		v.err = fmt.Errorf("%w: an XPath expression needs too many steps", ErrLimit)
+	if v.steps -= int64(n); v.steps < 0 {
+		return v.more()
 	}
 	return v.err == nil
 }
 
-// truth is boolean(e). A path of one step ends at the first node that fits.
+func (v *evaluator) more() bool {
+	if v.err == nil {
+		v.steps, v.err = v.refill(-v.steps)
+	}
+	return v.err == nil
+}
+
+// truth is boolean(e). It leaves no nodes behind.
 func (v *evaluator) truth(e *expr, context node) bool {
 	if !v.spend(1) {
 		return false
@@ -68,9 +74,17 @@ func (v *evaluator) truth(e *expr, context node) bool {
 	case opAnd:
 		return v.truth(e.args[0], context) && v.truth(e.args[1], context)
 	case opPath, opUnion:
-		return len(v.set(e, context)) > 0
+		at := len(v.nodes)
+		is := len(v.set(e, context)) > 0
+		v.nodes = v.nodes[:at]
+		return is
+	case opCall:
+		return v.eval(e, context).boolean()
 	}
-	return v.eval(e, context).boolean()
+	at := len(v.nodes)
+	is := v.eval(e, context).boolean()
+	v.nodes = v.nodes[:at]
+	return is
 }
 
 // set evaluates a path or union to its nodes, each once, in no order.
@@ -89,7 +103,7 @@ func (v *evaluator) set(e *expr, context node) []node {
 }
 
 func (v *evaluator) addOnce(from int, n node) {
-	if v.spend(len(v.nodes)-from+1) && !slices.Contains(v.nodes[from:], n) {
+	if v.spend(1+(len(v.nodes)-from)/8) && !slices.Contains(v.nodes[from:], n) {
 		v.nodes = append(v.nodes, n)
 	}
 }
@@ -116,6 +130,7 @@ func (v *evaluator) path(p *path, context node) []node {
 
 // signature is the element that here()/ancestor::ds:Signature[1] means.
 func (v *evaluator) signature() node {
+	v.spend(1 + len(v.open.elements)/chunk)
 	for d := 1; d < len(v.open.elements); d++ {
 		if v.open.elements[d].begin == v.here {
 			return node{kind: elementNode, depth: int32(d)}
@@ -136,7 +151,7 @@ func (v *evaluator) step(s *pathStep, n node, at int, unite bool) {
 				if position++; float64(position) != pred.number {
 					return
 				}
-			} else if !v.predicate(pred, n) {
+			} else if !v.truth(pred, n) {
 				return
 			}
 		}
@@ -147,14 +162,6 @@ func (v *evaluator) step(s *pathStep, n node, at int, unite bool) {
 		}
 	}
 	v.walk(s.axis, n, visit)
-}
-
-// predicate is truth, and leaves no nodes behind.
-func (v *evaluator) predicate(e *expr, n node) bool {
-	at := len(v.nodes)
-	is := v.truth(e, n)
-	v.nodes = v.nodes[:at]
-	return is
 }
 
 func (v *evaluator) walk(a axis, n node, visit func(node)) {
@@ -265,14 +272,22 @@ func (v *evaluator) binding(n node) xml.Binding {
 func (v *evaluator) stringValue(n node) string {
 	switch n.kind {
 	case attributeNode:
-		return string(v.open.elements[n.depth].attrs[n.index].Value)
+		return v.copied(v.open.elements[n.depth].attrs[n.index].Value)
 	case namespaceNode:
 		return v.binding(n).URI
 	case commentNode, instructionNode:
-		return string(v.open.current.Data)
+		return v.copied(v.open.current.Data)
 	}
 	v.fail("the string-value of an element or text")
 	return ""
+}
+
+// copied is a string as long as steps are left for it.
+func (v *evaluator) copied(b []byte) string {
+	if !v.spend(1 + len(b)/chunk) {
+		return ""
+	}
+	return string(b)
 }
 
 func (v *evaluator) fail(reason string) {

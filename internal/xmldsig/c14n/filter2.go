@@ -128,7 +128,7 @@ func (v *evaluator) selects(s *pathStep, n node) bool {
 		return false
 	}
 	for _, pred := range s.preds {
-		if !v.predicate(pred, n) {
+		if !v.truth(pred, n) {
 			return false
 		}
 	}

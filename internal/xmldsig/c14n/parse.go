@@ -341,6 +341,9 @@ func (p *parser) test() (t nameTest, err error) {
 	if !ok || uri == "" {
 		return t, unsupported("prefix %q is not declared", prefix)
 	}
+	if len(uri) > maxExpression {
+		return t, unsupported("a namespace name longer than %d bytes", maxExpression)
+	}
 	if local == "*" {
 		return nameTest{kind: testNamespace, uri: uri}, nil
 	}

@@ -20,12 +20,14 @@ type Job struct {
 	Text   bool      // write the string-value of the nodes instead: the base64 transform; Method is not used then
 
 	// Filled by Run.
-	Found   int    // elements that the node-set starts from: 1, but for ByID any number
-	Apexes  []Span // elements of the set whose parent is not in it, in document order; when Found is not 1, what was found
-	Holes   []Span // elements not in the set whose parent is in it
-	Partial bool   // other nodes than whole elements were left out or kept, so that Apexes and Holes do not tell everything
-	Size    int64  // octets written
-	Err     error  // the node-set turned out to need what is not supported: the rest has no meaning, other jobs go on
+	Found    int    // elements that the node-set starts from: 1, but for ByID any number
+	Apexes   []Span // elements of the set whose parent is not in it; when Found is not 1, what was found
+	Holes    []Span // elements not in the set whose parent is in it; both lists are in the order of Begin, see the package
+	Partial  bool   // other nodes than whole elements were left out or kept, so that Apexes and Holes do not tell everything
+	Comments bool   // comments inside the apexes were written
+	Outside  bool   // instructions or comments beside the root element were written, which are in no apex
+	Size     int64  // octets written
+	Err      error  // the node-set turned out to need what is not supported: the rest has no meaning, other jobs go on
 }
 
 // Span is an element of the document: its bytes, as offsets of the UTF-8 form, and what it is called.
@@ -43,24 +45,14 @@ const maxSpans = 1 << 14
 
 // Run reads the document once, to its end, and writes every job. An error of the reader is returned as it is; after any
 // error nothing that was written has a meaning. The octets of all jobs together may not exceed budget; 0 is no bound.
-// A quarter of it bounds the steps of evaluating expressions, unless that is too few for a small document.
+// What filters may cost is bounded by a NewEffort of the same budget; Runs that belong together share one through its Run.
 //
 // An expression may turn out to need what is not supported. Its job then ends with Err, and Run, having gone on with the
 // others to the end, returns this error.
 //
 // A job whose ByID finds none or several elements writes what it finds first: the caller looks at Found.
 func Run(ctx context.Context, r *xml.Reader, budget int64, jobs ...*Job) error {
-	x := &run{ctx: ctx, reader: r, budget: budget}
-	x.eval = evaluator{open: &x.open, steps: max(maxSteps, budget/4)}
-	for _, j := range jobs {
-		w, err := newWriter(x, j)
-		if err != nil {
-			return err
-		}
-		x.writers = append(x.writers, w)
-		x.follows = x.follows || w.general != nil
-	}
-	return x.all()
+	return (*Effort)(nil).Run(ctx, r, budget, jobs...)
 }
 
 // run is what the jobs of one Run share.
@@ -76,6 +68,8 @@ type run struct {
 	follows bool // some job needs open
 	open    opened
 	eval    evaluator
+	effort  *Effort
+	kept    int64 // octets of effort.kept that are in use here
 }
 
 func (x *run) all() error {
@@ -100,7 +94,9 @@ func (x *run) token(t *xml.Token) error {
 	if x.follows {
 		x.open.current = t
 		if t.Kind == xml.Start {
-			x.open.push(t, x.reader.Scope())
+			if err := x.push(t); err != nil {
+				return err
+			}
 		}
 	}
 	for _, w := range x.writers {
@@ -116,11 +112,22 @@ func (x *run) token(t *xml.Token) error {
 	}
 	if t.Kind == xml.End {
 		if x.follows {
+			_, octets := x.open.added()
+			x.release(octets)
 			x.open.pop()
 		}
 		x.closed = t.Depth == 1
 	}
 	return nil
+}
+
+func (x *run) push(t *xml.Token) error {
+	x.open.push(t, x.reader.Scope())
+	nodes, octets := x.open.added()
+	if !x.eval.spend(nodes) {
+		return x.eval.err
+	}
+	return x.keep(octets)
 }
 
 func (x *run) finish() error {
@@ -135,6 +142,7 @@ func (x *run) finish() error {
 		}
 		w.job.Found = w.found
 		w.job.Size = w.size
+		w.job.Partial = w.job.Partial || w.job.Outside && w.spared
 		if w.found != 1 {
 			w.job.Apexes, w.job.Holes = w.matched, nil
 		}
@@ -144,6 +152,9 @@ func (x *run) finish() error {
 
 // spend counts octets on their way out.
 func (x *run) spend(n int) error {
+	if err := x.ctx.Err(); err != nil {
+		return err
+	}
 	x.written += int64(n)
 	if x.budget > 0 && x.written > x.budget {
 		return fmt.Errorf("%w: more than %d octets", ErrLimit, x.budget)

@@ -55,7 +55,7 @@ func (w *writer) utilized(t *xml.Token) {
 		}
 	}
 	for _, b := range t.Bindings {
-		if slices.Contains(w.prefixes, b.Prefix) {
+		if w.listed(b.Prefix) {
 			w.declare([]byte(b.Prefix), b.URI, t.Depth)
 		}
 	}
@@ -95,7 +95,15 @@ func sortAttrs(attrs []xml.Attr) {
 // element's attributes, in the set or not; near is the depth of the nearest element above that is in the set.
 func (w *writer) inherit(attrs, own []xml.Attr, depth, near int) []xml.Attr {
 	inherited := w.run.reader.Scope().Inherited()
-	own = slices.Clip(own)
+	if len(inherited) == 0 {
+		return attrs
+	}
+	has := map[string]bool{}
+	for i := range own {
+		if own[i].URI == xml.XMLNamespace {
+			has[string(own[i].Local)] = true
+		}
+	}
 	var bases []string
 	for i := len(inherited) - 1; i >= 0; i-- {
 		h := &inherited[i]
@@ -106,8 +114,8 @@ func (w *writer) inherit(attrs, own []xml.Attr, depth, near int) []xml.Attr {
 				bases = append(bases, h.Value)
 			}
 		case w.version11 && h.Local != "lang" && h.Local != "space":
-		case !hasXML(own, h.Local):
-			attrs, own = append(attrs, xmlAttr(h.Local, h.Value)), append(own, xmlAttr(h.Local, ""))
+		case !has[h.Local]:
+			attrs, has[h.Local] = append(attrs, xmlAttr(h.Local, h.Value)), true
 		}
 	}
 	if len(bases) == 0 {

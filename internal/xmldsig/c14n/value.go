@@ -48,11 +48,11 @@ func init() {
 		{"name", 0, 1, true, ofName(func(v *evaluator, n node) string {
 			name := v.name(n)
 			if len(name.Prefix) > 0 {
-				return string(name.Prefix) + ":" + string(name.Local)
+				return v.copied(name.Prefix) + ":" + v.copied(name.Local)
 			}
-			return string(name.Local)
+			return v.copied(name.Local)
 		})},
-		{"local-name", 0, 1, true, ofName(func(v *evaluator, n node) string { return string(v.name(n).Local) })},
+		{"local-name", 0, 1, true, ofName(func(v *evaluator, n node) string { return v.copied(v.name(n).Local) })},
 		{"namespace-uri", 0, 1, true, ofName(func(v *evaluator, n node) string { return v.name(n).URI })},
 		{"string", 0, 1, false, func(v *evaluator, args []*expr, c node) value {
 			if len(args) == 0 {
@@ -106,7 +106,10 @@ func (v *evaluator) eval(e *expr, context node) value {
 	case opPath, opUnion:
 		return value{kind: isSet, nodes: v.set(e, context)}
 	case opCall:
-		return e.call.call(v, e.args, context)
+		at := len(v.nodes)
+		result := e.call.call(v, e.args, context) // never a set
+		v.nodes = v.nodes[:at]
+		return result
 	case opOr, opAnd:
 		return boolean(v.truth(e, context))
 	case opNegate:
@@ -168,7 +171,7 @@ func (v *evaluator) compareAtoms(op operation, a, b value) bool {
 		case a.kind == isNumber || b.kind == isNumber:
 			same = v.number(a) == v.number(b)
 		default:
-			same = a.text == b.text
+			same = len(a.text) == len(b.text) && v.spend(len(a.text)/chunk) && a.text == b.text
 		}
 		return same == (op == opEqual)
 	}
@@ -206,7 +209,11 @@ func (v *evaluator) number(a value) float64 {
 		}
 		return 0
 	}
-	return numberOf(v.text(a))
+	s := v.text(a)
+	if !v.spend(1 + len(s)/chunk) {
+		return 0
+	}
+	return numberOf(s)
 }
 
 func (v *evaluator) text(a value) string {

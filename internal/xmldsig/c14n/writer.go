@@ -5,6 +5,7 @@ package c14n
 import (
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"persten/internal/xmldsig/xml"
 )
@@ -18,13 +19,14 @@ type writer struct {
 	job *Job
 
 	exclusive, version11, comments bool
-	prefixes                       []string // of InclusiveNamespaces; "" is the default namespace
+	prefixes                       []string // of InclusiveNamespaces, in order; "" is the default namespace
 	outside                        []nameTest
 	general                        *general // nil when the set is whole subtrees: then the two fields below tell it all
 
 	apex int // depth of the element the set starts from, inside it
 	cut  int // depth of the subtree that is left out, inside it
 
+	spared  bool // instructions or comments beside the root are not in the set
 	found   int
 	matched []Span
 	pending []pending
@@ -61,6 +63,8 @@ func newWriter(x *run, j *Job) (*writer, error) {
 		}
 		w.prefixes = append(w.prefixes, p)
 	}
+	slices.Sort(w.prefixes)
+	w.prefixes = slices.Compact(w.prefixes)
 	for _, s := range j.Nodes.steps {
 		if s.filter != nil && s.filter.outside != nil {
 			w.outside = append(w.outside, *s.filter.outside)
@@ -68,8 +72,14 @@ func newWriter(x *run, j *Job) (*writer, error) {
 			w.general = newGeneral(w)
 		}
 	}
-	j.Found, j.Apexes, j.Holes, j.Partial, j.Size, j.Err = 0, nil, nil, false, 0, nil
+	*j = Job{Nodes: j.Nodes, Method: j.Method, Out: j.Out, Text: j.Text}
 	return w, nil
+}
+
+// listed reports whether a prefix is in the list of InclusiveNamespaces.
+func (w *writer) listed(prefix string) bool {
+	_, ok := slices.BinarySearch(w.prefixes, prefix)
+	return ok
 }
 
 func (w *writer) token(t *xml.Token) error {
@@ -174,6 +184,9 @@ func (w *writer) span(t *xml.Token, list *[]Span) error {
 		return fmt.Errorf("%w: more than %d separate elements", ErrLimit, maxSpans)
 	}
 	name := Name{string(t.Name.Prefix), string(t.Name.Local), t.Name.URI}
+	if err := w.run.keep(int(unsafe.Sizeof(Span{})) + len(name.Prefix) + len(name.Local)); err != nil {
+		return err
+	}
 	s := Span{Begin: t.Begin, Name: name}
 	if list != &w.job.Holes && w.starts(t) {
 		s.ID = w.job.Nodes.id
@@ -206,12 +219,12 @@ func (w *writer) end(t *xml.Token) {
 // leaf is text, a comment or an instruction.
 func (w *writer) leaf(t *xml.Token) error {
 	inside := w.cut == 0 && (w.apex != 0 || t.Depth == 0 && w.job.Nodes.from == fromDocument)
-	if t.Kind == xml.Comment && !w.job.Nodes.comments {
-		inside = false
+	if t.Kind != xml.Text && (w.job.Text || t.Kind == xml.Comment && !w.comments) {
+		return nil
 	}
-	if w.general != nil {
+	if w.general != nil && inside {
 		var err error
-		if inside, err = w.general.leaf(t, inside); err != nil {
+		if inside, err = w.general.leaf(t); err != nil {
 			return err
 		}
 	}
@@ -221,9 +234,14 @@ func (w *writer) leaf(t *xml.Token) error {
 	if t.Kind == xml.Text {
 		return w.text(t.Data)
 	}
-	if w.job.Text || t.Kind == xml.Comment && !w.comments {
-		return nil
-	}
+	w.aside(t)
+	return nil
+}
+
+// aside writes a comment or an instruction.
+func (w *writer) aside(t *xml.Token) {
+	w.job.Outside = w.job.Outside || t.Depth == 0
+	w.job.Comments = w.job.Comments || t.Depth > 0 && t.Kind == xml.Comment
 	if t.Depth == 0 && w.run.closed {
 		w.buf = append(w.buf, '\n')
 	}
@@ -235,7 +253,6 @@ func (w *writer) leaf(t *xml.Token) error {
 	if t.Depth == 0 && !w.run.closed {
 		w.buf = append(w.buf, '\n')
 	}
-	return nil
 }
 
 func (w *writer) text(data []byte) error {
