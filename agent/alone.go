@@ -96,7 +96,7 @@ func keyFile(ctx context.Context, o order) (*standalone, error) {
 	if err != nil {
 		return nil, err
 	}
-	pin, err := piped(password)
+	pin, err := secret.Handle(password)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (h *handedOver) PIN(_ context.Context, r token.PINRequest) (secret.PIN, err
 	if h.pin == nil {
 		return secret.PIN{}, &token.PINError{Attempts: r.Attempts, Final: r.Final}
 	}
-	pin, err := piped(h.pin)
+	pin, err := secret.Handle(h.pin)
 	h.pin = nil
 	return pin, err
 }
@@ -175,21 +175,6 @@ func (h *handedOver) Progress(signing.Step) {}
 func (h *handedOver) Close(signing.Outcome) error {
 	h.pin.Wipe()
 	return nil
-}
-
-// piped puts a secret into a pipe and wipes it here.
-func piped(b *secret.Buffer) (secret.PIN, error) {
-	defer b.Wipe()
-	pin, w, err := secret.Pipe()
-	if err != nil {
-		return pin, err
-	}
-	defer w.Close()
-	if err := b.WriteTo(w); err != nil {
-		pin.Close()
-		return secret.PIN{}, err
-	}
-	return pin, nil
 }
 
 // readSecret reads a PIN or password from descriptor fd up to its end; one line end after it does not belong to it.

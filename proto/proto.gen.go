@@ -80,6 +80,14 @@ const (
 	CodeAgentPaused Code = "agent_paused"
 	// The agent is ending and takes no new requests.
 	CodeAgentStopping Code = "agent_stopping"
+	// Machine policy lets so many signatures be made without a person in so many hours, and they are used up. The person is not asked instead. Args: limit, hours.
+	CodeUnattendedLimit Code = "unattended_limit"
+	// Signing without a person has stopped itself: the token refused the PIN of the PIN file, has one try left or is locked; or the journal that signatures are counted by is damaged. The session's log says which.
+	CodeUnattendedStopped Code = "unattended_stopped"
+	// The file with the PIN for signing without a person is not named in policy, cannot be read, or is not safe to use. The session's log says why.
+	CodeUnattendedPINFile Code = "unattended_pin_file"
+	// The PIN of this token is typed on its reader, so nobody can sign with it without a person.
+	CodeUnattendedKeypad Code = "unattended_keypad"
 	// No token, or not the one the certificate needs.
 	CodeTokenAbsent Code = "token_absent"
 	// Another request or program is using the token.
@@ -674,6 +682,7 @@ type JournalRecord struct {
 	Args              map[string]string `json:"args,omitempty"`
 	Version           string            `json:"version,omitempty"`
 	Approval          string            `json:"approval,omitempty"`
+	By                string            `json:"by,omitempty"` // Who approved, when it was not a person: machine policy.
 	Ref               string            `json:"ref,omitempty"`
 	Hash              string            `json:"hash"`
 }
@@ -711,11 +720,12 @@ func (v AgentStatusParams) Validate() error { return validate("AgentStatusParams
 
 // AgentStatusResult is the result of agent.status.
 type AgentStatusResult struct {
-	Version  string    `json:"version"` // Version of the agent.
-	State    State     `json:"state"`
-	Tokens   int       `json:"tokens"`  // Tokens plugged in.
-	Prompts  int       `json:"prompts"` // Windows waiting for the person.
-	Problems []Problem `json:"problems"`
+	Version    string    `json:"version"` // Version of the agent.
+	State      State     `json:"state"`
+	Tokens     int       `json:"tokens"`               // Tokens plugged in.
+	Prompts    int       `json:"prompts"`              // Windows waiting for the person.
+	Unattended int       `json:"unattended,omitempty"` // Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only.
+	Problems   []Problem `json:"problems"`
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1303,6 +1313,7 @@ func init() {
 			{"args", &schema{kind: kindMap, items: &schema{kind: kindString}}, false},
 			{"version", &schema{kind: kindString}, false},
 			{"approval", &schema{kind: kindString}, false},
+			{"by", &schema{kind: kindString, enum: []string{"policy"}}, false},
 			{"ref", &schema{kind: kindString}, false},
 			{"hash", &schema{kind: kindString, pattern: pattern1}, true},
 		}},
@@ -1323,6 +1334,7 @@ func init() {
 			{"state", &schema{ref: "State"}, true},
 			{"tokens", &schema{kind: kindInteger, min: bound(0)}, true},
 			{"prompts", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"unattended", &schema{kind: kindInteger, min: bound(1)}, false},
 			{"problems", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "Problem"}}, true},
 		}},
 		"TokensListParams": {kind: kindObject, members: []member{

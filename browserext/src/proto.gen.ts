@@ -40,6 +40,14 @@ export const ERROR_NUMBERS = {
   agent_paused: 1204,
   /** The agent is ending and takes no new requests. */
   agent_stopping: 1205,
+  /** Machine policy lets so many signatures be made without a person in so many hours, and they are used up. The person is not asked instead. Args: limit, hours. */
+  unattended_limit: 1206,
+  /** Signing without a person has stopped itself: the token refused the PIN of the PIN file, has one try left or is locked; or the journal that signatures are counted by is damaged. The session's log says which. */
+  unattended_stopped: 1207,
+  /** The file with the PIN for signing without a person is not named in policy, cannot be read, or is not safe to use. The session's log says why. */
+  unattended_pin_file: 1208,
+  /** The PIN of this token is typed on its reader, so nobody can sign with it without a person. */
+  unattended_keypad: 1209,
   /** No token, or not the one the certificate needs. */
   token_absent: 1301,
   /** Another request or program is using the token. */
@@ -514,6 +522,8 @@ export interface JournalRecord {
   args?: Record<string, string>;
   version?: string;
   approval?: string;
+  /** Who approved, when it was not a person: machine policy. */
+  by?: 'policy';
   ref?: string;
   hash: string;
 }
@@ -550,6 +560,8 @@ export interface AgentStatusResult {
   tokens: number;
   /** Windows waiting for the person. */
   prompts: number;
+  /** Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only. */
+  unattended?: number;
   problems: Problem[];
 }
 

@@ -63,9 +63,13 @@ type Record struct {
 	Result            string            `json:"result,omitempty"` // an error code, or a word for success
 	Args              map[string]string `json:"args,omitempty"`   // of the error code
 	Version           string            `json:"version,omitempty"`
-	Approval          string            `json:"approval,omitempty"` // id of the person's approval
+	Approval          string            `json:"approval,omitempty"` // id of the approval
+	By                string            `json:"by,omitempty"`       // who approved: ByPolicy, or empty for a person
 	Ref               string            `json:"ref,omitempty"`      // where the log tells more
 }
+
+// ByPolicy is By where machine policy approved in a person's place.
+const ByPolicy = "policy"
 
 // Document is one thing signed, never its content.
 type Document struct {

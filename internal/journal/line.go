@@ -95,7 +95,7 @@ func decode(raw []byte) (Line, error) {
 // clean bounds the strings of a record, which may come from a page.
 func (r Record) clean() Record {
 	for _, s := range []*string{&r.Kind, &r.User, &r.Origin, &r.Top, &r.Via, &r.Program, &r.CertificateSerial, &r.Thumbprint,
-		&r.TokenSerial, &r.Profile, &r.Algorithm, &r.Result, &r.Version, &r.Approval, &r.Ref} {
+		&r.TokenSerial, &r.Profile, &r.Algorithm, &r.Result, &r.Version, &r.Approval, &r.By, &r.Ref} {
 		*s = clip(*s)
 	}
 	documents := make([]Document, len(r.Documents))
@@ -126,7 +126,7 @@ func (l Line) Proto() proto.JournalRecord {
 		Seq: int64(l.Seq), Time: l.Time, Type: l.Type, Of: int64(l.Of), Kind: l.Kind, User: l.User, Origin: l.Origin, Top: l.Top,
 		Via: l.Via, Program: l.Program, CertificateSerial: l.CertificateSerial, Thumbprint: l.Thumbprint,
 		TokenSerial: l.TokenSerial, Profile: l.Profile, Algorithm: l.Algorithm, Result: l.Result, Args: l.Args,
-		Version: l.Version, Approval: l.Approval, Ref: l.Ref, Hash: l.Hash,
+		Version: l.Version, Approval: l.Approval, By: l.By, Ref: l.Ref, Hash: l.Hash,
 	}
 	for _, d := range l.Documents {
 		r.Documents = append(r.Documents, proto.JournalDocument(d))

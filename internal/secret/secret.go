@@ -50,6 +50,21 @@ func Pipe() (PIN, *os.File, error) {
 	return PIN{f: r}, w, nil
 }
 
+// Handle puts the secret of b into a pipe, straight from its locked page, and wipes b.
+func Handle(b *Buffer) (PIN, error) {
+	defer b.Wipe()
+	pin, w, err := Pipe()
+	if err != nil {
+		return pin, err
+	}
+	defer w.Close()
+	if err := b.WriteTo(w); err != nil { // a pipe holds more than MaxLen, so this does not wait for a reader
+		pin.Close()
+		return PIN{}, err
+	}
+	return pin, nil
+}
+
 // FromFile makes a PIN of a descriptor received from elsewhere, such as --pin-fd. It takes ownership of f.
 func FromFile(f *os.File) PIN { return PIN{f: f} }
 
