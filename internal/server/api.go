@@ -40,10 +40,14 @@ func (c *client) AgentStatus(ctx context.Context, _ proto.AgentStatusParams) (*p
 	if err != nil {
 		return nil, err
 	}
-	return &proto.AgentStatusResult{
+	out := &proto.AgentStatusResult{
 		Version: c.o.Version, State: c.state(problems), Tokens: len(tokens), Prompts: c.o.Engine.Prompts(),
 		Problems: c.problems(problems),
-	}, nil
+	}
+	if c.local() {
+		out.Unattended = c.o.Engine.Unattended()
+	}
+	return out, nil
 }
 
 func (s *Server) state(problems []*proto.Error) proto.State {

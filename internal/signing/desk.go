@@ -44,6 +44,15 @@ func newDesk(ask Approver, changed func()) *desk {
 
 // open waits for a place at the desk and opens the prompt. The returned release gives the place back.
 func (d *desk) open(ctx context.Context, q Question) (Prompt, func(), error) {
+	if u, ok := d.ask.(*Unattended); ok {
+		if g := u.find(q); g != nil { // nobody is asked: no place at the desk, no window
+			p, err := u.admit(g, q)
+			if err != nil {
+				return nil, nil, err
+			}
+			return p, p.leave, nil
+		}
+	}
 	leave, err := d.enter(ctx, q.Origin)
 	if err != nil {
 		return nil, nil, err
@@ -198,6 +207,9 @@ func pins(p Prompt, a *approval, wrong func(token.PINRequest)) token.PINFunc {
 // confirm it twice, and the vendor's own program can.
 func keypad(p Prompt, a *approval, wrong func(token.PINRequest)) token.KeypadFunc {
 	return func(_ context.Context, r token.PINRequest) error {
+		if approvedBy(p) != "" {
+			return proto.E(proto.CodeUnattendedKeypad, nil)
+		}
 		if r.Wrong {
 			wrong(r)
 		}

@@ -72,6 +72,14 @@ func (e *Engine) Store() *Store { return e.store }
 // Prompts is the number of questions open now.
 func (e *Engine) Prompts() int { return e.desk.prompts() }
 
+// Unattended is the number of rules by which signatures are made without a person.
+func (e *Engine) Unattended() int {
+	if u, ok := e.desk.ask.(*Unattended); ok {
+		return u.Active()
+	}
+	return 0
+}
+
 // Keys lists certificates and their keys. Problems tell which modules failed; the list then holds the rest.
 func (e *Engine) Keys(ctx context.Context) ([]token.Key, []*proto.Error, error) {
 	keys, err := e.keys.Keys(ctx)
@@ -201,7 +209,7 @@ func (e *Engine) NoteOrigin(who Caller, origin string, result proto.Code) error 
 func (c Caller) question(k Kind) Question {
 	return Question{
 		ID: randomID(), Kind: k, Lang: c.Lang, Origin: c.Origin, Top: c.Top,
-		Via: c.Via, PID: c.PID, Program: c.Program,
+		Via: c.Via, User: c.User, PID: c.PID, Program: c.Program,
 	}
 }
 
@@ -210,6 +218,7 @@ func (e *Engine) record(who Caller, q Question, kind string) journal.Record {
 	r := journal.Record{
 		Kind: kind, User: who.User, Origin: who.Origin, Top: who.Top, Via: string(who.Via), Program: who.Program,
 		Approval: q.ID, Profile: q.Profile, Algorithm: q.Algorithm, Version: e.version, TokenSerial: q.Token.Serial,
+		By: q.by,
 	}
 	if q.Certificate != nil {
 		r.CertificateSerial, r.Thumbprint = q.Certificate.Serial, q.Certificate.Thumbprint

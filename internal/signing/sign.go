@@ -128,6 +128,7 @@ func unnamed(lang string) string {
 func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg algo.Algorithm, q Question, p Prompt,
 	work func(cms.Signer) error,
 ) error {
+	q.by = approvedBy(p)
 	progress(ctx, StepWaiting)
 	d, err := decide(ctx, p)
 	if err != nil {
@@ -159,7 +160,7 @@ func (e *Engine) unlocked(ctx context.Context, key token.Key, alg algo.Algorithm
 ) error {
 	p.Progress(StepToken)
 	progress(ctx, StepToken)
-	session, err := key.Open(token.OnKeypad(ctx, keypad(p, a, wrong)), pins(p, a, wrong))
+	session, err := openKey(token.OnKeypad(ctx, keypad(p, a, wrong)), key, p, pins(p, a, wrong))
 	if err != nil {
 		return err
 	}
@@ -185,7 +186,8 @@ func (e *Engine) finish(entry *journal.Entry, err error) error {
 // refused journals that a person was asked and nothing was signed, and returns the error.
 func (e *Engine) refused(who Caller, q Question, err error) error {
 	r := e.record(who, q, "refused")
-	r.Result = outcome(err).Code
+	o := outcome(err)
+	r.Result, r.Args = o.Code, o.Args
 	if noteErr := e.log.Note(r); noteErr != nil {
 		logFault("journal", proto.E(proto.CodeJournalUnwritable, noteErr))
 	}

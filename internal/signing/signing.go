@@ -58,6 +58,7 @@ type Question struct {
 	Origin      string       `json:"origin"`
 	Top         string       `json:"top,omitempty"`
 	Via         Via          `json:"via"`
+	User        string       `json:"-"` // operating-system user, for machine policy; the person knows
 	PID         int          `json:"pid,omitempty"`
 	Program     string       `json:"program,omitempty"`
 	Note        string       `json:"note,omitempty"` // "the site says": one line, at most 200 characters, shown escaped and labelled
@@ -68,6 +69,8 @@ type Question struct {
 	Attached    bool         `json:"attached,omitempty"`
 	XML         *XMLForm     `json:"xml,omitempty"` // set for XML signatures
 	Documents   []Document   `json:"documents,omitempty"`
+
+	by string // who answers it, for the journal; see approvedBy
 }
 
 // Certificate is the card a person recognises a certificate by.
