@@ -95,6 +95,9 @@ func (a *app) printRecord(w io.Writer, r proto.JournalRecord, list []proto.Journ
 	if who == "" {
 		who = about.Via
 	}
+	if about.By == journal.ByPolicy {
+		who += " (" + a.t("journal.by.policy") + ")"
+	}
 	fmt.Fprintf(w, "%s  %s  %s  %s  %s\n", r.Time.Local().Format(time.DateTime), a.t("journal.kind."+about.Kind), who,
 		strings.Join(names, ", "), result)
 }

@@ -34,6 +34,9 @@ func (a *app) statusCommand() *cobra.Command {
 			return a.print(s, func(w io.Writer) {
 				fmt.Fprintln(w, a.t("cli.status."+string(s.State), "version", s.Version))
 				fmt.Fprintln(w, text.Plural(a.lang, "count.tokens", s.Tokens)+", "+text.Plural(a.lang, "count.requests", s.Prompts))
+				if s.Unattended > 0 {
+					fmt.Fprintln(w, text.Plural(a.lang, "count.unattended", s.Unattended))
+				}
 				printProblems(w, s.Problems)
 			})
 		},

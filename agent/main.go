@@ -118,8 +118,8 @@ func (a *app) config() (*config.Config, error) {
 	for _, w := range c.Warnings {
 		slog.Warn("configuration", "warning", w)
 	}
-	if len(c.Keyfiles.Dirs) > 0 || len(c.Unattended) > 0 {
-		slog.Warn("configuration: [keyfiles] and [[unattended]] are read but not used by this version")
+	if len(c.Keyfiles.Dirs) > 0 {
+		slog.Warn("configuration: [keyfiles] is read but not used by this version")
 	}
 	if c.UI.Language != "" {
 		a.lang = text.Lang(c.UI.Language)

@@ -118,6 +118,9 @@ func accept(ctx context.Context, l ipc.Listener, srv *server.Server, stop func()
 // server builds the API over an engine whose prompts it reports on.
 func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Server, error) {
 	ask, err := a.approver()
+	if err == nil {
+		ask, err = a.unattended(ask)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ type status struct {
 	Problems []struct {
 		Text string `json:"text"`
 	} `json:"problems"`
+	Unattended int `json:"unattended"` // rules by which signatures are made without asking
 }
 
 // icon is the tray on its way from one state to the next.
@@ -128,8 +129,11 @@ func (t *icon) draw(s status) {
 	t.mu.Unlock()
 	systray.SetIcon(iconBytes(s.State))
 	line := t.line1(s)
-	systray.SetTooltip(line)
 	t.line.SetTitle(line)
+	if s.Unattended > 0 {
+		line += "\n" + text.Plural(t.lang, "count.unattended", s.Unattended)
+	}
+	systray.SetTooltip(line)
 	pause := "tray.pause"
 	if s.State == "paused" {
 		pause = "tray.resume"
