@@ -92,6 +92,7 @@ type daemon struct {
 	log   logBuffer
 	ended chan struct{}
 	web   string // address of the WebSocket
+	etc   string // what the session sees over /etc, if anything; see policy
 }
 
 // newDaemon starts a session. It ends with the test, which fails when the session has left children or its socket behind.
@@ -192,6 +193,10 @@ func (d *daemon) start(o setting) {
 func (d *daemon) launch(args ...string) {
 	d.t.Helper()
 	d.cmd = d.command(args...)
+	d.log = logBuffer{}
+	if d.etc != "" {
+		underEtc(d.cmd, d.etc)
+	}
 	d.cmd.Stderr = &d.log
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
