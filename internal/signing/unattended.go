@@ -43,6 +43,7 @@ func (g Grant) covers(q Question) bool {
 
 const (
 	maxUnattended = 64          // requests of one grant at a time; the token's lease lets one of them sign
+	turnWait      = time.Minute // for the requests before this one to log in; a slow token needs longer than one lease's wait
 	noteRefusals  = time.Minute // a refusal of one grant is journalled once in this time, so that nobody fills the journal
 )
 
@@ -222,7 +223,7 @@ func (p *policyPrompt) turn(ctx context.Context) error {
 		return p.gone()
 	}
 	turn := p.u.turns.Of(p.g.PINFile + "\x00" + p.token.Serial + "\x00" + p.token.Label)
-	release, err := turn.Take(ctx, token.LeaseWait)
+	release, err := turn.Take(ctx, turnWait)
 	if err != nil {
 		return err
 	}

@@ -290,8 +290,10 @@ func TestUnattendedSigns(t *testing.T) {
 			}
 		})
 	}
-	for s.Prompts() < 3 {
-		time.Sleep(time.Millisecond)
+	for began := time.Now(); s.Prompts() < 3; time.Sleep(time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("%d windows, want 3", s.Prompts())
+		}
 	}
 	var wg sync.WaitGroup
 	for range 16 {
