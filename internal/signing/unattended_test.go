@@ -304,8 +304,11 @@ func TestUnattendedSigns(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if s.Prompts() != 3 || len(p.asked) != 3 || s.Unattended() != 1 {
-		t.Errorf("%d windows, %d questions, %d rules", s.Prompts(), len(p.asked), s.Unattended())
+	p.mu.Lock()
+	asked := len(p.asked)
+	p.mu.Unlock()
+	if s.Prompts() != 3 || asked != 3 || s.Unattended() != 1 {
+		t.Errorf("%d windows, %d questions, %d rules", s.Prompts(), asked, s.Unattended())
 	}
 	close(hang)
 	waiting.Wait()
