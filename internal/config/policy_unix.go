@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -53,12 +54,35 @@ func readOwned(file string, owner int) (data []byte, warning string, err error) 
 func changeable(fi fs.FileInfo, owner int) string {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	switch {
-	case !ok || int(st.Uid) != owner:
+	case !ok || int(st.Uid) != owner && !(owner == policyOwner && nobodys(st.Uid)):
 		return fmt.Sprintf("%s does not belong to user %d", fi.Name(), owner)
 	case fi.Mode().Perm()&0o022 != 0:
 		return fmt.Sprintf("others may write to %s (mode %04o)", fi.Name(), fi.Mode().Perm())
 	}
 	return ""
+}
+
+// overflow is the user whom the kernel names where the real one has no number.
+const overflow = 65534
+
+// nobodys reports whether a file can be root's although it does not look so: in the user namespace that systemd gives a
+// sandboxed user unit, root has no number. Nobody else gets a file into a folder of /etc that others may not write to.
+func nobodys(uid uint32) bool {
+	if uid != overflow {
+		return false
+	}
+	table, err := os.ReadFile("/proc/self/uid_map")
+	return err == nil && !mapsRoot(string(table))
+}
+
+// mapsRoot reads uid_map: lines of the first number here, the first number outside and how many.
+func mapsRoot(table string) bool {
+	for line := range strings.Lines(table) {
+		if f := strings.Fields(line); len(f) != 3 || f[0] == "0" {
+			return true
+		}
+	}
+	return false
 }
 
 // looseFile warns of a person's file that others may change: it names libraries to load.

@@ -124,7 +124,7 @@ func pinFromFile(path string) (secret.PIN, fileStamp, error) {
 	if err != nil {
 		return secret.PIN{}, fileStamp{}, err
 	}
-	if err := oneLine(b); err != nil {
+	if err := unbroken(b); err != nil {
 		b.Wipe()
 		return secret.PIN{}, fileStamp{}, err
 	}
@@ -132,8 +132,8 @@ func pinFromFile(path string) (secret.PIN, fileStamp, error) {
 	return pin, stampOf(i), err
 }
 
-// oneLine takes one line end off b and wants something left that has no other.
-func oneLine(b *secret.Buffer) error {
+// unbroken takes one line end off b and wants something left that has no other.
+func unbroken(b *secret.Buffer) error {
 	for _, end := range []byte{'\n', '\r'} {
 		if n := b.Len(); n > 0 && b.Bytes()[n-1] == end {
 			b.Backspace()
