@@ -28,8 +28,8 @@ type TreeKind string
 
 // The kinds of row.
 const (
-	TreeElement     TreeKind = "element"     // <name attributes> and the text, when the element holds nothing else
-	TreeText        TreeKind = "text"        // text beside elements
+	TreeElement     TreeKind = "element" // <name attributes> and the text, when the element holds nothing else
+	TreeText        TreeKind = "text"    // text beside elements
 	TreeComment     TreeKind = "comment"
 	TreeInstruction TreeKind = "instruction" // target and data
 )

@@ -149,14 +149,13 @@ func (v *verifier) run(ctx context.Context) error {
 	}
 	b := &budget{effort: c14n.NewEffort(budgetFactor*v.size + budgetConstant)}
 	b.left.Store(budgetFactor*v.size + budgetConstant)
+	large := v.size > asideFrom
 	jobs := v.jobs
-	for _, w := range v.order {
-		w.start(ctx, v.o.Limits, b)
+	for i, w := range v.order {
+		w.start(ctx, v.o.Limits, b, large && i < maxAside)
 		jobs = append(jobs, w.job)
 	}
-	r := xml.NewReader(src, v.o.Limits)
-	r.Watch(v.see)
-	err = b.effort.Run(ctx, r, b.rest(), jobs...)
+	err = v.read(ctx, src, large, b, jobs)
 	if errors.Is(err, c14n.ErrUnsupported) {
 		err = nil // Job.Err says whose it is
 	}
@@ -175,6 +174,18 @@ func (v *verifier) run(ctx context.Context) error {
 		return ErrChanged
 	}
 	return nil
+}
+
+// read runs the jobs over the document; that of a large one is fetched meanwhile.
+func (v *verifier) read(ctx context.Context, src io.Reader, large bool, b *budget, jobs []*c14n.Job) error {
+	if large {
+		a := readAhead(src)
+		defer a.close()
+		src = a
+	}
+	r := xml.NewReader(src, v.o.Limits)
+	r.Watch(v.see)
+	return b.effort.Run(ctx, r, b.rest(), jobs...)
 }
 
 // see notes where instructions and comments stand beside the root: the canonical form of a document may have them.

@@ -25,6 +25,7 @@ type work struct {
 	size   int64
 	copies []io.Writer // get the octets that are digested
 	head   *io.PipeWriter
+	queue  *aside // instead of head, for large documents
 	stages sync.WaitGroup
 	mu     sync.Mutex
 	err    error // the first one of a stage after the first
@@ -50,8 +51,8 @@ func (w *work) Write(p []byte) (int, error) {
 }
 
 // start connects the stages: the job writes into the first pipe, each stage reads one and writes the next, the last one
-// writes into w.
-func (w *work) start(ctx context.Context, l xml.Limits, b *budget) {
+// writes into w. With a large document a single stage hashes aside.
+func (w *work) start(ctx context.Context, l xml.Limits, b *budget, large bool) {
 	var out io.WriteCloser = &metered{w, b}
 	for i := len(w.chain.stages) - 1; i > 0; i-- {
 		in, pipe := io.Pipe()
@@ -59,9 +60,14 @@ func (w *work) start(ctx context.Context, l xml.Limits, b *budget) {
 		go w.stage(ctx, w.chain.stages[i], in, out, l, b)
 		out, w.head = &metered{pipe, b}, pipe
 	}
-	w.job.Out = w
-	if w.head != nil {
+	switch {
+	case w.head != nil:
 		w.job.Out = &sink{w: w.head}
+	case large:
+		w.queue = writeAside(w)
+		w.job.Out = w.queue
+	default:
+		w.job.Out = w
 	}
 }
 
@@ -84,6 +90,9 @@ func (w *work) finish(err error) {
 	if w.head != nil {
 		w.head.CloseWithError(err) // nil is io.EOF
 		w.stages.Wait()
+	}
+	if w.queue != nil {
+		w.queue.close()
 	}
 }
 

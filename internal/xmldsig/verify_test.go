@@ -146,7 +146,7 @@ func runWork(t testing.TB, doc string, w *work) {
 	t.Helper()
 	b := &budget{}
 	b.left.Store(1 << 30)
-	w.start(context.Background(), xml.Limits{}, b)
+	w.start(context.Background(), xml.Limits{}, b, false)
 	err := c14n.Run(context.Background(), xml.NewReader(strings.NewReader(doc), xml.Limits{}), 0, w.job)
 	w.finish(err)
 	if err = errors.Join(err, w.err); err != nil {
