@@ -80,7 +80,10 @@ func newScreen(t *testing.T) *screen {
 	}
 	s.display = ":" + strings.TrimSpace(line)
 	s.start(s.command("openbox"))
-	for s.command("xdotool", "get_desktop").Run() != nil { // fails until a window manager answers
+	for tries := 0; s.command("xdotool", "get_desktop").Run() != nil; tries++ { // fails until a window manager answers
+		if tries == 400 {
+			t.Fatal("no window manager")
+		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	s.command("xsetroot", "-solid", "#7c8794").Run() // absent: the ground stays black

@@ -62,6 +62,9 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 // start runs the program and waits for its greeting.
 func (b *Body) start() error {
 	b.cmd = exec.Command(b.program, b.args...)
+	if os.Getenv("LC_ALL") == "" && os.Getenv("LC_CTYPE") == "" && os.Getenv("LANG") == "" {
+		b.cmd.Env = append(os.Environ(), "LC_CTYPE=C.UTF-8") // or it shows no Cyrillic
+	}
 	in, err := b.cmd.StdinPipe()
 	if err != nil {
 		return err
