@@ -141,8 +141,27 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// readTexts reads the document once more beforehand, if an expression may ask for what comes after it.
+func (v *verifier) readTexts(ctx context.Context) error {
+	if !slices.ContainsFunc(v.order, func(w *work) bool { return w.chain.texts }) {
+		return nil
+	}
+	src, err := v.open()
+	if err != nil {
+		return err
+	}
+	texts, err := c14n.ReadTexts(ctx, xml.NewReader(src, v.o.Limits))
+	for _, w := range v.order {
+		w.job.Texts = texts
+	}
+	return err
+}
+
 // run reads the document for the second time, for every reference and every SignedInfo at once.
 func (v *verifier) run(ctx context.Context) error {
+	if err := v.readTexts(ctx); err != nil {
+		return err
+	}
 	src, err := v.open()
 	if err != nil {
 		return err

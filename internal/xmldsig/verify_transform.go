@@ -26,6 +26,7 @@ func (s *stage) octets() bool { return s.method.URI != "" || s.text || s.smev ||
 type chain struct {
 	stages  []stage
 	here    int64 // offset of the Signature
+	texts   bool  // an expression over the document may ask for string-values
 	filters int   // XPath and filter2 transforms
 	picks   bool  // a stage after the first may leave out parts of what the first took from the document
 	key     strings.Builder
@@ -154,6 +155,7 @@ func (c *chain) filter(e expression) error {
 	}
 	s := c.filtered()
 	s.nodes = s.nodes.Filter(x)
+	c.texts = c.texts || len(c.stages) == 1 && (strings.ContainsAny(e.text, "=<>") || strings.Contains(e.text, "string"))
 	return nil
 }
 

@@ -6,7 +6,7 @@
 //
 // A node-set is described (Nodes), not built: it is a predicate over a node and its ancestors, which is all that signatures
 // use. What would need a look at later nodes is refused with ErrUnsupported when the description is made, or, where it depends
-// on the document (the string-value of an element or of text in XPath), by Run.
+// on the document (the string-value of an element or of text in XPath, unless the job has Texts), by Run.
 //
 // # Contract
 //

@@ -31,6 +31,7 @@ const (
 
 // evaluator decides expressions over the open elements. Sets are pieces of one slice that begins anew for each decision.
 type evaluator struct {
+	texts  *Texts // of the job that is asking
 	open   *opened
 	here   int64
 	nodes  []node
@@ -268,7 +269,7 @@ func (v *evaluator) binding(n node) xml.Binding {
 	return axis[n.index]
 }
 
-// stringValue refuses what would need the rest of the document.
+// stringValue refuses what would need the rest of the document, unless it was read before.
 func (v *evaluator) stringValue(n node) string {
 	switch n.kind {
 	case attributeNode:
@@ -277,7 +278,16 @@ func (v *evaluator) stringValue(n node) string {
 		return v.binding(n).URI
 	case commentNode, instructionNode:
 		return v.copied(v.open.current.Data)
+	case elementNode:
+		if b, ok := v.texts.of(v.open.elements[n.depth].begin); ok {
+			return v.copied(b)
+		}
+	case textNode:
+		if b, ok := v.texts.of(v.open.current.Begin); ok {
+			return v.copied(b)
+		}
 	}
+
 	v.fail("the string-value of an element or text")
 	return ""
 }

@@ -19,6 +19,8 @@ type Job struct {
 	Out    io.Writer // gets the canonical octets in pieces of up to 64 KiB
 	Text   bool      // write the string-value of the nodes instead: the base64 transform; Method is not used then
 
+	Texts *Texts // of the same document, for filters that ask for string-values of elements; nil: those are refused
+
 	// Filled by Run.
 	Found    int    // elements that the node-set starts from: 1, but for ByID any number
 	Apexes   []Span // elements of the set whose parent is not in it; when Found is not 1, what was found
@@ -103,6 +105,7 @@ func (x *run) token(t *xml.Token) error {
 		if w.job.Err != nil {
 			continue
 		}
+		x.eval.texts = w.job.Texts
 		if err := w.token(t); err != nil {
 			if !errors.Is(err, ErrUnsupported) {
 				return err

@@ -72,7 +72,7 @@ func newWriter(x *run, j *Job) (*writer, error) {
 			w.general = newGeneral(w)
 		}
 	}
-	*j = Job{Nodes: j.Nodes, Method: j.Method, Out: j.Out, Text: j.Text}
+	*j = Job{Nodes: j.Nodes, Method: j.Method, Out: j.Out, Text: j.Text, Texts: j.Texts}
 	return w, nil
 }
 

@@ -6,7 +6,7 @@ import "fmt"
 
 // XPath is a compiled expression of the XPath transform: the part of XPath 1.0 that looks only at a node, its attributes
 // and namespaces, and what is above it. The axes child, descendant, following and preceding, the functions position, last
-// and id, and the string-value of elements and text are not in it.
+// and id are not in it; the string-value of elements and text is, with Job.Texts.
 type XPath struct {
 	root *expr
 	here int64
