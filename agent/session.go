@@ -90,6 +90,7 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 			wg.Go(func() { accept(ctx, l, srv, stop) })
 		}
 	}
+	keys.modules.Watched(false)
 	wg.Go(func() { watch(ctx, keys, srv) })
 	if a.loaded.PIN.Cache > 0 {
 		wg.Go(func() { watchLock(ctx, func() { keys.modules.Forget(ctx) }) })
@@ -143,6 +144,7 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 	}
 	srv = server.New(server.Options{
 		Engine: engine, Origins: origins, Journal: record, Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
+		Watched: keys.modules.Watched,
 	})
 	return srv, nil
 }

@@ -39,7 +39,8 @@ type Options struct {
 	Engine  *signing.Engine
 	Origins Origins
 	Journal Journal
-	Stop    func() // ends the agent; called by agent.stop
+	Stop    func()         // ends the agent; called by agent.stop
+	Watched func(yes bool) // told when the first page or command comes and when the last one left; may be nil
 	Version string
 	User    string // operating-system user the agent runs for
 	Lang    string // of questions no caller named a language for
@@ -54,6 +55,7 @@ type Server struct {
 
 	mu    sync.Mutex
 	conns map[*client]bool
+	eager int // of conns, without the agent's own children
 }
 
 // New makes a server.
@@ -79,16 +81,38 @@ type client struct {
 func (s *Server) Serve(ctx context.Context, c ipc.Conn, p ipc.Peer) error {
 	cl := &client{Server: s, who: s.callerOf(p)}
 	cl.conn = rpc.New(c, cl.handle)
-	s.mu.Lock()
-	s.conns[cl] = true
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.conns, cl)
-		s.mu.Unlock()
-		s.o.Engine.Store().DropChannel(cl.who.Channel)
-	}()
+	s.enter(cl, p.Via != ipc.ViaPair)
+	defer s.leave(cl, p.Via != ipc.ViaPair)
 	return cl.conn.Serve(ctx)
+}
+
+// enter registers a connection. The tray, a child of the agent, is always there and does not count as watching.
+func (s *Server) enter(cl *client, watching bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns[cl] = true
+	if watching {
+		s.count(1)
+	}
+}
+
+func (s *Server) leave(cl *client, watching bool) {
+	s.mu.Lock()
+	delete(s.conns, cl)
+	if watching {
+		s.count(-1)
+	}
+	s.mu.Unlock()
+	s.o.Engine.Store().DropChannel(cl.who.Channel)
+}
+
+// count keeps track of who is watching. The caller holds s.mu, so that the last word is the true one.
+func (s *Server) count(n int) {
+	was := s.eager > 0
+	s.eager += n
+	if is := s.eager > 0; is != was && s.o.Watched != nil {
+		s.o.Watched(is)
+	}
 }
 
 func (s *Server) callerOf(p ipc.Peer) signing.Caller {

@@ -6,14 +6,18 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"persten/internal/token"
 )
 
 // slowPoll is how often slots are looked at although the module tells when they change: what somebody else did to the
-// token, a wrong PIN for one, is no event.
-const slowPoll = 30 * time.Second
+// token, a wrong PIN for one, is no event. idlePoll is how often while nobody is watching.
+const (
+	slowPoll = 30 * time.Second
+	idlePoll = 10 * time.Minute
+)
 
 // A module that has begun to wait has to answer other calls too: it is asked this long after, and has so long to answer.
 const (
@@ -22,12 +26,13 @@ const (
 )
 
 // Events implements token.Inventory. Modules that can wait for a slot event are woken by it; the others are looked at
-// every Poll, and only while somebody listens. Each module is followed by itself, so that one that hangs delays no other.
+// every Poll while somebody is watching, see Watched. Each module is followed by itself, so that one that hangs delays
+// no other.
 func (inv *Inventory) Events(ctx context.Context) <-chan token.Event {
 	out := make(chan token.Event, 16)
 	var wg sync.WaitGroup
 	for _, k := range inv.keepers {
-		wg.Go(func() { k.follow(ctx, inv.poll, out) })
+		wg.Go(func() { k.follow(ctx, inv.poll, &inv.idle, out) })
 	}
 	go func() {
 		wg.Wait()
@@ -36,8 +41,19 @@ func (inv *Inventory) Events(ctx context.Context) <-chan token.Event {
 	return out
 }
 
+// Watched tells whether somebody wants to hear of tokens at once. It is so until told otherwise. While it is not, slots are
+// hardly looked at, so that an idle machine sleeps; modules that tell of changes are heard all the same.
+func (inv *Inventory) Watched(yes bool) {
+	if inv.idle.Swap(!yes) == !yes {
+		return
+	}
+	for _, k := range inv.keepers {
+		k.ring()
+	}
+}
+
 // follow reports what changes in the slots of one module until ctx ends.
-func (k *keeper) follow(ctx context.Context, poll time.Duration, out chan<- token.Event) {
+func (k *keeper) follow(ctx context.Context, poll time.Duration, idle *atomic.Bool, out chan<- token.Event) {
 	var known map[string]token.Info // nil until the module answered once
 	for {
 		pulse := k.listen()
@@ -50,6 +66,9 @@ func (k *keeper) follow(ctx context.Context, poll time.Duration, out chan<- toke
 		wait, gone := poll, (<-chan struct{})(nil)
 		if c := k.watch(ctx); c != nil {
 			wait, gone = max(poll, slowPoll), c.gone
+		}
+		if idle.Load() {
+			wait = idlePoll
 		}
 		t := time.NewTimer(wait)
 		select {
@@ -156,8 +175,19 @@ func (k *keeper) noted(c *child, method string) {
 	default:
 		return
 	}
+	k.beat()
+}
+
+// beat wakes whoever follows the module. The caller holds k.mu.
+func (k *keeper) beat() {
 	close(k.pulse)
 	k.pulse = make(chan struct{})
+}
+
+func (k *keeper) ring() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.beat()
 }
 
 // dropPINs has the child forget the PINs it keeps, with the child when it does not answer.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"persten/internal/ipc"
@@ -55,6 +56,7 @@ type Inventory struct {
 	keepers []*keeper
 	poll    time.Duration
 	log     *slog.Logger
+	idle    atomic.Bool // nobody is watching
 }
 
 // New returns an inventory of the modules. Children start at the first use.

@@ -242,6 +242,30 @@ func TestSlotEvents(t *testing.T) {
 	}
 }
 
+// TestNobodyWatching lets a library that cannot tell of tokens sleep, and looks at it again at once when somebody comes.
+func TestNobodyWatching(t *testing.T) {
+	s, so := tokentest.NewScenario(t)
+	s.Add("events none\nslot 2\nserial B\npresent %s\nmechanisms gost256", s.Path("present"))
+	s.Save()
+	o := inChild(pkcs11.Module{Name: "p11test", Path: so})
+	o.Poll = 20 * time.Millisecond
+	inv := newInventory(t, o)
+	inv.Watched(false)
+	events := inv.Events(t.Context())
+	time.Sleep(shortTimeout) // the first look
+	touch(t, s.Path("present"))
+	select {
+	case e := <-events:
+		t.Fatalf("event %q with nobody watching", e.Kind)
+	case <-time.After(20 * o.Poll):
+	}
+	inv.Watched(true)
+	hears(t, events, token.Inserted, time.Now())
+	start := time.Now()
+	remove(t, s.Path("present"))
+	hears(t, events, token.Removed, start)
+}
+
 func hears(t *testing.T, events <-chan token.Event, kind string, start time.Time) {
 	t.Helper()
 	for {
