@@ -7,7 +7,8 @@
 //
 // A [Conn] carries whole messages, one per call. Send may be called by any number of goroutines; Recv by one at a time;
 // Close by anyone, at any time, and it wakes both. A [FileConn] carries descriptors beside a message. After an error
-// other than a [FrameError] with Skipped set a Conn is of no further use and should be closed.
+// other than a [FrameError] with Skipped set a Conn is of no further use and should be closed. A [BinaryConn] carries binary
+// messages too; who calls Recv on one wants none.
 //
 // Streams (native messaging, the user socket, named pipe, inherited sockets) share one framing: four bytes of length in
 // the machine's own byte order, then the message. The order is native because browsers chose so for native messaging, and
@@ -17,7 +18,7 @@
 //
 //   - [ListenUser]: a unix socket (0600, in a 0700 folder) or a named pipe that only its owner may open. The kernel names
 //     the peer's user, and another user is refused before a byte is read. The first frame is a hello, see below.
-//   - [ListenWebSocket]: 127.0.0.1 only, RFC 6455 text messages, one message each. Every check stands before the upgrade.
+//   - [ListenWebSocket]: 127.0.0.1 only, RFC 6455 messages, one message each. Every check stands before the upgrade.
 //   - [Pair] and [Inherited]: an anonymous socket pair for a child process, the only way descriptors travel.
 //   - [Stdio]: the framing over any reader and writer, such as a native host's standard streams.
 //
@@ -53,6 +54,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -83,6 +85,13 @@ type FileConn interface {
 	Conn
 	SendFiles(msg []byte, files ...*os.File) error
 	RecvFiles() ([]byte, []*os.File, error)
+}
+
+// BinaryConn carries binary messages beside the others. RecvBinary is Recv that first gives each binary message before the
+// next other one to take, in order, which reads as much of it as it wants while it runs. An error of take is returned.
+type BinaryConn interface {
+	Conn
+	RecvBinary(take func(r io.Reader) error) ([]byte, error)
 }
 
 // Peer is who is at the other end. It is made where the connection came in and passed down unchanged.

@@ -11,7 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// socket is a WebSocket as a Conn. Only text messages are messages.
+// socket is a WebSocket as a BinaryConn.
 type socket struct {
 	c    *websocket.Conn
 	out  *outbox
@@ -47,19 +47,34 @@ func (s *socket) write() {
 }
 
 func (s *socket) Recv() ([]byte, error) {
-	kind, b, err := s.c.ReadMessage()
+	return s.RecvBinary(func(io.Reader) error { return fmt.Errorf("%w: binary message", ErrProtocol) })
+}
+
+func (s *socket) RecvBinary(take func(io.Reader) error) ([]byte, error) {
+	for {
+		kind, r, err := s.c.NextReader() // drops what take left unread
+		if err != nil {
+			return nil, readError(err)
+		}
+		if kind == websocket.TextMessage {
+			b, err := io.ReadAll(r)
+			return b, readError(err)
+		}
+		if err := take(r); err != nil {
+			return nil, readError(err)
+		}
+	}
+}
+
+func readError(err error) error {
 	var ended *websocket.CloseError
 	switch {
 	case errors.Is(err, websocket.ErrReadLimit):
-		return nil, &FrameError{Size: MaxFrame + 1, Max: MaxFrame}
+		return &FrameError{Size: MaxFrame + 1, Max: MaxFrame}
 	case errors.As(err, &ended):
-		return nil, io.EOF
-	case err != nil:
-		return nil, err
-	case kind != websocket.TextMessage:
-		return nil, fmt.Errorf("%w: binary message", ErrProtocol)
+		return io.EOF
 	}
-	return b, nil
+	return err
 }
 
 func (s *socket) Send(msg []byte) error {

@@ -101,6 +101,52 @@ func TestWebSocketMessages(t *testing.T) {
 	}
 }
 
+func TestBinaryMessages(t *testing.T) {
+	var got []string
+	stop := errors.New("stop")
+	ends := make(chan error, 1)
+	s := startWeb(t, func(c Conn, _ Peer) {
+		bc := c.(BinaryConn)
+		for {
+			msg, err := bc.RecvBinary(func(r io.Reader) error {
+				head := make([]byte, 3) // and no more: the rest is dropped
+				n, err := io.ReadFull(r, head)
+				got = append(got, string(head[:n]))
+				switch string(head) {
+				case "end":
+					return stop
+				case "all":
+					_, err = io.Copy(io.Discard, r)
+				}
+				if err == io.ErrUnexpectedEOF {
+					return nil
+				}
+				return err
+			})
+			if err != nil {
+				ends <- err
+				return
+			}
+			got = append(got, string(msg))
+		}
+	})
+	c, _ := dialWeb(t, s, approved)
+	c.WriteMessage(websocket.BinaryMessage, []byte("abcdef"))
+	c.WriteMessage(websocket.TextMessage, []byte("{}"))
+	c.WriteMessage(websocket.BinaryMessage, []byte("ab"))
+	c.WriteMessage(websocket.BinaryMessage, bytes.Repeat([]byte("x"), MaxFrame))
+	c.WriteMessage(websocket.BinaryMessage, []byte("end"))
+	if err := <-ends; err != stop || strings.Join(got, " ") != "abc {} ab xxx end" {
+		t.Errorf("%q %v", got, err)
+	}
+	c, _ = dialWeb(t, s, approved)
+	c.WriteMessage(websocket.BinaryMessage, append([]byte("all"), make([]byte, MaxFrame)...))
+	var frame *FrameError
+	if err := <-ends; !errors.As(err, &frame) {
+		t.Error("too large:", err)
+	}
+}
+
 // TestSlowloris opens more connections than may be pending and feeds them a byte at a time: each is closed within the
 // handshake's time, and the approved origin gets in afterwards.
 func TestSlowloris(t *testing.T) {
