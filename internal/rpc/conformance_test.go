@@ -171,6 +171,7 @@ type testServer struct {
 	cancelled atomic.Int32
 	running   atomic.Int32
 	notes     chan string
+	turns     atomic.Int32
 }
 
 func (s *testServer) handle(ctx context.Context, r *Request) (any, error) {
@@ -197,6 +198,23 @@ func (s *testServer) handle(ctx context.Context, r *Request) (any, error) {
 		<-ctx.Done()
 		s.cancelled.Add(1)
 		return nil, ctx.Err()
+	case "turn":
+		var p struct{ N int32 }
+		if err := json.Unmarshal(r.Params, &p); err != nil {
+			return nil, err
+		}
+		if s.running.Add(1) > 1 {
+			return nil, errors.New("two at a time")
+		}
+		defer s.running.Add(-1)
+		time.Sleep(time.Duration(p.N%3) * time.Millisecond)
+		if n := s.turns.Add(1); n != p.N {
+			return nil, fmt.Errorf("turn %d came as %d", p.N, n)
+		}
+		if p.N == 7 {
+			panic("seven")
+		}
+		return nil, nil
 	case "note":
 		s.notes <- string(r.Params)
 		return nil, nil
@@ -217,6 +235,7 @@ func talk(t *testing.T, open func(*testing.T) (ipc.Conn, ipc.Conn)) (*Conn, *tes
 	cc, sc := open(t)
 	s := &testServer{notes: make(chan string, 100)}
 	client, server := New(cc, double), New(sc, s.handle)
+	server.InOrder("turn")
 	var wg sync.WaitGroup
 	wg.Go(func() { client.Serve(context.Background()) })
 	wg.Go(func() { server.Serve(context.Background()) })
@@ -229,6 +248,7 @@ func TestConformance(t *testing.T) {
 	suite := map[string]func(*testing.T, *Conn, *testServer, func()){
 		"echo": testEcho, "errors": testErrors, "big": testBig, "both ways": testBothWays,
 		"cancel": testCancel, "close": testClose, "order": testOrder, "parallel": testParallel, "limit": testLimit,
+		"in order": testInOrder,
 	}
 	for name, open := range transports {
 		for what, test := range suite {
@@ -331,6 +351,39 @@ func testOrder(t *testing.T, c *Conn, s *testServer, _ func()) {
 			t.Fatalf("got %s, want %s", got, want)
 		}
 	}
+}
+
+// testInOrder sends requests without waiting for answers: they are handled in turn, past one that panics.
+func testInOrder(t *testing.T, c *Conn, s *testServer, _ func()) {
+	const turns = 50
+	errs := make([]error, turns+1)
+	var wg sync.WaitGroup
+	for n := int32(1); n <= turns; n++ {
+		sent := make(chan bool)
+		wg.Go(func() {
+			id, wait, err := c.register()
+			if err == nil {
+				var msg []byte
+				if msg, err = encodeRequest(&id, "turn", map[string]int32{"n": n}); err == nil {
+					err = c.c.Send(msg)
+				}
+			}
+			close(sent)
+			if err == nil {
+				a := <-wait
+				err = a.err
+			}
+			errs[n] = err
+		})
+		<-sent
+	}
+	wg.Wait()
+	for n, err := range errs {
+		if (err != nil) != (n == 7) {
+			t.Errorf("turn %d: %v", n, err)
+		}
+	}
+	testEcho(t, c, s, nil)
 }
 
 func testParallel(t *testing.T, c *Conn, _ *testServer, _ func()) {

@@ -7,7 +7,8 @@
 //
 // [New] binds a connection and a handler; [Conn.Serve] reads until the connection ends and must be running for
 // [Conn.Call] to get answers. Both sides may call. A handler runs in a goroutine of its own for each request and may call
-// back over Request.Conn. Notifications are handled one after another, in the order they came. A Conn is safe for
+// back over Request.Conn. Notifications, and requests for the methods named to [Conn.InOrder], are handled one after another,
+// in the order they came. [Conn.OnBinary] takes the binary messages of a connection that carries them. A Conn is safe for
 // concurrent use.
 //
 // # Cancellation
@@ -35,6 +36,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -92,6 +94,10 @@ type Conn struct {
 	c ipc.Conn
 	h Handler
 
+	binary  func(io.Reader) error
+	inOrder []string
+	before  chan struct{} // closed when the last request of inOrder has been handled
+
 	mu       sync.Mutex
 	last     int64
 	calls    map[int64]chan answer
@@ -122,6 +128,17 @@ func New(c ipc.Conn, h Handler) *Conn {
 		notes:    make(chan *Request, maxNotifications),
 	}
 }
+
+// OnBinary has take read each binary message, in Serve's own goroutine: while take runs nothing else is received. An error of
+// take ends the connection. It reports whether the connection carries binary messages at all. It is called before Serve.
+func (c *Conn) OnBinary(take func(r io.Reader) error) bool {
+	c.binary = take
+	_, ok := c.c.(ipc.BinaryConn)
+	return ok
+}
+
+// InOrder has requests for these methods handled one after another, in the order they came. It is called before Serve.
+func (c *Conn) InOrder(methods ...string) { c.inOrder = methods }
 
 // Close ends the connection; Serve returns after it.
 func (c *Conn) Close() { c.c.Close() }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 
 	"persten/internal/ipc"
@@ -76,6 +77,10 @@ func (c *Conn) read(ctx context.Context) error {
 func (c *Conn) recv() ([]byte, []*os.File, error) {
 	if fc, ok := c.c.(ipc.FileConn); ok {
 		return fc.RecvFiles()
+	}
+	if bc, ok := c.c.(ipc.BinaryConn); ok && c.binary != nil {
+		b, err := bc.RecvBinary(c.binary)
+		return b, nil, err
 	}
 	b, err := c.c.Recv()
 	return b, nil, err
@@ -171,13 +176,29 @@ func (c *Conn) begin(ctx context.Context, r *Request) error {
 		return c.refuse(r.ID, &Error{Code: CodeInvalidRequest, Message: "too many requests at a time",
 			Data: data("request_limit", "limit", strconv.Itoa(MaxInFlight))})
 	}
-	go c.run(ctx, k, r)
+	before, done := c.queue(r.Method)
+	go c.run(ctx, k, r, before, done)
 	return nil
 }
 
-func (c *Conn) run(ctx context.Context, k string, r *Request) {
+// queue gives a request of InOrder what it waits for and what it closes when it has been handled; nil is nothing.
+func (c *Conn) queue(method string) (before <-chan struct{}, done chan struct{}) {
+	if slices.Contains(c.inOrder, method) {
+		done = make(chan struct{})
+		before, c.before = c.before, done
+	}
+	return before, done
+}
+
+func (c *Conn) run(ctx context.Context, k string, r *Request, before <-chan struct{}, done chan struct{}) {
 	defer c.wg.Done()
+	if before != nil {
+		<-before
+	}
 	result, err := c.call(ctx, r)
+	if done != nil {
+		close(done)
+	}
 	c.mu.Lock()
 	c.handlers[k]()
 	delete(c.handlers, k) // before the answer: the peer may use the id again once it has it

@@ -46,10 +46,12 @@ func dialWebSocket(t *testing.T, addr, origin string) ipc.Conn {
 
 func (p *webPage) Close() error { return p.c.Close() }
 
-// Send writes one masked text frame.
-func (p *webPage) Send(b []byte) error {
+func (p *webPage) Send(b []byte) error { return p.write(0x81, b) }
+
+// write sends one masked frame; op says of what kind.
+func (p *webPage) write(op byte, b []byte) error {
 	mask := [4]byte{1, 2, 3, 4}
-	f := []byte{0x81}
+	f := []byte{op}
 	switch n := len(b); {
 	case n < 126:
 		f = append(f, 0x80|byte(n))
