@@ -38,10 +38,12 @@ const (
 
 // The notifications.
 const (
-	NotifyTokensChanged = "tokens.changed" // A token was plugged in or taken out; list again.
-	NotifyProgress      = "progress"       // Where a request stands.
-	NotifyAgentChanged  = "agent.changed"  // The agent's state changed.
-	NotifyCancel        = "$/cancel"       // Cancels a request under way; it answers request_cancelled.
+	NotifyTokensChanged   = "tokens.changed"   // A token was plugged in or taken out; list again.
+	NotifyProgress        = "progress"         // Where a request stands.
+	NotifyContentReceived = "content.received" // How much of a stream is kept. Comes at least after every quarter of the window.
+	NotifyContentFailed   = "content.failed"   // A stream came to an end before its document was whole; the document is dropped. content.close answers the same.
+	NotifyAgentChanged    = "agent.changed"    // The agent's state changed.
+	NotifyCancel          = "$/cancel"         // Cancels a request under way; it answers request_cancelled.
 )
 
 // The error codes.
@@ -138,6 +140,10 @@ const (
 	CodeContentRequired Code = "content_required"
 	// The document could not be kept on disk.
 	CodeContentDiskFull Code = "content_disk_full"
+	// A piece came out of order, beyond the window, or for a stream that is not there. The document is dropped. Args: detail.
+	CodeContentOrder Code = "content_order"
+	// More or fewer bytes came than content.open announced. The document is dropped. Args: size.
+	CodeContentSize Code = "content_size"
 	// The bytes are not a CMS signature this version can read. Args: detail.
 	CodeFormatCMS Code = "format_cms"
 	// The bytes are not a PKCS#12 file this version can read. Args: detail.
@@ -768,9 +774,11 @@ func (v CertificatesListResult) Validate() error { return validate("Certificates
 
 // ContentOpenParams are the parameters of content.open. Starts handing over a document in pieces.
 type ContentOpenParams struct {
-	Name FileName `json:"name"`           // File name shown to the person.
-	MIME MIME     `json:"mime,omitempty"` // Media type; decides whether the person is offered a view.
-	Size int64    `json:"size,omitempty"` // Bytes that will follow, when known; checked against the limit before anything is sent.
+	Name        FileName       `json:"name"`                  // File name shown to the person.
+	MIME        MIME           `json:"mime,omitempty"`        // Media type; decides whether the person is offered a view.
+	Size        int64          `json:"size,omitempty"`        // Bytes that will follow, when known; checked against the limit before anything is sent, and against what came by content.close.
+	Certificate CertificateRef `json:"certificate,omitempty"` // The certificate that will sign: the document is then hashed while it arrives.
+	DigestAlg   string         `json:"digestAlg,omitempty"`   // The same by name, such as streebog256.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -779,6 +787,8 @@ func (v ContentOpenParams) Validate() error { return validate("ContentOpenParams
 // ContentOpenResult is the result of content.open.
 type ContentOpenResult struct {
 	Handle Handle `json:"handle"`
+	Stream int    `json:"stream,omitempty"` // Number that binary messages name the document by; absent where content.append is the way.
+	Window int    `json:"window,omitempty"` // Bytes that may be under way on the stream.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -787,7 +797,8 @@ func (v ContentOpenResult) Validate() error { return validate("ContentOpenResult
 // ContentAppendParams are the parameters of content.append. Adds the next piece of a document.
 type ContentAppendParams struct {
 	Handle Handle `json:"handle"`
-	Data   []byte `json:"data"` // At most 1 MiB before encoding.
+	Data   []byte `json:"data"`           // At most 1 MiB before encoding.
+	Size   int64  `json:"size,omitempty"` // Bytes of the document with this piece, to be checked.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1071,6 +1082,25 @@ type ProgressParams struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v ProgressParams) Validate() error { return validate("ProgressParams", v) }
+
+// ContentReceivedParams are the parameters of the notification content.received. How much of a stream is kept. Comes at least after every quarter of the window.
+type ContentReceivedParams struct {
+	Handle Handle `json:"handle"`
+	Size   int64  `json:"size"` // Bytes from the document's start.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v ContentReceivedParams) Validate() error { return validate("ContentReceivedParams", v) }
+
+// ContentFailedParams are the parameters of the notification content.failed. A stream came to an end before its document was whole; the document is dropped. content.close answers the same.
+type ContentFailedParams struct {
+	Stream  int     `json:"stream"`           // As the binary message named it, 0 when it named none.
+	Handle  Handle  `json:"handle,omitempty"` // The document, when there was one.
+	Problem Problem `json:"problem"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v ContentFailedParams) Validate() error { return validate("ContentFailedParams", v) }
 
 // AgentChangedParams are the parameters of the notification agent.changed. The agent's state changed.
 type AgentChangedParams struct {
@@ -1356,13 +1386,18 @@ func init() {
 			{"name", &schema{ref: "FileName"}, true},
 			{"mime", &schema{ref: "MIME"}, false},
 			{"size", &schema{kind: kindInteger, min: bound(0), max: bound(9007199254740991)}, false},
+			{"certificate", &schema{ref: "CertificateRef"}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern9}, false},
 		}},
 		"ContentOpenResult": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
+			{"stream", &schema{kind: kindInteger, min: bound(1), max: bound(4294967295)}, false},
+			{"window", &schema{kind: kindInteger, min: bound(1), max: bound(67108864)}, false},
 		}},
 		"ContentAppendParams": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
 			{"data", &schema{kind: kindBase64, maxLen: 1398104}, true},
+			{"size", &schema{kind: kindInteger, min: bound(0), max: bound(9007199254740991)}, false},
 		}},
 		"ContentAppendResult": {kind: kindObject, members: []member{
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
@@ -1473,6 +1508,15 @@ func init() {
 		"ProgressParams": {kind: kindObject, members: []member{
 			{"request", &schema{ref: "RequestID"}, true},
 			{"step", &schema{ref: "Step"}, true},
+		}},
+		"ContentReceivedParams": {kind: kindObject, members: []member{
+			{"handle", &schema{ref: "Handle"}, true},
+			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
+		}},
+		"ContentFailedParams": {kind: kindObject, members: []member{
+			{"stream", &schema{kind: kindInteger, min: bound(0), max: bound(4294967295)}, true},
+			{"handle", &schema{ref: "Handle"}, false},
+			{"problem", &schema{ref: "Problem"}, true},
 		}},
 		"AgentChangedParams": {kind: kindObject, members: []member{
 			{"state", &schema{ref: "State"}, true},

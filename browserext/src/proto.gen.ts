@@ -98,6 +98,10 @@ export const ERROR_NUMBERS = {
   content_required: 1607,
   /** The document could not be kept on disk. */
   content_disk_full: 1608,
+  /** A piece came out of order, beyond the window, or for a stream that is not there. The document is dropped. Args: detail. */
+  content_order: 1609,
+  /** More or fewer bytes came than content.open announced. The document is dropped. Args: size. */
+  content_size: 1610,
   /** The bytes are not a CMS signature this version can read. Args: detail. */
   format_cms: 1701,
   /** The bytes are not a PKCS#12 file this version can read. Args: detail. */
@@ -595,12 +599,20 @@ export interface ContentOpenParams {
   name: FileName;
   /** Media type; decides whether the person is offered a view. */
   mime?: MIME;
-  /** Bytes that will follow, when known; checked against the limit before anything is sent. */
+  /** Bytes that will follow, when known; checked against the limit before anything is sent, and against what came by content.close. */
   size?: number;
+  /** The certificate that will sign: the document is then hashed while it arrives. */
+  certificate?: CertificateRef;
+  /** The same by name, such as streebog256. */
+  digestAlg?: string;
 }
 
 export interface ContentOpenResult {
   handle: Handle;
+  /** Number that binary messages name the document by; absent where content.append is the way. */
+  stream?: number;
+  /** Bytes that may be under way on the stream. */
+  window?: number;
 }
 
 /** Adds the next piece of a document. */
@@ -608,6 +620,8 @@ export interface ContentAppendParams {
   handle: Handle;
   /** At most 1 MiB before encoding. */
   data: string;
+  /** Bytes of the document with this piece, to be checked. */
+  size?: number;
 }
 
 export interface ContentAppendResult {
@@ -804,6 +818,22 @@ export interface ProgressParams {
   step: Step;
 }
 
+/** How much of a stream is kept. Comes at least after every quarter of the window. */
+export interface ContentReceivedParams {
+  handle: Handle;
+  /** Bytes from the document's start. */
+  size: number;
+}
+
+/** A stream came to an end before its document was whole; the document is dropped. content.close answers the same. */
+export interface ContentFailedParams {
+  /** As the binary message named it, 0 when it named none. */
+  stream: number;
+  /** The document, when there was one. */
+  handle?: Handle;
+  problem: Problem;
+}
+
 /** The agent's state changed. */
 export interface AgentChangedParams {
   state: State;
@@ -860,6 +890,8 @@ export type PageMethod =
 export interface Notifications {
   'tokens.changed': TokensChangedParams;
   'progress': ProgressParams;
+  'content.received': ContentReceivedParams;
+  'content.failed': ContentFailedParams;
   'agent.changed': AgentChangedParams;
 }
 

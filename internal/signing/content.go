@@ -3,12 +3,12 @@
 package signing
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"sync"
@@ -37,6 +37,7 @@ type Store struct {
 
 	mu       sync.Mutex
 	channels map[string]*shelf
+	sweeping bool // a timer will look for old contents
 }
 
 // shelf is what one channel holds.
@@ -57,9 +58,14 @@ func NewStore(dir string, limits Limits) (*Store, error) {
 type Content struct {
 	Name, MIME string
 
-	charged int64         // of the channel's quota; guarded by Store.mu
-	hashing chan struct{} // full while a request hashes; guards digests
-	digests map[algo.Digest][]byte
+	announced int64         // bytes that will be, 0 when nobody said
+	charged   int64         // of the channel's quota; guarded by Store.mu
+	gone      chan struct{} // closed when it is dropped
+	grown     chan struct{} // one token: there are more bytes, or no more will come
+	hashing   chan struct{} // full while somebody hashes; guards digests, running and following
+	digests   map[algo.Digest][]byte
+	running   map[algo.Digest]*running
+	following bool
 
 	mu      sync.Mutex
 	w       *os.File // nil once sealed
@@ -70,7 +76,8 @@ type Content struct {
 	refs    int // requests using it now
 }
 
-// Open starts an empty content and returns its handle. Size is what the caller expects to write, 0 when it does not know.
+// Open starts an empty content and returns its handle. Size is what the caller will write, 0 when it does not know: a content
+// that grows beyond it, or is sealed before, is dropped.
 func (s *Store) Open(channel, name, mime string, size int64) (string, error) {
 	if size > s.limits.Content {
 		return "", proto.E(proto.CodeContentTooLarge, nil, "limit", strconv.FormatInt(s.limits.Content, 10))
@@ -79,6 +86,7 @@ func (s *Store) Open(channel, name, mime string, size int64) (string, error) {
 	if err != nil {
 		return "", spoolFault(err)
 	}
+	c.announced = size
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire()
@@ -93,23 +101,37 @@ func (s *Store) Open(channel, name, mime string, size int64) (string, error) {
 	}
 	handle := randomID()
 	sh.contents[handle] = c
+	s.sweepLater(s.limits.Lifetime)
 	return handle, nil
 }
 
+// anywhere is the offset of data whose sender does not count.
+const anywhere = math.MinInt64
+
 // Append adds data to an unsealed content and returns its new size.
 func (s *Store) Append(channel, handle string, data []byte) (int64, error) {
+	return s.AppendAt(channel, handle, anywhere, data)
+}
+
+// AppendAt is Append of data that follows the content's first offset bytes. Data that does not, or that is more than was
+// announced, ends the content: what the sender means by it is lost.
+func (s *Store) AppendAt(channel, handle string, offset int64, data []byte) (int64, error) {
 	c, err := s.find(channel, handle)
 	if err != nil {
 		return 0, err
 	}
-	if err := s.charge(channel, handle, int64(len(data))); err != nil {
-		return 0, err
+	n := int64(len(data))
+	if err = s.charge(channel, handle, n); err == nil {
+		var size int64
+		if size, err = c.append(offset, data); err == nil {
+			return size, nil
+		}
+		s.charge(channel, handle, -n) // fails when the content is gone, and its charge with it
 	}
-	size, err := c.append(data)
-	if err != nil {
-		s.charge(channel, handle, -int64(len(data))) // fails when the content is gone, and its charge with it
+	if errors.Is(err, proto.CodeContentOrder) || errors.Is(err, proto.CodeContentSize) {
+		s.Drop(channel, handle)
 	}
-	return size, err
+	return 0, err
 }
 
 // charge books n bytes to the channel before they are written, or gives them back.
@@ -121,6 +143,9 @@ func (s *Store) charge(channel, handle string, n int64) error {
 		return proto.E(proto.CodeContentAbsent, nil)
 	}
 	c := sh.contents[handle]
+	if c.announced > 0 && c.charged+n > c.announced {
+		return c.wrongSize()
+	}
 	if c.charged+n > s.limits.Content {
 		return proto.E(proto.CodeContentTooLarge, nil, "limit", strconv.FormatInt(s.limits.Content, 10))
 	}
@@ -140,14 +165,27 @@ func (sh *shelf) remove(handle string) {
 	delete(sh.contents, handle)
 }
 
-// Seal ends writing and returns the final size. Sealing twice is harmless.
+// Seal ends writing and returns the final size. Sealing twice is harmless. A content that is shorter than announced is dropped.
 func (s *Store) Seal(channel, handle string) (int64, error) {
 	c, err := s.find(channel, handle)
 	if err != nil {
 		return 0, err
 	}
+	if c.announced > 0 && c.Size() != c.announced {
+		s.Drop(channel, handle)
+		return 0, c.wrongSize()
+	}
 	err = c.seal()
 	return c.Size(), err
+}
+
+// Gone is closed when the content is no longer there.
+func (s *Store) Gone(channel, handle string) (<-chan struct{}, error) {
+	c, err := s.find(channel, handle)
+	if err != nil {
+		return nil, err
+	}
+	return c.gone, nil
 }
 
 // Read returns up to n bytes at offset of a sealed content, and whether they are its last.
@@ -241,15 +279,35 @@ func (s *Store) find(channel, handle string) (*Content, error) {
 	return nil, proto.E(proto.CodeContentAbsent, nil)
 }
 
-// expire drops what nobody used for a lifetime. The caller holds s.mu.
-func (s *Store) expire() {
+// expire drops what nobody used for a lifetime, and tells after how long to look again; 0 is never. The caller holds s.mu.
+func (s *Store) expire() (again time.Duration) {
 	for _, sh := range s.channels {
 		for h, c := range sh.contents {
-			if c.idle() > s.limits.Lifetime {
+			left := s.limits.Lifetime - c.idle()
+			if left < 0 {
 				sh.remove(h)
+			} else if again == 0 || left < again {
+				again = max(left, time.Second)
 			}
 		}
 	}
+	return again
+}
+
+// sweepLater has a timer free what a sender left behind that never comes back. The caller holds s.mu.
+func (s *Store) sweepLater(after time.Duration) {
+	if s.sweeping {
+		return
+	}
+	s.sweeping = true
+	time.AfterFunc(after+time.Millisecond, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.sweeping = false
+		if again := s.expire(); again > 0 {
+			s.sweepLater(again)
+		}
+	})
 }
 
 func newContent(dir, name, mime string) (*Content, error) {
@@ -259,13 +317,18 @@ func newContent(dir, name, mime string) (*Content, error) {
 	}
 	return &Content{
 		Name: name, MIME: mime, w: w, r: r, touched: time.Now(),
-		hashing: make(chan struct{}, 1), digests: map[algo.Digest][]byte{},
+		gone: make(chan struct{}), grown: make(chan struct{}, 1),
+		hashing: make(chan struct{}, 1), digests: map[algo.Digest][]byte{}, running: map[algo.Digest]*running{},
 	}, nil
+}
+
+func (c *Content) wrongSize() error {
+	return proto.E(proto.CodeContentSize, nil, "size", strconv.FormatInt(c.announced, 10))
 }
 
 // append writes data after what is there. What a failed write left behind is cut off again: the person is shown the file,
 // and what is shown must be what is signed.
-func (c *Content) append(data []byte) (int64, error) {
+func (c *Content) append(offset int64, data []byte) (int64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -273,11 +336,14 @@ func (c *Content) append(data []byte) (int64, error) {
 		return 0, proto.E(proto.CodeContentAbsent, nil)
 	case c.w == nil:
 		return 0, proto.E(proto.CodeContentSealed, nil)
+	case offset != anywhere && offset != c.size:
+		return 0, proto.E(proto.CodeContentOrder, nil, "detail", fmt.Sprintf("offset %d, want %d", offset, c.size))
 	}
 	if _, err := c.w.WriteAt(data, c.size); err != nil {
 		return 0, spoolFault(errors.Join(err, c.w.Truncate(c.size)))
 	}
 	c.size += int64(len(data))
+	c.grow()
 	return c.size, nil
 }
 
@@ -304,36 +370,6 @@ func (c *Content) Reader() io.ReadSeeker { return io.NewSectionReader(c, 0, c.Si
 
 // Descriptor returns a new read-only descriptor for the prompt process; the caller closes it.
 func (c *Content) Descriptor() (*os.File, error) { return reopen(c.r) }
-
-// Digest hashes the content, once per algorithm.
-func (c *Content) Digest(ctx context.Context, d algo.Digest) ([]byte, error) {
-	if err := take(ctx, c.hashing); err != nil {
-		return nil, err
-	}
-	defer func() { <-c.hashing }()
-	if sum := c.digests[d]; sum != nil {
-		return sum, nil
-	}
-	h := d.New()
-	if _, err := io.Copy(h, &reading{ctx, c.Reader()}); err != nil {
-		return nil, fault(err)
-	}
-	c.digests[d] = h.Sum(nil)
-	return c.digests[d], nil
-}
-
-// reading ends a long read when the context ends.
-type reading struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r *reading) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
-}
 
 func (c *Content) use() error {
 	c.mu.Lock()
@@ -383,6 +419,7 @@ func (c *Content) seal() error {
 	}
 	err := c.w.Close()
 	c.w = nil
+	c.grow()
 	if err != nil {
 		return spoolFault(err)
 	}
@@ -392,6 +429,9 @@ func (c *Content) seal() error {
 func (c *Content) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.closed {
+		close(c.gone)
+	}
 	c.closed = true
 	c.closeIfDone()
 }
