@@ -88,48 +88,6 @@ func (c *client) CertificatesList(ctx context.Context, p proto.CertificatesListP
 	}, nil
 }
 
-// ContentOpen starts a document of this channel.
-func (c *client) ContentOpen(_ context.Context, p proto.ContentOpenParams) (*proto.ContentOpenResult, error) {
-	h, err := c.o.Engine.Store().Open(c.who.Channel, p.Name, p.MIME, p.Size)
-	if err != nil {
-		return nil, err
-	}
-	return &proto.ContentOpenResult{Handle: h}, nil
-}
-
-// ContentAppend adds a piece.
-func (c *client) ContentAppend(_ context.Context, p proto.ContentAppendParams) (*proto.ContentAppendResult, error) {
-	n, err := c.o.Engine.Store().Append(c.who.Channel, p.Handle, p.Data)
-	if err != nil {
-		return nil, err
-	}
-	return &proto.ContentAppendResult{Size: n}, nil
-}
-
-// ContentClose seals a document: from here on its bytes cannot change.
-func (c *client) ContentClose(_ context.Context, p proto.ContentCloseParams) (*proto.ContentCloseResult, error) {
-	n, err := c.o.Engine.Store().Seal(c.who.Channel, p.Handle)
-	if err != nil {
-		return nil, err
-	}
-	return &proto.ContentCloseResult{Size: n}, nil
-}
-
-// ContentRead returns a piece of a sealed document.
-func (c *client) ContentRead(_ context.Context, p proto.ContentReadParams) (*proto.ContentReadResult, error) {
-	data, eof, err := c.o.Engine.Store().Read(c.who.Channel, p.Handle, p.Offset, p.Length)
-	if err != nil {
-		return nil, err
-	}
-	return &proto.ContentReadResult{Data: data, EOF: eof}, nil
-}
-
-// ContentDrop frees a document.
-func (c *client) ContentDrop(_ context.Context, p proto.ContentDropParams) (*proto.ContentDropResult, error) {
-	c.o.Engine.Store().Drop(c.who.Channel, p.Handle)
-	return &proto.ContentDropResult{}, nil
-}
-
 // SignCMS asks the person and returns a CAdES-BES signature.
 func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.SignCMSResult, error) {
 	out, made, err := c.signed(p.Content, "application/pkcs7-signature", func(content *signing.Content, w io.Writer) (*signing.Result, error) {

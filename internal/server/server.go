@@ -53,6 +53,8 @@ type Server struct {
 	rates  rates
 	paused atomic.Bool
 
+	streaming chan struct{} // full when no more streams can be
+
 	mu    sync.Mutex
 	conns map[*client]bool
 	eager int // of conns, without the agent's own children
@@ -60,7 +62,7 @@ type Server struct {
 
 // New makes a server.
 func New(o Options) *Server {
-	s := &Server{o: o, conns: map[*client]bool{}}
+	s := &Server{o: o, conns: map[*client]bool{}, streaming: make(chan struct{}, maxStreams)}
 	s.gate = gate{origins: o.Origins, engine: o.Engine, paused: &s.paused, asked: map[string]time.Time{}}
 	s.rates.sites = map[string]*bucket{}
 	return s
@@ -69,7 +71,8 @@ func New(o Options) *Server {
 // client is one connection and implements proto.Server for it.
 type client struct {
 	*Server
-	conn *rpc.Conn
+	conn    *rpc.Conn
+	streams streams
 
 	telling sync.Mutex // one notification of a state at a time, so that the last one sent is the last one true
 
@@ -81,6 +84,9 @@ type client struct {
 func (s *Server) Serve(ctx context.Context, c ipc.Conn, p ipc.Peer) error {
 	cl := &client{Server: s, who: s.callerOf(p)}
 	cl.conn = rpc.New(c, cl.handle)
+	cl.conn.InOrder(proto.MethodContentAppend, proto.MethodContentClose)
+	cl.streams = streams{c: cl, open: map[uint32]*stream{}, handles: map[string]*stream{}}
+	cl.streams.enabled = cl.conn.OnBinary(cl.streams.take)
 	s.enter(cl, p.Via != ipc.ViaPair)
 	defer s.leave(cl, p.Via != ipc.ViaPair)
 	return cl.conn.Serve(ctx)
@@ -104,6 +110,7 @@ func (s *Server) leave(cl *client, watching bool) {
 	}
 	s.mu.Unlock()
 	s.o.Engine.Store().DropChannel(cl.who.Channel)
+	cl.streams.wg.Wait()
 }
 
 // count keeps track of who is watching. The caller holds s.mu, so that the last word is the true one.
@@ -208,8 +215,18 @@ var bulk = map[string]bool{proto.MethodContentAppend: true, proto.MethodContentR
 
 func (c *client) local() bool { return c.who.Via == signing.ViaSocket }
 
-// wire makes the answer of an error: code, arguments and a sentence in the caller's language. Causes stay in the log.
+// wire makes the answer of an error: code, arguments and a sentence in the caller's language.
 func (c *client) wire(err error) *rpc.Error {
+	pe := c.public(err)
+	data, err := json.Marshal(pe.Data(c.lang()))
+	if err != nil {
+		slog.Error("error without data", "code", pe.Code, "cause", err)
+	}
+	return &rpc.Error{Code: proto.Number(pe.Code), Message: proto.Text(pe.Code, "en", pe.Args).What, Data: data}
+}
+
+// public makes an error the caller may see. Causes stay in the log.
+func (c *client) public(err error) *proto.Error {
 	var pe *proto.Error
 	switch {
 	case errors.As(err, &pe):
@@ -223,11 +240,7 @@ func (c *client) wire(err error) *rpc.Error {
 		slog.Error("internal error", "ref", ref, "cause", pe.Unwrap())
 		pe = proto.E(proto.CodeInternal, pe.Unwrap(), "ref", ref)
 	}
-	data, err := json.Marshal(pe.Data(c.lang()))
-	if err != nil {
-		slog.Error("error without data", "code", pe.Code, "cause", err)
-	}
-	return &rpc.Error{Code: proto.Number(pe.Code), Message: proto.Text(pe.Code, "en", pe.Args).What, Data: data}
+	return pe
 }
 
 // TokensChanged tells every client that may list to list again.

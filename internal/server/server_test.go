@@ -183,6 +183,8 @@ type note struct {
 // peer is one client of a bench.
 type peer struct {
 	*rpc.Conn
+	raw   ipc.Conn
+	page  *webPage // raw, of the transport "websocket"
 	notes chan note
 	ended chan struct{} // the server has let the connection go
 }
@@ -205,6 +207,7 @@ var transports = map[string]func(t testing.TB) (server, client ipc.Conn){
 		r2, w2 := io.Pipe()
 		return ipc.Stdio(r1, w2, ipc.MaxFrame), ipc.Stdio(r2, w1, ipc.MaxFrame)
 	},
+	"websocket": webTransport,
 }
 
 // dial connects a client that is who says it is; the connection ends with the test.
@@ -218,6 +221,8 @@ func (b *bench) dialOver(t testing.TB, who ipc.Peer, transport string) *peer {
 		c.notes <- note{r.Method, r.Params}
 		return nil, nil
 	})
+	c.raw = theirs
+	c.page, _ = theirs.(*webPage)
 	go c.Serve(context.Background())
 	go func() {
 		defer close(c.ended)
