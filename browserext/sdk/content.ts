@@ -1,63 +1,123 @@
 // SPDX-License-Identifier: MIT
 import type { Content } from '../src/proto.gen.js';
-import type { CallOptions, Connection, Params } from './rpc.js';
-
-/** Anything that can be signed. A string is signed as its UTF-8 bytes. */
-export type Data = Blob | ArrayBuffer | Uint8Array | string;
+import type { CallOptions, Connection, Params, Result } from './rpc.js';
+import { Source, type Data } from './source.js';
+import { HEAD, sendStream } from './stream.js';
+import { abortable } from './transport.js';
 
 const INLINE = 256 * 1024;
-const PIECE = 512 * 1024;
+/** Of a document on its way to the agent; more than INLINE. */
+const PIECE = 1024 * 1024;
+/** Of a result on its way back. */
+const READ = 512 * 1024;
+/** Appends under way at a time, where there is no stream. */
+const APPENDS = 4;
+
+/** How far a large document has come. */
+export interface Transfer {
+  stage: 'sending' | 'receiving';
+  sent: number;
+  /** Undefined when nobody knows, as with a ReadableStream. */
+  total: number | undefined;
+}
+
+export interface TransferOptions extends CallOptions {
+  /** Called for each piece of a document that is too large for one message, and of a large result. */
+  onTransfer?: ((t: Transfer) => void) | undefined;
+}
 
 export interface Described {
   name: string;
   mime?: string | undefined;
+  /** Id of the certificate that will sign: the agent then hashes while it receives. */
+  certificate?: string | undefined;
 }
 
-/** Turns data into a Blob, which can be read in pieces whatever its size. */
-export function toBlob(data: Data): Blob {
-  if (data instanceof Blob) return data;
-  return new Blob([data as BlobPart]);
+/** Makes data readable in pieces. */
+export function toSource(data: Data): Source {
+  return new Source(data);
 }
 
 /**
  * Hands content to the agent and runs use with it. Large content is sent in pieces and dropped again when use has ended,
- * whichever way.
+ * whichever way. Aborting stops at any point and leaves nothing with the agent.
  */
 export async function withContent<T>(
-  c: Connection, blob: Blob, d: Described, o: CallOptions, use: (content: Content) => Promise<T>,
+  c: Connection, source: Source, d: Described, o: TransferOptions, use: (content: Content) => Promise<T>,
 ): Promise<T> {
-  if (blob.size <= INLINE) return use({ inline: toBase64(await bytesOf(blob)) });
-  const handle = await open(c, blob, d, o);
+  const pieces = source.pieces(PIECE, HEAD, o.signal);
+  let handle: string | undefined;
   try {
-    for (let at = 0; at < blob.size; at += PIECE) {
-      const data = toBase64(await bytesOf(blob.slice(at, at + PIECE)));
-      await c.call('content.append', { handle, data }, { signal: o.signal });
+    const first = await pieces.next();
+    if (first.done || first.value.length - HEAD <= INLINE) {
+      return await use({ inline: first.done ? '' : toBase64(first.value.subarray(HEAD)) });
     }
+    const opened = await open(c, source, d, o);
+    ({ handle } = opened);
+    await send(c, opened, again(first.value, pieces), source, o);
     await c.call('content.close', { handle }, { signal: o.signal });
     return await use({ handle });
   } finally {
-    drop(c, handle);
+    source.cancel();
+    if (handle) drop(c, handle);
   }
 }
 
-async function open(c: Connection, blob: Blob, d: Described, o: CallOptions): Promise<string> {
-  const params: Params<'content.open'> = { name: d.name, size: blob.size };
+async function* again<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {
+  yield first;
+  yield* rest;
+}
+
+async function open(c: Connection, source: Source, d: Described, o: CallOptions): Promise<Result<'content.open'>> {
+  const params: Params<'content.open'> = { name: d.name };
+  if (source.total !== undefined) params.size = source.total;
   if (d.mime) params.mime = d.mime;
-  return (await c.call('content.open', params, { signal: o.signal })).handle;
+  if (d.certificate) params.certificate = d.certificate;
+  // Not cancelled but waited for: only its answer tells what to drop.
+  const opening = c.call('content.open', params);
+  return abortable(opening, o.signal, () => void opening.then((r) => drop(c, r.handle), () => undefined));
+}
+
+async function send(
+  c: Connection, opened: Result<'content.open'>, pieces: AsyncIterable<Uint8Array<ArrayBuffer>>, source: Source, o: TransferOptions,
+): Promise<void> {
+  const { handle, stream, window } = opened;
+  const sent = (bytes: number): void => o.onTransfer?.({ stage: 'sending', sent: bytes, total: source.total });
+  if (stream && window && window >= 2 * PIECE) await sendStream(c, { handle, stream, window }, pieces, sent, o.signal);
+  else await append(c, handle, pieces, sent, o);
+}
+
+/** Sends pieces as messages, a few at a time. */
+async function append(
+  c: Connection, handle: string, pieces: AsyncIterable<Uint8Array>, sent: (bytes: number) => void, o: CallOptions,
+): Promise<void> {
+  const under: Promise<unknown>[] = [];
+  let size = 0;
+  for await (const piece of pieces) {
+    size += piece.length - HEAD;
+    const at = size;
+    const params = { handle, data: toBase64(piece.subarray(HEAD)), size };
+    const call = c.call('content.append', params, { signal: o.signal }).then(() => sent(at));
+    call.catch(() => undefined); // it is met when its turn comes
+    under.push(call);
+    if (under.length === APPENDS) await under.shift();
+  }
+  for (const u of under) await u;
 }
 
 /** Reads content the agent returned, and drops it there. */
-export async function readContent(c: Connection, content: Content, o: CallOptions): Promise<Uint8Array<ArrayBuffer>> {
+export async function readContent(c: Connection, content: Content, o: TransferOptions): Promise<Uint8Array<ArrayBuffer>> {
   if (content.inline !== undefined) return fromBase64(content.inline);
   const { handle } = content;
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   let offset = 0;
   try {
     for (let eof = false; !eof; ) {
-      const r = await c.call('content.read', { handle, offset, length: PIECE }, { signal: o.signal });
+      const r = await c.call('content.read', { handle, offset, length: READ }, { signal: o.signal });
       const piece = fromBase64(r.data);
       pieces.push(piece);
       offset += piece.length;
+      o.onTransfer?.({ stage: 'receiving', sent: offset, total: undefined });
       eof = r.eof || piece.length === 0;
     }
   } finally {
@@ -71,11 +131,8 @@ function drop(c: Connection, handle: string): void {
   c.call('content.drop', { handle }).catch(() => undefined);
 }
 
-async function bytesOf(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await blob.arrayBuffer());
-}
-
-export function toBase64(bytes: Uint8Array): string {
+export function toBase64(bytes: Uint8Array & { toBase64?: () => string }): string {
+  if (bytes.toBase64) return bytes.toBase64(); // newer browsers have a fast one
   let text = '';
   for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768));
   return btoa(text);

@@ -20,7 +20,8 @@ export function connect(options: ConnectOptions = {}): Promise<Persten> {
 
 export { detect, type ConnectOptions, type Detected } from './connect.js';
 export { PerstenError, type Code, type Lang } from './errors.js';
-export type { Data } from './content.js';
+export type { Transfer, TransferOptions } from './content.js';
+export type { Data } from './source.js';
 export type { CallOptions } from './rpc.js';
 export {
   Persten, type AskOptions, type Events, type ListOptions, type Signed, type SignedCms, type SignedXml, type SignOptions,

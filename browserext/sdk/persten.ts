@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { link, pageLang, type ConnectOptions, type Hello, type Link } from './connect.js';
-import { readContent, toBlob, withContent, type Data } from './content.js';
+import { readContent, toSource, withContent, type TransferOptions } from './content.js';
 import type { Lang } from './errors.js';
 import type { CallOptions, Method, Params, Result } from './rpc.js';
 import type { Certificate, Content, Report, Token } from '../src/proto.gen.js';
+import type { Data } from './source.js';
 import type { Reason } from './wire.js';
 import { formParams, type XmlForm } from './xml.js';
 
@@ -11,7 +12,7 @@ export type Status = Result<'agent.status'>;
 export type Verification = Report;
 
 /** What every signature is asked for with. */
-export interface AskOptions extends CallOptions {
+export interface AskOptions extends TransferOptions {
   /** A certificate of {@link Persten.certificates}, its id, or its SHA-1 thumbprint. */
   certificate: Certificate | string;
   /** Name of the document as the person will see it; a File's own name by default. */
@@ -50,12 +51,12 @@ export interface SignedXml extends Signed {
   document: Uint8Array<ArrayBuffer>;
 }
 
-export interface VerifyOptions extends CallOptions {
+export interface VerifyOptions extends TransferOptions {
   /** The document, when the signature does not hold it. */
   content?: Data | undefined;
 }
 
-export interface VerifyXmlOptions extends CallOptions {
+export interface VerifyXmlOptions extends TransferOptions {
   /** The attributes that count as Id beside `Id` itself: a name, or `{namespace}name`. */
   idAttributes?: readonly string[] | undefined;
 }
@@ -148,10 +149,9 @@ export class Persten {
   /** Checks a signature made by anyone. Throws only when the signature cannot be read; what it found is in the result. */
   async verifyCms(signature: Data, o: VerifyOptions = {}): Promise<Verification> {
     const { connection } = await this.ready(o.signal);
-    return withContent(connection, toBlob(signature), { name: 'signature.p7s' }, o, async (given) => {
+    return withContent(connection, toSource(signature), { name: 'signature.p7s' }, o, async (given) => {
       if (o.content === undefined) return connection.call('verify.cms', { signature: given }, o);
-      const blob = toBlob(o.content);
-      return withContent(connection, blob, { name: nameOf(o.content) }, o, (content) =>
+      return withContent(connection, toSource(o.content), { name: nameOf(o.content) }, o, (content) =>
         connection.call('verify.cms', { signature: given, content }, o));
     });
   }
@@ -163,7 +163,7 @@ export class Persten {
   async verifyXml(data: Data, o: VerifyXmlOptions = {}): Promise<Verification> {
     const { connection } = await this.ready(o.signal);
     const more = o.idAttributes ? { idAttributes: [...o.idAttributes] } : {};
-    return withContent(connection, toBlob(data), { name: nameOf(data) }, o, (content) =>
+    return withContent(connection, toSource(data), { name: nameOf(data) }, o, (content) =>
       connection.call('verify.xml', { content, ...more }, o));
   }
 
@@ -191,14 +191,14 @@ export class Persten {
     method: M, data: Data, o: AskOptions, form: Partial<Params<M>>, made: (r: Result<M>) => Content,
   ): Promise<Signed & { bytes: Uint8Array<ArrayBuffer> }> {
     const { connection } = await this.ready(o.signal);
-    const blob = toBlob(data);
+    const source = toSource(data);
     const name = o.name ?? (data instanceof File ? data.name : undefined);
-    const mime = o.mime ?? (blob.type || undefined);
-    return withContent(connection, blob, { name: name ?? 'document', mime }, o, async (content) => {
+    const mime = o.mime ?? (source.type || undefined);
+    return withContent(connection, source, { name: name ?? 'document', mime, certificate: idOf(o.certificate) }, o, async (content) => {
       const about = { ...(name && { name }), ...(mime && { mime }), ...(o.note && { note: o.note }) };
       const r = await connection.call(method, { certificate: idOf(o.certificate), content, ...about, ...form } as Params<M>, o);
       const bytes = await readContent(connection, made(r), o);
-      return { bytes, certificate: r.certificate, signingTime: new Date(r.signingTime), size: blob.size };
+      return { bytes, certificate: r.certificate, signingTime: new Date(r.signingTime), size: source.size };
     });
   }
 

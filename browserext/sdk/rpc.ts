@@ -20,13 +20,20 @@ interface Pending {
   onProgress?: ((step: Step) => void) | undefined;
 }
 
+/** Hears what the agent tells of a document on its way. */
+export interface Watcher {
+  received(size: number): void;
+  failed(error: PerstenError): void;
+}
+
 /** JSON-RPC 2.0 over one transport: ids, progress, cancellation. A lost transport rejects everything that waits. */
 export class Connection {
-  /** Called with every notification except progress. */
+  /** Called with every notification that is not about a call or a document on its way. */
   onnotification: (method: string, params: Record<string, unknown>) => void = () => undefined;
   /** Called once when the transport ends by itself. */
   onclose: (reason: Reason) => void = () => undefined;
   private readonly pending = new Map<number, Pending>();
+  private readonly watchers = new Map<string, Watcher>();
   private last = 0;
   private ended: Reason | undefined;
 
@@ -45,6 +52,18 @@ export class Connection {
 
   call<M extends Method>(method: M, params: Params<M>, o: CallOptions = {}): Promise<Result<M>> {
     return this.request(method, params, o) as Promise<Result<M>>;
+  }
+
+  /** Sends bytes; only where content.open named a stream. */
+  sendBinary(bytes: Uint8Array<ArrayBuffer>): void {
+    this.transport.sendBinary?.(bytes);
+  }
+
+  /** Watches a document until the returned function is called. */
+  watch(handle: string, w: Watcher): () => void {
+    if (this.ended) w.failed(new PerstenError(this.ended, this.lang));
+    this.watchers.set(handle, w);
+    return () => this.watchers.delete(handle);
   }
 
   close(): void {
@@ -98,6 +117,13 @@ export class Connection {
   }
 
   private notified(method: string, params: Record<string, unknown>): void {
+    const watcher = this.watchers.get(String(params['handle']));
+    if (method === 'content.received' && typeof params['size'] === 'number') watcher?.received(params['size']);
+    else if (method === 'content.failed') watcher?.failed(new PerstenError(reasonOf({ data: params['problem'] }), this.lang));
+    else this.noticed(method, params);
+  }
+
+  private noticed(method: string, params: Record<string, unknown>): void {
     if (method !== 'progress') {
       this.onnotification(method, params);
       return;
@@ -115,6 +141,7 @@ export class Connection {
   private fail(reason: Reason): void {
     this.ended = reason;
     for (const p of this.pending.values()) p.reject(new PerstenError(reason, this.lang));
+    for (const w of this.watchers.values()) w.failed(new PerstenError(reason, this.lang));
     this.pending.clear();
   }
 }

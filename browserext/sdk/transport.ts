@@ -9,6 +9,8 @@ export interface Transport {
   /** Called once when the way ends, unless close was called. */
   onclose: (reason: Reason) => void;
   send(text: string): void;
+  /** Sends bytes; there where the way carries them. */
+  sendBinary?(bytes: Uint8Array<ArrayBuffer>): void;
   close(): void;
 }
 

@@ -120,6 +120,10 @@ class WebSocketTransport implements Transport {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text);
   }
 
+  sendBinary(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(bytes);
+  }
+
   close(): void {
     this.onclose = () => undefined;
     this.socket.close(1000);

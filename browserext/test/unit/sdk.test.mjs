@@ -9,7 +9,7 @@ import { load, root } from '../load.mjs';
 
 const sdk = await load(
   'sdk/extension.ts', 'sdk/rpc.ts', 'sdk/content.ts', 'sdk/errors.ts', 'sdk/texts.gen.ts', 'sdk/wire.ts');
-const { Connection, ExtensionTransport, PerstenError, TEXTS, fill, discover, nonce, withContent, readContent, toBlob, toBase64, fromBase64 } = sdk;
+const { Connection, ExtensionTransport, PerstenError, TEXTS, fill, discover, nonce, withContent, readContent, toSource, toBase64, fromBase64 } = sdk;
 
 const from = (session, n, body, over = {}) => ({ persten: 'from-agent', session, n, kind: 'rpc', body, ...over });
 
@@ -174,11 +174,11 @@ function store() {
   return { t, held, c: new Connection(t, 'en'), calls: () => t.requests.map((r) => r.method) };
 }
 
-test('content travels inline up to 256 KiB, in pieces of 512 KiB above, and is dropped', async () => {
-  for (const [size, pieces] of [[0, 0], [1, 0], [262144, 0], [262145, 1], [524288, 1], [524289, 2], [3_000_000, 6]]) {
+test('content travels inline up to 256 KiB, in pieces of 1 MiB above, and is dropped', async () => {
+  for (const [size, pieces] of [[0, 0], [1, 0], [262144, 0], [262145, 1], [1048576, 1], [1048577, 2], [3_000_000, 3]]) {
     const { held, c, calls } = store();
     const bytes = randomBytes(size);
-    const seen = await withContent(c, toBlob(new Uint8Array(bytes)), { name: 'a.bin' }, {}, async (content) =>
+    const seen = await withContent(c, toSource(new Uint8Array(bytes)), { name: 'a.bin' }, {}, async (content) =>
       content.inline === undefined ? Buffer.concat(held.get(content.handle)) : Buffer.from(content.inline, 'base64'));
     assert.ok(bytes.equals(seen), `${size} bytes`);
     await settle();
@@ -189,12 +189,12 @@ test('content travels inline up to 256 KiB, in pieces of 512 KiB above, and is d
 
 test('content is dropped when its use fails or is aborted', async () => {
   const { t, held, c, calls } = store();
-  const big = toBlob(new Uint8Array(2_000_000));
-  await assert.rejects(withContent(c, big, { name: 'x' }, {}, () => Promise.reject(new Error('no'))), /no/);
+  const big = () => toSource(new Uint8Array(2_000_000));
+  await assert.rejects(withContent(c, big(), { name: 'x' }, {}, () => Promise.reject(new Error('no'))), /no/);
   const stop = new AbortController();
   const answer = t.answer;
   t.answer = (m) => (m.method === 'content.append' && stop.abort(), answer(m));
-  await assert.rejects(withContent(c, big, { name: 'x' }, { signal: stop.signal }, () => assert.fail('used after abort')), { name: 'AbortError' });
+  await assert.rejects(withContent(c, big(), { name: 'x' }, { signal: stop.signal }, () => assert.fail('used after abort')), { name: 'AbortError' });
   await settle();
   assert.equal(held.size, 0);
   assert.equal(calls().filter((m) => m === 'content.drop').length, 2);
@@ -219,5 +219,5 @@ test('base64 is there and back for every length', () => {
 });
 
 test('a string is signed as its UTF-8 bytes', async () => {
-  assert.deepEqual(Buffer.from(await toBlob('Привет').arrayBuffer()), Buffer.from('Привет', 'utf8'));
+  for await (const piece of toSource('Привет').pieces(100, 0)) assert.deepEqual(Buffer.from(piece), Buffer.from('Привет', 'utf8'));
 });
