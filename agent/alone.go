@@ -20,7 +20,7 @@ import (
 )
 
 // signAlone runs the same engine in this process, with the same journal.
-func (a *app) signAlone(ctx context.Context, o order, in io.Reader, w io.Writer) (signed, error) {
+func (a *app) signAlone(ctx context.Context, o order, in *os.File, w io.Writer) (signed, error) {
 	if err := secret.Harden(); err != nil {
 		return signed{}, err
 	}
@@ -35,7 +35,9 @@ func (a *app) signAlone(ctx context.Context, o order, in io.Reader, w io.Writer)
 	}
 	who := commandCaller(string(a.lang))
 	handle, content, err := engine.Store().Create(who.Channel, filepath.Base(o.in), "", func(spool io.Writer) error {
-		_, err := io.Copy(spool, in)
+		b := a.bar("cli.progress.sending", size(in))
+		defer b.clear()
+		_, err := io.Copy(spool, b.reader(in))
 		return err
 	})
 	if err != nil {

@@ -89,16 +89,17 @@ func remoteError(err error) error {
 }
 
 // upload hands a file over in pieces and returns its handle.
-func (c *client) upload(ctx context.Context, name string, r io.Reader) (string, error) {
-	opened, err := ask[proto.ContentOpenResult](ctx, c, proto.MethodContentOpen, proto.ContentOpenParams{Name: name})
+func (c *client) upload(ctx context.Context, as proto.ContentOpenParams, r io.Reader) (string, error) {
+	opened, err := ask[proto.ContentOpenResult](ctx, c, proto.MethodContentOpen, as)
 	if err != nil {
 		return "", err
 	}
 	buf := make([]byte, pieceSize)
-	for {
+	for size := int64(0); ; {
 		n, err := io.ReadFull(r, buf)
 		if n > 0 {
-			p := proto.ContentAppendParams{Handle: opened.Handle, Data: buf[:n]}
+			size += int64(n)
+			p := proto.ContentAppendParams{Handle: opened.Handle, Data: buf[:n], Size: size}
 			if _, err := ask[proto.ContentAppendResult](ctx, c, proto.MethodContentAppend, p); err != nil {
 				return "", err
 			}
@@ -112,6 +113,28 @@ func (c *client) upload(ctx context.Context, name string, r io.Reader) (string, 
 	}
 	_, err = ask[proto.ContentCloseResult](ctx, c, proto.MethodContentClose, proto.ContentCloseParams{Handle: opened.Handle})
 	return opened.Handle, err
+}
+
+// uploadShown is upload of a file that will be signed with a certificate, with a bar.
+func (a *app) uploadShown(ctx context.Context, c *client, certificate string, in *os.File) (string, error) {
+	b := a.bar("cli.progress.sending", size(in))
+	defer b.clear()
+	as := proto.ContentOpenParams{Name: filepath.Base(in.Name()), Size: size(in), Certificate: certificate}
+	return c.upload(ctx, as, b.reader(in))
+}
+
+// downloadShown is download with a bar.
+func (a *app) downloadShown(ctx context.Context, c *client, from proto.Content, w io.Writer) error {
+	b := a.bar("cli.progress.receiving", 0)
+	defer b.clear()
+	return c.download(ctx, from, io.MultiWriter(w, writerFunc(b.add)))
+}
+
+type writerFunc func(n int)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(len(p))
+	return len(p), nil
 }
 
 // download writes a content to w.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -104,13 +103,13 @@ func (a *app) sign(ctx context.Context, o order) error {
 }
 
 // signBySession lets the running session ask in its own window.
-func (a *app) signBySession(ctx context.Context, o order, in io.Reader, w io.Writer) (signed, error) {
+func (a *app) signBySession(ctx context.Context, o order, in *os.File, w io.Writer) (signed, error) {
 	c, err := a.connect(ctx)
 	if err != nil {
 		return signed{}, err
 	}
 	defer c.Close()
-	handle, err := c.upload(ctx, filepath.Base(o.in), in)
+	handle, err := a.uploadShown(ctx, c, o.cert, in)
 	if err != nil {
 		return signed{}, err
 	}
@@ -122,14 +121,14 @@ func (a *app) signBySession(ctx context.Context, o order, in io.Reader, w io.Wri
 		if err != nil {
 			return signed{}, err
 		}
-		return signed{"", r.Certificate, r.SigningTime}, c.download(ctx, r.Document, w)
+		return signed{"", r.Certificate, r.SigningTime}, a.downloadShown(ctx, c, r.Document, w)
 	}
 	p := proto.SignCMSParams{Certificate: o.cert, Content: content, Attached: o.attached}
 	r, err := ask[proto.SignCMSResult](ctx, c, proto.MethodSignCMS, p)
 	if err != nil {
 		return signed{}, err
 	}
-	return signed{"", r.Certificate, r.SigningTime}, c.download(ctx, r.Signature, w)
+	return signed{"", r.Certificate, r.SigningTime}, a.downloadShown(ctx, c, r.Signature, w)
 }
 
 func showHelp(c *cobra.Command, _ []string) error { return c.Help() }

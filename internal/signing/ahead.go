@@ -160,7 +160,7 @@ func (e *Engine) HashAhead(ctx context.Context, channel, handle string, a Ahead)
 		if err != nil || Usable(key, time.Now()) != nil {
 			return
 		}
-		if alg, err := algorithm(key); err == nil {
+		if alg, err := algorithm(key, ""); err == nil {
 			_ = e.store.HashAhead(channel, handle, alg.Digest) // fails when the content is gone
 		}
 	}()
