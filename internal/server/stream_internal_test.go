@@ -26,9 +26,9 @@ func message(stream uint32, offset uint64, data []byte) *bytes.Reader {
 }
 
 // newClient is a connection to a server with a store and nothing else; told gets its notifications.
-func newClient(t testing.TB) (c *client, told chan string) {
+func newClient(t testing.TB, limits signing.Limits) (c *client, told chan string) {
 	t.Helper()
-	store, err := signing.NewStore(t.TempDir(), signing.DefaultLimits)
+	store, err := signing.NewStore(t.TempDir(), limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func (s *streams) slow() *stream {
 // However slow the disk, taking a message does not wait for it: what the window holds is kept in memory, what is beyond ends
 // the stream, and what follows is thrown away.
 func TestTakeWaitsForNothing(t *testing.T) {
-	c, _ := newClient(t)
+	c, _ := newClient(t, signing.DefaultLimits)
 	exact, over := c.streams.slow(), c.streams.slow()
 	piece := make([]byte, window/8)
 	done := make(chan struct{})
@@ -105,7 +105,7 @@ func TestTakeWaitsForNothing(t *testing.T) {
 
 // A ring that wraps keeps the order of bytes, whatever the sizes of messages and writes.
 func TestRingKeepsOrder(t *testing.T) {
-	c, _ := newClient(t)
+	c, _ := newClient(t, signing.DefaultLimits)
 	st := c.streams.slow()
 	var next, seen byte
 	sent := 0
@@ -137,9 +137,38 @@ func TestRingKeepsOrder(t *testing.T) {
 	}
 }
 
+// A sender that stops is told when its document's time is over, and its place is free for others.
+func TestStreamThatStops(t *testing.T) {
+	limits := signing.DefaultLimits
+	limits.Lifetime = 50 * time.Millisecond
+	c, told := newClient(t, limits)
+	r, err := c.ContentOpen(t.Context(), proto.ContentOpenParams{Name: "n", DigestAlg: "sha256"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.streams.take(message(uint32(r.Stream), 0, []byte("half of it")))
+	select {
+	case got := <-told:
+		if got != proto.NotifyContentFailed {
+			t.Error(got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("never told")
+	}
+	for range 3 { // as often as it asks
+		if _, err := c.ContentClose(t.Context(), proto.ContentCloseParams{Handle: r.Handle}); !errors.Is(err, proto.CodeContentAbsent) {
+			t.Error(err)
+		}
+	}
+	c.streams.wg.Wait()
+	if n := len(c.streaming); n != 0 {
+		t.Errorf("%d streams are still counted", n)
+	}
+}
+
 // A connection that breaks inside a message is that connection's end.
 func TestBrokenMessage(t *testing.T) {
-	c, _ := newClient(t)
+	c, _ := newClient(t, signing.DefaultLimits)
 	st := c.streams.slow()
 	broken := errors.New("broken")
 	for _, n := range []int{0, 5} {
@@ -165,7 +194,7 @@ func FuzzBinaryMessage(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff."), true)
 	f.Add([]byte("\x00\x00\x00\x01\x00"), false)
 	f.Fuzz(func(t *testing.T, b []byte, begun bool) {
-		c, told := newClient(t)
+		c, told := newClient(t, signing.DefaultLimits)
 		var handles []string
 		want := map[string][]byte{}
 		for range 2 {
