@@ -11,19 +11,19 @@ export class Source {
   /** Bytes, when known before they are read. */
   readonly total: number | undefined;
   private counted = 0;
-  private readonly blob: Blob | undefined;
-  private readonly reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
   private rest = new Uint8Array(0);
 
   constructor(data: Data) {
     if (data instanceof ReadableStream) {
-      this.reader = data.getReader();
       this.type = '';
+      this.reader = data.getReader();
       return;
     }
-    this.blob = data instanceof Blob ? data : new Blob([data as BlobPart]);
-    this.type = this.blob.type;
-    this.total = this.blob.size;
+    const blob = data instanceof Blob ? data : new Blob([data as BlobPart]);
+    this.type = blob.type;
+    this.total = blob.size;
+    this.reader = blob.stream().getReader(); // several times faster than slices, which are asked for one by one
   }
 
   /** Bytes read so far, or of the whole where that is known. */
@@ -48,23 +48,15 @@ export class Source {
 
   /** Lets go of a stream that is not read to its end. */
   cancel(reason?: unknown): void {
-    this.reader?.cancel(reason).catch(() => undefined);
+    this.reader.cancel(reason).catch(() => undefined);
   }
 
   private async read(length: number, room: number): Promise<Uint8Array<ArrayBuffer>> {
-    const from = this.counted;
-    if (this.blob) {
-      const bytes = await this.blob.slice(from, from + length).arrayBuffer();
-      this.counted += bytes.byteLength;
-      const piece = new Uint8Array(room + bytes.byteLength);
-      piece.set(new Uint8Array(bytes), room);
-      return piece;
-    }
     const piece = new Uint8Array(room + length);
     let filled = room;
     while (filled < piece.length) {
       if (this.rest.length === 0) {
-        const { done, value } = await this.reader!.read();
+        const { done, value } = await this.reader.read();
         if (done) break;
         if (!(value instanceof Uint8Array)) throw new TypeError('a stream of Uint8Array is needed');
         this.rest = value as Uint8Array<ArrayBuffer>;
