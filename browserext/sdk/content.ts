@@ -6,13 +6,11 @@ import { HEAD, sendStream } from './stream.js';
 import { abortable } from './transport.js';
 
 const INLINE = 256 * 1024;
-/** Of a document on its way to the agent; more than INLINE. */
-const PIECE = 1024 * 1024;
+/** Of a document on its way to the agent. As base64 it stays well below what a message may hold, so that the extension need not measure. */
+const PIECE = 500 * 1024;
 /** Of a result on its way back. */
 const READ = 512 * 1024;
-/** Of an append, where there is no stream: as base64 well below what a message may hold, so that the extension need not measure. */
-const APPEND = 500 * 1024;
-/** Appends under way at a time. */
+/** Appends under way at a time, where there is no stream. */
 const APPENDS = 4;
 
 /** How far a large document has come. */
@@ -89,21 +87,19 @@ async function send(
   else await append(c, handle, pieces, sent, o);
 }
 
-/** Sends pieces, cut smaller, as messages, a few at a time. */
+/** Sends pieces as messages, a few at a time. */
 async function append(
   c: Connection, handle: string, pieces: AsyncIterable<Uint8Array>, sent: (bytes: number) => void, o: CallOptions,
 ): Promise<void> {
   const under: Promise<unknown>[] = [];
   let size = 0;
   for await (const piece of pieces) {
-    for (let from = HEAD; from < piece.length; from += APPEND) {
-      const part = piece.subarray(from, from + APPEND);
-      const at = (size += part.length);
-      const call = c.call('content.append', { handle, data: toBase64(part), size }, { signal: o.signal }).then(() => sent(at));
-      call.catch(() => undefined); // it is met when its turn comes
-      under.push(call);
-      if (under.length === APPENDS) await under.shift();
-    }
+    const data = piece.subarray(HEAD);
+    const at = (size += data.length);
+    const call = c.call('content.append', { handle, data: toBase64(data), size }, { signal: o.signal }).then(() => sent(at));
+    call.catch(() => undefined); // it is met when its turn comes
+    under.push(call);
+    if (under.length === APPENDS) await under.shift();
   }
   for (const u of under) await u;
 }

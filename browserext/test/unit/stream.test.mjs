@@ -120,7 +120,7 @@ for (const [way, o] of [['a stream', { window: 4 * MiB }], ['appends', {}]]) {
       const abort = () => stop.abort();
       a.before = (m) => m.method === point && abort();
       const source = readable(randomBytes(9 * MiB));
-      const onTransfer = ({ sent }) => ((point === 'binary' && sent > 2 * MiB) || (point === 'stalled' && sent >= 4 * MiB)) && abort();
+      const onTransfer = ({ sent }) => ((point === 'binary' && sent > 2 * MiB) || (point === 'stalled' && sent >= 8 * 512_000)) && abort();
       const work = withContent(a.c, toSource(source), { name: 'n' }, { signal: stop.signal, onTransfer }, async () => {
         if (point === 'use') abort();
         stop.signal.throwIfAborted();
@@ -142,7 +142,7 @@ test('a stream that fails rejects with what the agent said, whether it is waitin
     a.deaf = true;
     const problem = { code: 'content_disk_full', args: {}, text: 'Full.', next: 'Free some.' };
     const onTransfer = ({ sent }) => {
-      if (sent === when * MiB) setTimeout(() => a.tell('content.failed', { stream: 1, handle: 'h1', problem }), 1);
+      if (sent === when * 2 * 512_000) setTimeout(() => a.tell('content.failed', { stream: 1, handle: 'h1', problem }), 1);
     };
     const work = withContent(a.c, toSource(readable(randomBytes(9 * MiB))), { name: 'n' }, { onTransfer }, () => assert.fail('used'));
     await assert.rejects(work, { name: 'PerstenError', code: 'content_disk_full', message: 'Full.', next: 'Free some.' });
@@ -154,7 +154,7 @@ test('a stream that fails rejects with what the agent said, whether it is waitin
 test('a lost connection ends a stream that waits', async () => {
   const a = agent({ window: 4 * MiB });
   a.deaf = true;
-  const onTransfer = ({ sent }) => sent === 4 * MiB && setTimeout(() => a.t.onclose({ code: 'agent_lost' }), 1);
+  const onTransfer = ({ sent }) => sent === 8 * 512_000 && setTimeout(() => a.t.onclose({ code: 'agent_lost' }), 1);
   const work = withContent(a.c, toSource(new Uint8Array(9 * MiB)), { name: 'n' }, { onTransfer }, () => assert.fail('used'));
   await assert.rejects(work, { code: 'agent_lost' });
 });
@@ -177,7 +177,7 @@ test('a source that fails or gives no bytes ends the document', async () => {
 });
 
 test('a window too small for our pieces is not used', async () => {
-  const a = agent({ window: MiB });
+  const a = agent({ window: MiB / 2 });
   const bytes = randomBytes(3 * MiB);
   const seen = await withContent(a.c, toSource(bytes), { name: 'n' }, {}, async (content) => a.bytes(content));
   assert.ok(bytes.equals(seen) && !a.order.includes('binary'));
