@@ -68,7 +68,7 @@ test('5 MiB go in pieces and come back in parts', async () => {
   });
   assert.equal(same, true);
   const pieces = (await seen()).filter((e) => e.body?.method === 'content.append').length;
-  assert.equal(pieces, 10);
+  assert.equal(pieces, 11);
   await page.close();
 });
 
