@@ -162,12 +162,19 @@ func dial(ctx context.Context, path string, h hello) (Conn, error) {
 	return s, nil
 }
 
+// dialRetry waits for a session that starts. Its error tells what was last
+// found at path, not that the time is over.
 func dialRetry(ctx context.Context, path string) (net.Conn, error) {
+	var found error
 	for {
 		c, err := dialPath(ctx, path)
+		if found != nil && ctx.Err() != nil && err != nil {
+			return nil, found
+		}
 		if err == nil || !starting(err) {
 			return c, err
 		}
+		found = err
 		select {
 		case <-time.After(dialPause):
 		case <-ctx.Done():
