@@ -103,7 +103,7 @@ func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func())
 	if err != nil {
 		return nil, err
 	}
-	store, err := signing.NewStore(spool, signing.DefaultLimits)
+	store, err := signing.NewStore(spool, signing.BatchLimits)
 	if err != nil {
 		return nil, err
 	}

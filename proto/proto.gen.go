@@ -24,6 +24,7 @@ const (
 	MethodContentDrop      = "content.drop"      // page; Forgets a document or a result.
 	MethodSignCMS          = "sign.cms"          // page; Signs a document: CMS (CAdES-BES), attached or detached.
 	MethodSignXML          = "sign.xml"          // page; Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
+	MethodSignBatch        = "sign.batch"        // page; Signs up to 1,000 documents, each on its own, with one question and one PIN.
 	MethodVerifyCMS        = "verify.cms"        // page; Checks a CMS signature.
 	MethodVerifyXML        = "verify.xml"        // page; Checks every XML signature in a document.
 	MethodOriginsList      = "origins.list"      // local; Lists the sites a decision exists for.
@@ -40,6 +41,7 @@ const (
 const (
 	NotifyTokensChanged   = "tokens.changed"   // A token was plugged in or taken out; list again.
 	NotifyProgress        = "progress"         // Where a request stands.
+	NotifyBatchItem       = "batch.item"       // One document of a batch is done.
 	NotifyContentReceived = "content.received" // How much of a stream is kept. Comes at least after every quarter of the window.
 	NotifyContentFailed   = "content.failed"   // A stream came to an end before its document was whole; the document is dropped. content.close answers the same.
 	NotifyAgentChanged    = "agent.changed"    // The agent's state changed.
@@ -144,6 +146,8 @@ const (
 	CodeContentOrder Code = "content_order"
 	// More or fewer bytes came than content.open announced. The document is dropped. Args: size.
 	CodeContentSize Code = "content_size"
+	// A page gave a ready digest in place of a document. The person cannot see what it is of, so pages may not.
+	CodeContentHidden Code = "content_hidden"
 	// The bytes are not a CMS signature this version can read. Args: detail.
 	CodeFormatCMS Code = "format_cms"
 	// The bytes are not a PKCS#12 file this version can read. Args: detail.
@@ -246,6 +250,8 @@ type Server interface {
 	SignCMS(ctx context.Context, p SignCMSParams) (*SignCMSResult, error)
 	// SignXML: signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
 	SignXML(ctx context.Context, p SignXMLParams) (*SignXMLResult, error)
+	// SignBatch: signs up to 1,000 documents, each on its own, with one question and one PIN.
+	SignBatch(ctx context.Context, p SignBatchParams) (*SignBatchResult, error)
 	// VerifyCMS: checks a CMS signature.
 	VerifyCMS(ctx context.Context, p VerifyCMSParams) (*VerifyCMSResult, error)
 	// VerifyXML: checks every XML signature in a document.
@@ -281,6 +287,7 @@ var handlers = map[string]handler{
 	"content.drop":      {audience: "page", params: "ContentDropParams", call: call(Server.ContentDrop)},
 	"sign.cms":          {audience: "page", params: "SignCMSParams", call: call(Server.SignCMS)},
 	"sign.xml":          {audience: "page", params: "SignXMLParams", call: call(Server.SignXML)},
+	"sign.batch":        {audience: "page", params: "SignBatchParams", call: call(Server.SignBatch)},
 	"verify.cms":        {audience: "page", params: "VerifyCMSParams", call: call(Server.VerifyCMS)},
 	"verify.xml":        {audience: "page", params: "VerifyXMLParams", call: call(Server.VerifyXML)},
 	"origins.list":      {audience: "local", params: "OriginsListParams", call: call(Server.OriginsList)},
@@ -365,6 +372,57 @@ type Content struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v Content) Validate() error { return validate("Content", v) }
+
+// BatchID: the caller's own name for a document of a batch; no two are the same.
+type BatchID = string
+
+// BatchProfile: kind of the signatures of a batch.
+type BatchProfile string
+
+// The values of BatchProfile.
+const (
+	BatchProfileCadesBes BatchProfile = "cades-bes"
+)
+
+// BatchItem: one document of a batch.
+type BatchItem struct {
+	ID      BatchID      `json:"id,omitempty"`
+	Content BatchContent `json:"content"`
+	Name    FileName     `json:"name,omitempty"` // File name shown to the person; the name given to content.open when left out.
+	MIME    MIME         `json:"mime,omitempty"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v BatchItem) Validate() error { return validate("BatchItem", v) }
+
+// BatchContent: what is to be signed, given in exactly one way.
+type BatchContent struct {
+	Handle Handle `json:"handle,omitempty"`
+	Inline []byte `json:"inline,omitzero"`  // At most 256 KiB before encoding.
+	Digest string `json:"digest,omitempty"` // A ready digest, by the digest algorithm of the signature. The person is told that the content is not visible. For local callers only.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v BatchContent) Validate() error { return validate("BatchContent", v) }
+
+// BatchState: where a document of a batch ended.
+type BatchState struct {
+	ID    BatchID   `json:"id,omitempty"`
+	State ItemState `json:"state"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v BatchState) Validate() error { return validate("BatchState", v) }
+
+// ItemState: signed; failed for a reason of its own; or not_signed, because the batch ended before.
+type ItemState string
+
+// The values of ItemState.
+const (
+	ItemStateSigned    ItemState = "signed"
+	ItemStateFailed    ItemState = "failed"
+	ItemStateNotSigned ItemState = "not_signed"
+)
 
 // Problem: something that hinders the work, in words for the person.
 type Problem struct {
@@ -919,6 +977,32 @@ type SignXMLResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v SignXMLResult) Validate() error { return validate("SignXMLResult", v) }
 
+// SignBatchParams are the parameters of sign.batch. Signs up to 1,000 documents, each on its own, with one question and one PIN.
+type SignBatchParams struct {
+	Certificate CertificateRef `json:"certificate"`
+	Items       []BatchItem    `json:"items"`               // At least one. Contents over 256 KiB, or together over the 4 MiB of a message, go by handle.
+	Attached    bool           `json:"attached,omitempty"`  // Put each document inside its signature.
+	Profile     BatchProfile   `json:"profile,omitempty"`   // cades-bes when left out.
+	Algorithm   string         `json:"algorithm,omitempty"` // Signature algorithm, one the key can use; the key's usual one when left out.
+	Note        Note           `json:"note,omitempty"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignBatchParams) Validate() error { return validate("SignBatchParams", v) }
+
+// SignBatchResult is the result of sign.batch.
+type SignBatchResult struct {
+	Certificate CertificateID `json:"certificate"`       // The certificate that signed.
+	Signed      int           `json:"signed"`            // Number of signatures made; each is in a journal line.
+	Failed      int           `json:"failed"`            // Documents that could not be signed for a reason of their own.
+	NotSigned   int           `json:"notSigned"`         // Documents the batch did not come to.
+	Items       []BatchState  `json:"items"`             // Where each document ended, in the order of the request.
+	Stopped     *ErrorData    `json:"stopped,omitempty"` // What ended the batch before its last document.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignBatchResult) Validate() error { return validate("SignBatchResult", v) }
+
 // VerifyCMSParams are the parameters of verify.cms. Checks a CMS signature.
 type VerifyCMSParams struct {
 	Signature Content  `json:"signature"`         // DER or PEM.
@@ -1078,10 +1162,25 @@ func (v TokensChangedParams) Validate() error { return validate("TokensChangedPa
 type ProgressParams struct {
 	Request RequestID `json:"request"`
 	Step    Step      `json:"step"`
+	Done    int       `json:"done,omitempty"`  // Of a batch: documents done.
+	Total   int       `json:"total,omitempty"` // Of a batch: documents in all.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v ProgressParams) Validate() error { return validate("ProgressParams", v) }
+
+// BatchItemParams are the parameters of the notification batch.item. One document of a batch is done.
+type BatchItemParams struct {
+	Request     RequestID  `json:"request"`
+	Index       int        `json:"index"` // Place of the document in items, from 0.
+	ID          BatchID    `json:"id,omitempty"`
+	Signature   *Content   `json:"signature,omitempty"`  // DER. Inline, or a handle for content.read when it is large.
+	SigningTime time.Time  `json:"signingTime,omitzero"` // The time written into the signature.
+	Error       *ErrorData `json:"error,omitempty"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v BatchItemParams) Validate() error { return validate("BatchItemParams", v) }
 
 // ContentReceivedParams are the parameters of the notification content.received. How much of a stream is kept. Comes at least after every quarter of the window.
 type ContentReceivedParams struct {
@@ -1125,13 +1224,15 @@ var (
 	pattern2  = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{40})$")
 	pattern3  = regexp.MustCompile("^[^\\x00-\\x1f\\x7f\u0080-\u009f\u2028-\u202e\u2066-\u2069]*$")
 	pattern4  = regexp.MustCompile("^[\\x20-\\x7e]*$")
-	pattern5  = regexp.MustCompile("^[0-9a-f]{40}$")
-	pattern6  = regexp.MustCompile("^[0-9a-f]+$")
-	pattern7  = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
-	pattern8  = regexp.MustCompile("^[\\x21-\\x7e]+$")
-	pattern9  = regexp.MustCompile("^[a-z0-9-]+$")
-	pattern10 = regexp.MustCompile("^[\\x21-\\x7e]*$")
-	pattern11 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern5  = regexp.MustCompile("^[^\\x00-\\x1f\\x7f]*$")
+	pattern6  = regexp.MustCompile("^([0-9a-f]{2}){20,64}$")
+	pattern7  = regexp.MustCompile("^[0-9a-f]{40}$")
+	pattern8  = regexp.MustCompile("^[0-9a-f]+$")
+	pattern9  = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern10 = regexp.MustCompile("^[\\x21-\\x7e]+$")
+	pattern11 = regexp.MustCompile("^[a-z0-9-]+$")
+	pattern12 = regexp.MustCompile("^[\\x21-\\x7e]*$")
+	pattern13 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
 )
 
 // schemas is what check walks along.
@@ -1156,6 +1257,24 @@ func init() {
 			{"handle", &schema{ref: "Handle"}, false},
 			{"inline", &schema{kind: kindBase64, maxLen: 349528}, false},
 		}},
+		"BatchID":      {kind: kindString, minLen: 1, maxLen: 64, pattern: pattern5},
+		"BatchProfile": {kind: kindString, enum: []string{"cades-bes"}},
+		"BatchItem": {kind: kindObject, members: []member{
+			{"id", &schema{ref: "BatchID"}, false},
+			{"content", &schema{ref: "BatchContent"}, true},
+			{"name", &schema{ref: "FileName"}, false},
+			{"mime", &schema{ref: "MIME"}, false},
+		}},
+		"BatchContent": {kind: kindObject, minProps: 1, maxProps: 1, members: []member{
+			{"handle", &schema{ref: "Handle"}, false},
+			{"inline", &schema{kind: kindBase64, maxLen: 349528}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern6}, false},
+		}},
+		"BatchState": {kind: kindObject, members: []member{
+			{"id", &schema{ref: "BatchID"}, false},
+			{"state", &schema{ref: "ItemState"}, true},
+		}},
+		"ItemState": {kind: kindString, enum: []string{"signed", "failed", "not_signed"}},
 		"Problem": {kind: kindObject, members: []member{
 			{"code", &schema{ref: "ErrorCode"}, true},
 			{"args", &schema{kind: kindMap, items: &schema{kind: kindString, maxLen: 4096}}, true},
@@ -1189,7 +1308,7 @@ func init() {
 		}},
 		"Certificate": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "CertificateID"}, true},
-			{"thumbprint", &schema{kind: kindString, pattern: pattern5}, true},
+			{"thumbprint", &schema{kind: kindString, pattern: pattern7}, true},
 			{"name", &schema{kind: kindString}, true},
 			{"organization", &schema{kind: kindString}, false},
 			{"title", &schema{kind: kindString}, false},
@@ -1200,7 +1319,7 @@ func init() {
 			{"ogrnip", &schema{kind: kindString}, false},
 			{"email", &schema{kind: kindString}, false},
 			{"issuer", &schema{kind: kindString}, true},
-			{"serial", &schema{kind: kindString, pattern: pattern6}, true},
+			{"serial", &schema{kind: kindString, pattern: pattern8}, true},
 			{"sha256", &schema{kind: kindString, pattern: pattern1}, false},
 			{"notBefore", &schema{kind: kindTime}, true},
 			{"notAfter", &schema{kind: kindTime}, true},
@@ -1235,7 +1354,7 @@ func init() {
 		"KeyPlace": {kind: kindString, enum: []string{"token", "csp", "software"}},
 		"CertificateSummary": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "CertificateID"}, true},
-			{"thumbprint", &schema{kind: kindString, pattern: pattern5}, true},
+			{"thumbprint", &schema{kind: kindString, pattern: pattern7}, true},
 			{"name", &schema{kind: kindString}, true},
 			{"organization", &schema{kind: kindString}, false},
 			{"title", &schema{kind: kindString}, false},
@@ -1246,7 +1365,7 @@ func init() {
 			{"ogrnip", &schema{kind: kindString}, false},
 			{"email", &schema{kind: kindString}, false},
 			{"issuer", &schema{kind: kindString}, true},
-			{"serial", &schema{kind: kindString, pattern: pattern6}, true},
+			{"serial", &schema{kind: kindString, pattern: pattern8}, true},
 			{"notBefore", &schema{kind: kindTime}, true},
 			{"notAfter", &schema{kind: kindTime}, true},
 			{"key", &schema{kind: kindString}, true},
@@ -1301,12 +1420,12 @@ func init() {
 			{"prefix", &schema{kind: kindString, minLen: 1, maxLen: 64}, true},
 			{"uri", &schema{kind: kindString, minLen: 1, maxLen: 512}, true},
 		}},
-		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern7},
+		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern9},
 		"XMLPolicy": {kind: kindObject, members: []member{
-			{"id", &schema{kind: kindString, minLen: 1, maxLen: 512, pattern: pattern8}, true},
+			{"id", &schema{kind: kindString, minLen: 1, maxLen: 512, pattern: pattern10}, true},
 			{"digest", &schema{kind: kindBase64, maxLen: 4096}, true},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern9}, true},
-			{"uri", &schema{kind: kindString, maxLen: 512, pattern: pattern10}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern11}, true},
+			{"uri", &schema{kind: kindString, maxLen: 512, pattern: pattern12}, false},
 		}},
 		"Origin": {kind: kindObject, members: []member{
 			{"origin", &schema{kind: kindString}, true},
@@ -1387,7 +1506,7 @@ func init() {
 			{"mime", &schema{ref: "MIME"}, false},
 			{"size", &schema{kind: kindInteger, min: bound(0), max: bound(9007199254740991)}, false},
 			{"certificate", &schema{ref: "CertificateRef"}, false},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern9}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern11}, false},
 		}},
 		"ContentOpenResult": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
@@ -1440,11 +1559,11 @@ func init() {
 			{"mode", &schema{ref: "XMLMode"}, false},
 			{"profile", &schema{ref: "XMLProfile"}, false},
 			{"references", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "XMLReference"}}, false},
-			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern8}, false},
+			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern10}, false},
 			{"place", &schema{ref: "XMLPlace"}, false},
 			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
-			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern11}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern9}, false},
+			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern13}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern11}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
 			{"columns", &schema{kind: kindInteger, min: bound(0), max: bound(76)}, false},
 			{"keyValue", &schema{kind: kindBoolean}, false},
@@ -1457,6 +1576,22 @@ func init() {
 			{"document", &schema{ref: "Content"}, true},
 			{"certificate", &schema{ref: "CertificateID"}, true},
 			{"signingTime", &schema{kind: kindTime}, true},
+		}},
+		"SignBatchParams": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateRef"}, true},
+			{"items", &schema{kind: kindArray, maxItems: 1000, items: &schema{ref: "BatchItem"}}, true},
+			{"attached", &schema{kind: kindBoolean}, false},
+			{"profile", &schema{ref: "BatchProfile"}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern11}, false},
+			{"note", &schema{ref: "Note"}, false},
+		}},
+		"SignBatchResult": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateID"}, true},
+			{"signed", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"failed", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"notSigned", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"items", &schema{kind: kindArray, maxItems: 1000, items: &schema{ref: "BatchState"}}, true},
+			{"stopped", &schema{ref: "ErrorData"}, false},
 		}},
 		"VerifyCMSParams": {kind: kindObject, members: []member{
 			{"signature", &schema{ref: "Content"}, true},
@@ -1508,6 +1643,16 @@ func init() {
 		"ProgressParams": {kind: kindObject, members: []member{
 			{"request", &schema{ref: "RequestID"}, true},
 			{"step", &schema{ref: "Step"}, true},
+			{"done", &schema{kind: kindInteger, min: bound(0)}, false},
+			{"total", &schema{kind: kindInteger, min: bound(0)}, false},
+		}},
+		"BatchItemParams": {kind: kindObject, members: []member{
+			{"request", &schema{ref: "RequestID"}, true},
+			{"index", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"id", &schema{ref: "BatchID"}, false},
+			{"signature", &schema{ref: "Content"}, false},
+			{"signingTime", &schema{kind: kindTime}, false},
+			{"error", &schema{ref: "ErrorData"}, false},
 		}},
 		"ContentReceivedParams": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},

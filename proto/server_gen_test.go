@@ -50,6 +50,10 @@ func (a answers) SignXML(_ context.Context, p SignXMLParams) (*SignXMLResult, er
 	return answer[SignXMLResult](a, p)
 }
 
+func (a answers) SignBatch(_ context.Context, p SignBatchParams) (*SignBatchResult, error) {
+	return answer[SignBatchResult](a, p)
+}
+
 func (a answers) VerifyCMS(_ context.Context, p VerifyCMSParams) (*VerifyCMSResult, error) {
 	return answer[VerifyCMSResult](a, p)
 }

@@ -102,6 +102,8 @@ export const ERROR_NUMBERS = {
   content_order: 1609,
   /** More or fewer bytes came than content.open announced. The document is dropped. Args: size. */
   content_size: 1610,
+  /** A page gave a ready digest in place of a document. The person cannot see what it is of, so pages may not. */
+  content_hidden: 1620,
   /** The bytes are not a CMS signature this version can read. Args: detail. */
   format_cms: 1701,
   /** The bytes are not a PKCS#12 file this version can read. Args: detail. */
@@ -223,6 +225,36 @@ export type OriginName = string;
 export type Content =
   | { handle: Handle; inline?: never }
   | { inline: string; handle?: never };
+
+/** The caller's own name for a document of a batch; no two are the same. */
+export type BatchID = string;
+
+/** Kind of the signatures of a batch. */
+export type BatchProfile = 'cades-bes';
+
+/** One document of a batch. */
+export interface BatchItem {
+  id?: BatchID;
+  content: BatchContent;
+  /** File name shown to the person; the name given to content.open when left out. */
+  name?: FileName;
+  mime?: MIME;
+}
+
+/** What is to be signed, given in exactly one way. */
+export type BatchContent =
+  | { handle: Handle; inline?: never; digest?: never }
+  | { inline: string; handle?: never; digest?: never }
+  | { digest: string; handle?: never; inline?: never };
+
+/** Where a document of a batch ended. */
+export interface BatchState {
+  id?: BatchID;
+  state: ItemState;
+}
+
+/** signed; failed for a reason of its own; or not_signed, because the batch ended before. */
+export type ItemState = 'signed' | 'failed' | 'not_signed';
 
 /** Something that hinders the work, in words for the person. */
 export interface Problem {
@@ -725,6 +757,35 @@ export interface SignXMLResult {
   signingTime: string;
 }
 
+/** Signs up to 1,000 documents, each on its own, with one question and one PIN. */
+export interface SignBatchParams {
+  certificate: CertificateRef;
+  /** At least one. Contents over 256 KiB, or together over the 4 MiB of a message, go by handle. */
+  items: BatchItem[];
+  /** Put each document inside its signature. */
+  attached?: boolean;
+  /** cades-bes when left out. */
+  profile?: BatchProfile;
+  /** Signature algorithm, one the key can use; the key's usual one when left out. */
+  algorithm?: string;
+  note?: Note;
+}
+
+export interface SignBatchResult {
+  /** The certificate that signed. */
+  certificate: CertificateID;
+  /** Number of signatures made; each is in a journal line. */
+  signed: number;
+  /** Documents that could not be signed for a reason of their own. */
+  failed: number;
+  /** Documents the batch did not come to. */
+  notSigned: number;
+  /** Where each document ended, in the order of the request. */
+  items: BatchState[];
+  /** What ended the batch before its last document. */
+  stopped?: ErrorData;
+}
+
 /** Checks a CMS signature. */
 export interface VerifyCMSParams {
   /** DER or PEM. */
@@ -816,6 +877,23 @@ export type TokensChangedParams = Record<string, never>;
 export interface ProgressParams {
   request: RequestID;
   step: Step;
+  /** Of a batch: documents done. */
+  done?: number;
+  /** Of a batch: documents in all. */
+  total?: number;
+}
+
+/** One document of a batch is done. */
+export interface BatchItemParams {
+  request: RequestID;
+  /** Place of the document in items, from 0. */
+  index: number;
+  id?: BatchID;
+  /** DER. Inline, or a handle for content.read when it is large. */
+  signature?: Content;
+  /** The time written into the signature. */
+  signingTime?: string;
+  error?: ErrorData;
 }
 
 /** How much of a stream is kept. Comes at least after every quarter of the window. */
@@ -858,6 +936,7 @@ export interface Methods {
   'content.drop': { params: ContentDropParams; result: ContentDropResult };
   'sign.cms': { params: SignCMSParams; result: SignCMSResult };
   'sign.xml': { params: SignXMLParams; result: SignXMLResult };
+  'sign.batch': { params: SignBatchParams; result: SignBatchResult };
   'verify.cms': { params: VerifyCMSParams; result: VerifyCMSResult };
   'verify.xml': { params: VerifyXMLParams; result: VerifyXMLResult };
   'origins.list': { params: OriginsListParams; result: OriginsListResult };
@@ -883,6 +962,7 @@ export type PageMethod =
   | 'content.drop'
   | 'sign.cms'
   | 'sign.xml'
+  | 'sign.batch'
   | 'verify.cms'
   | 'verify.xml';
 
@@ -890,6 +970,7 @@ export type PageMethod =
 export interface Notifications {
   'tokens.changed': TokensChangedParams;
   'progress': ProgressParams;
+  'batch.item': BatchItemParams;
   'content.received': ContentReceivedParams;
   'content.failed': ContentFailedParams;
   'agent.changed': AgentChangedParams;

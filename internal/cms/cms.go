@@ -71,6 +71,7 @@ type Options struct {
 	FileName    string              // content-hints attribute, when not empty
 	MIMEType    string              // mime-type attribute (ETSI EN 319 122-1), when not empty
 	Digest      []byte              // the content digest that was approved, in the signer's digest algorithm
+	Checked     bool                // the signer has checked the signature with the certificate's key; it is not done again
 }
 
 // Report is the result of Verify, here and in xmldsig: what was found, signer by signer.

@@ -166,7 +166,7 @@ func (c *client) handle(ctx context.Context, r *rpc.Request) (result any, err er
 	ctx = signing.WithProgress(ctx, func(step signing.Step) {
 		c.conn.Notify(proto.NotifyProgress, proto.ProgressParams{Request: id, Step: proto.Step(step)})
 	})
-	result, err = proto.Dispatch(ctx, c, r.Method, r.Params)
+	result, err = proto.Dispatch(withRequest(ctx, r), c, r.Method, r.Params)
 	if err != nil {
 		return nil, c.wire(err)
 	}
@@ -211,7 +211,10 @@ func (c *client) permitOwnPage(method string) error {
 }
 
 // bulk methods carry contents in pieces; quotas bound them, not the request rate.
-var bulk = map[string]bool{proto.MethodContentAppend: true, proto.MethodContentRead: true}
+var bulk = map[string]bool{
+	proto.MethodContentAppend: true, proto.MethodContentRead: true,
+	proto.MethodContentOpen: true, proto.MethodContentClose: true, proto.MethodContentDrop: true, // once for each document of a batch
+}
 
 func (c *client) local() bool { return c.who.Via == signing.ViaSocket }
 

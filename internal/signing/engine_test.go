@@ -101,7 +101,7 @@ func newBench(t *testing.T, p *person) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := signing.NewStore(filepath.Join(dir, "spool"), signing.DefaultLimits)
+	store, err := signing.NewStore(filepath.Join(dir, "spool"), signing.BatchLimits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,9 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 	if err != nil {
 		return proto.E(proto.CodeJournalUnwritable, err)
 	}
-	err = fault(e.unlocked(ctx, key, alg, p, a, e.wrongPIN(who, q), work))
+	err = fault(e.unlocked(ctx, key, p, a, e.wrongPIN(who, q), func(s token.Session) error {
+		return work(&signer{cert: key.Certificate(), alg: alg.ID, session: s, approval: a})
+	}))
 	if endErr := e.finish(entry, err); endErr != nil && err == nil {
 		err = proto.E(proto.CodeJournalUnwritable, endErr)
 	}
@@ -155,8 +157,8 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 }
 
 // unlocked opens the key, lets work use it within the approval and closes it.
-func (e *Engine) unlocked(ctx context.Context, key token.Key, alg algo.Algorithm, p Prompt, a *approval,
-	wrong func(token.PINRequest), work func(cms.Signer) error,
+func (e *Engine) unlocked(ctx context.Context, key token.Key, p Prompt, a *approval, wrong func(token.PINRequest),
+	work func(token.Session) error,
 ) error {
 	p.Progress(StepToken)
 	progress(ctx, StepToken)
@@ -171,7 +173,7 @@ func (e *Engine) unlocked(ctx context.Context, key token.Key, alg algo.Algorithm
 			slog.Warn("token session did not close", "cause", err)
 		}
 	}()
-	return work(&signer{cert: key.Certificate(), alg: alg.ID, session: session, approval: a})
+	return work(session)
 }
 
 // finish writes how a begun record ended.
@@ -210,8 +212,11 @@ type signer struct {
 	cert     *cert.Certificate
 	alg      algo.ID
 	session  token.Session
-	approval *approval
+	approval redeemer
 }
+
+// redeemer is what an approval is to a signer: redeem takes one use of the key.
+type redeemer interface{ redeem() error }
 
 func (s *signer) Certificate() *cert.Certificate { return s.cert }
 func (s *signer) Algorithm() algo.ID             { return s.alg }

@@ -67,7 +67,8 @@ type Question struct {
 	Algorithm   string       `json:"algorithm,omitempty"`
 	Profile     string       `json:"profile,omitempty"`
 	Attached    bool         `json:"attached,omitempty"`
-	XML         *XMLForm     `json:"xml,omitempty"` // set for XML signatures
+	XML         *XMLForm     `json:"xml,omitempty"`   // set for XML signatures
+	Batch       bool         `json:"batch,omitempty"` // a signature of each document, by one PIN
 	Documents   []Document   `json:"documents,omitempty"`
 
 	by string // who answers it, for the journal; see approvedBy
@@ -108,6 +109,11 @@ type Document struct {
 	Rest    bool     `json:"rest,omitempty"`
 	Covered []Span   `json:"covered,omitempty"` // set for every XML signature, also with Whole
 	Content *os.File `json:"-"`
+
+	// Of a batch there may be too many for a descriptor each: Open gets one when the person wants to see the document. The
+	// caller closes it.
+	Open   func(context.Context) (*os.File, error) `json:"-"`
+	Hidden bool                                    `json:"hidden,omitempty"` // only the digest is known: nobody can be shown what it is of
 }
 
 // Decision is the person's answer. Viewed[i] tells whether document i was opened on screen.
@@ -135,6 +141,15 @@ type Outcome struct {
 	Signed []string          `json:"signed,omitempty"` // document names
 	Owner  string            `json:"owner,omitempty"`
 	Time   time.Time         `json:"time"`
+
+	Batch *BatchOutcome `json:"batch,omitempty"` // of a batch, in place of Signed
+}
+
+// BatchOutcome counts the items of a batch.
+type BatchOutcome struct {
+	Signed    int `json:"signed"`
+	Failed    int `json:"failed"`    // for reasons of their own
+	NotSigned int `json:"notSigned"` // because the batch ended before
 }
 
 // Approver asks a person, or decides by policy in a person's place.

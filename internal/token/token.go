@@ -22,7 +22,8 @@
 //
 // # Concurrency
 //
-// Inventories and keys are safe for concurrent use. A Session belongs to one request; its Sign calls run one at a time.
+// Inventories and keys are safe for concurrent use. A Session belongs to one request; its Sign calls run one at a time,
+// unless it is [Parallel].
 package token
 
 import (
@@ -100,6 +101,14 @@ const (
 type Session interface {
 	Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error)
 	Close() error // logs out; closing twice is harmless
+}
+
+// Parallel is a Session that signs for several goroutines at once. Where the key asks for the PIN before each signature, the
+// first wrong one ends it for all of them.
+type Parallel interface {
+	Session
+	// Parallel is how many calls of Sign are worth having under way, at least 1.
+	Parallel() int
 }
 
 // Holder is a Key whose token may hold a PIN from an earlier login, where policy allows that.

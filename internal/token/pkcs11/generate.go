@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/asn1"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -116,7 +115,7 @@ func (k *keeper) generate(ctx context.Context, s slotInfo, o token.KeyOptions, k
 func (s *lease) Derive(ctx context.Context, a token.Agreement) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.broken {
+	if s.closed || s.broken.Load() {
 		return nil, token.ErrClosed
 	}
 	size := map[uint]int{ckkGOST: 64, ckkGOST512: 128}[kindOf(s.key.entry.public.SPKI())]
@@ -142,7 +141,7 @@ func (s *lease) Derive(ctx context.Context, a token.Agreement) ([]byte, error) {
 		params: deriveParams{Session: s.session, KDF: kdf, Peer: point, UKM: a.UKM},
 	})
 	if err != nil {
-		s.broken = ctx.Err() != nil || errors.Is(err, token.ErrRemoved)
+		s.lost(ctx, err)
 		return nil, err
 	}
 	return reply.Key, nil

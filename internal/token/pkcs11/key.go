@@ -118,13 +118,15 @@ type lease struct {
 	held    bool // the child had the PIN when the token was last looked at
 	useHeld bool // and is to log in with it
 
-	mu      sync.Mutex
+	mu      sync.RWMutex // shared by signatures once the key is settled
 	child   *child
 	session uint
 	closed  bool
 
 	candidates, candidate int  // private keys that may be the certificate's, and the one in use
-	broken                bool // the last call did not come back
+	settled               bool // the one in use has signed
+	signing               atomic.Int32
+	broken                atomic.Bool // a call did not come back
 }
 
 // login tries the PIN once, in the running child.

@@ -32,7 +32,7 @@ var (
 
 // session is a login on a slot, the only one there.
 type session struct {
-	mu     sync.Mutex // one operation at a time
+	mu     sync.RWMutex // shared by signatures, each of which has a seat
 	number uint
 	slot   uint
 	handle p11.SessionHandle
@@ -41,6 +41,8 @@ type session struct {
 	keypad bool           // the PIN is typed on the reader
 	pin    *secret.Buffer // kept until Close for keys that always ask only
 	closed bool
+
+	seats seats
 }
 
 // candidate is a private key that may be the certificate's.
@@ -108,8 +110,10 @@ func (s *server) start(o *session, p openParams, pin secret.PIN) (err error) {
 	}
 	if err = s.unlock(o, p); err != nil {
 		s.lib.ctx.CloseSession(o.handle)
+		return err
 	}
-	return err
+	o.seats.begin(o, p)
+	return nil
 }
 
 // pinFor is the PIN to log in with: the one given, or the one held from an earlier login.
@@ -157,18 +161,25 @@ func (s *server) unlock(o *session, p openParams) error {
 }
 
 func (s *server) findKeys(o *session, p openParams) error {
-	found, err := s.lib.privateKeys(o.handle, p.ID, p.SPKI)
+	var err error
+	o.keys, err = s.lib.candidates(o.handle, p)
+	return err
+}
+
+// candidates are the private keys that may be the certificate's.
+func (l *library) candidates(h p11.SessionHandle, p openParams) (keys []candidate, err error) {
+	found, err := l.privateKeys(h, p.ID, p.SPKI)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, k := range found {
-		always, err := s.lib.alwaysAuthenticate(o.handle, k.handle)
+		always, err := l.alwaysAuthenticate(h, k.handle)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		o.keys = append(o.keys, candidate{k.handle, always})
+		keys = append(keys, candidate{k.handle, always})
 	}
-	return nil
+	return keys, nil
 }
 
 func (l *library) alwaysAuthenticate(h p11.SessionHandle, key p11.ObjectHandle) (bool, error) {
@@ -220,27 +231,34 @@ func (s *server) sign(ctx context.Context, p signParams) (*signReply, error) {
 }
 
 func (s *server) signNow(ctx context.Context, o *session, p signParams) ([]byte, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.mu.RLock()
+	defer o.mu.RUnlock()
 	if o.closed {
 		return nil, &reason{reasonNoSession, errNoSession}
 	}
+	at := s.seat(o)
+	defer o.seats.leave(at)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if p.Key < 0 || p.Key >= len(o.keys) || len(p.Data) == 0 || len(p.Data) > maxData {
+	if p.Key < 0 || p.Key >= len(at.keys) || len(p.Data) == 0 || len(p.Data) > maxData {
 		return nil, &reason{reasonNoKey, errNoKey}
 	}
-	key := o.keys[p.Key]
-	if err := s.lib.signInit(o.handle, p.Mechanism, key.handle); err != nil {
+	key := at.keys[p.Key]
+	if key.always && o.seats.refused != nil {
+		return nil, o.seats.refused
+	}
+	if err := s.lib.signInit(at.handle, p.Mechanism, key.handle); err != nil {
 		return nil, err
 	}
 	if key.always {
-		if err := s.lib.login(o.handle, p11.CKU_CONTEXT_SPECIFIC, o.pin); err != nil {
-			return nil, fmt.Errorf("key asks for the PIN each time: %w", err)
+		if err := s.lib.login(at.handle, p11.CKU_CONTEXT_SPECIFIC, o.pin); err != nil {
+			o.pin.Wipe()
+			o.seats.refused = fmt.Errorf("key asks for the PIN each time: %w", err)
+			return nil, o.seats.refused
 		}
 	}
-	return s.lib.signFinish(o.handle, p.Data)
+	return s.lib.signFinish(at.handle, p.Data)
 }
 
 // close logs out. A session that is not there is closed already.
@@ -255,6 +273,9 @@ func (s *server) close(number uint) (*nothing, error) {
 		return &nothing{}, nil
 	}
 	defer s.release(o)
+	for _, handle := range o.seats.others(o.handle) {
+		s.lib.ctx.CloseSession(handle)
+	}
 	var logout error
 	if o.login {
 		logout = failed("C_Logout", s.lib.ctx.Logout(o.handle))

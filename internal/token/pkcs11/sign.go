@@ -7,16 +7,37 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"persten/internal/algo"
 	"persten/internal/token"
 )
 
-// Sign implements token.Session.
+// inFlight is how many signatures a lease has under way: enough that the token never waits for the one before to be
+// checked, and for the module to use as many of its sessions as it likes.
+const inFlight = 4
+
+// Parallel implements token.Parallel.
+func (s *lease) Parallel() int { return inFlight }
+
+// Sign implements token.Session. The first signature is made alone: it finds the key among the candidates.
 func (s *lease) Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error) {
+	s.mu.RLock()
+	if s.settled {
+		defer s.mu.RUnlock()
+		return s.sign(ctx, id, in)
+	}
+	s.mu.RUnlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.broken {
+	sig, err := s.sign(ctx, id, in)
+	s.settled = s.settled || err == nil
+	return sig, err
+}
+
+// sign makes one signature. The caller holds s.mu, shared if the key is settled.
+func (s *lease) sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error) {
+	if s.closed || s.broken.Load() {
 		return nil, token.ErrClosed
 	}
 	a, ok := algo.Lookup(id)
@@ -32,6 +53,9 @@ func (s *lease) Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, er
 			err = fmt.Errorf("%w: %w", token.ErrUnsupported, err)
 		}
 		return nil, err
+	}
+	if s.settled {
+		return s.signed(ctx, work{a: a, w: w, in: in})
 	}
 	return s.try(ctx, work{a: a, w: w, in: in})
 }
@@ -117,16 +141,25 @@ func (s *lease) raw(ctx context.Context, j work, reversed bool) ([]byte, error) 
 		data = reverse(data)
 	}
 	k := s.key.k
+	ahead := s.signing.Add(1) // the library may make them one after the other
+	defer s.signing.Add(-1)
 	var reply signReply
 	err = k.callOn(ctx, s.child, request{
-		method: methodSign, deadline: k.o.SignTimeout, reply: &reply,
+		method: methodSign, deadline: time.Duration(ahead) * k.o.SignTimeout, reply: &reply,
 		params: signParams{Session: s.session, Key: s.candidate, Mechanism: j.w.mechanism, Data: data},
 	})
 	if err != nil {
-		s.broken = ctx.Err() != nil || errors.Is(err, token.ErrRemoved)
+		s.lost(ctx, err)
 		return nil, err
 	}
 	return reply.Signature, nil
+}
+
+// lost notes a call that did not come back, or found no token: nothing more is asked of this login.
+func (s *lease) lost(ctx context.Context, err error) {
+	if ctx.Err() != nil || errors.Is(err, token.ErrRemoved) {
+		s.broken.Store(true)
+	}
 }
 
 // layout is what is known of the module's byte order for an algorithm.

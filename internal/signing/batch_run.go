@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package signing
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"persten/internal/journal"
+	"persten/internal/token"
+	"persten/proto"
+)
+
+const (
+	intentSize = 64              // items one line of the journal announces
+	lastWords  = 2 * time.Second // for signatures under way when a batch is stopped
+	countEvery = 200 * time.Millisecond
+)
+
+// approved runs the batch under the person's approval. It returns what ended it before its last item.
+func (b *batch) approved(ctx context.Context) error {
+	progress(ctx, StepWaiting)
+	d, err := decide(ctx, b.prompt)
+	if err != nil {
+		return b.e.refused(b.who, b.noted(), fault(err))
+	}
+	b.approval, b.viewed = newItemApproval(len(b.r.Items)), d.Viewed
+	first, err := b.intend(ctx, 0)
+	if err != nil {
+		return err
+	}
+	run := &batchRun{batch: b, entries: map[int]*journal.Entry{0: first}, halted: make(chan struct{})}
+	err = b.e.unlocked(ctx, b.key, b.prompt, b.approval.approval, b.e.wrongPIN(b.who, b.noted()), func(s token.Session) error {
+		run.run(ctx, s)
+		return run.reason()
+	})
+	run.halt(fault(err))
+	run.endAll()
+	return run.reason()
+}
+
+// noted is the question as it is journalled when no key was used: with the first documents alone.
+func (b *batch) noted() Question {
+	q := b.q
+	q.Documents = q.Documents[:min(len(q.Documents), intentSize)]
+	return q
+}
+
+// intend journals that the items of a group are about to be signed.
+func (b *batch) intend(ctx context.Context, group int) (*journal.Entry, error) {
+	from, to := b.bounds(group)
+	q := b.q
+	q.Documents = q.Documents[from:to]
+	r := b.e.record(b.who, q, "sign")
+	r.Approval = b.approval.id
+	r.Args = map[string]string{"items": ranges(from, to, func(int) bool { return true }), "of": strconv.Itoa(len(b.states))}
+	for i := range r.Documents {
+		r.Documents[i].Viewed = from+i < len(b.viewed) && b.viewed[from+i]
+	}
+	entry, err := b.e.log.Begin(ctx, r)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, proto.E(proto.CodeJournalUnwritable, err)
+	}
+	return entry, nil
+}
+
+func (b *batch) bounds(group int) (from, to int) {
+	return group * intentSize, min((group+1)*intentSize, len(b.states))
+}
+
+func (b *batch) groups() int { return (len(b.states) + intentSize - 1) / intentSize }
+
+// batchRun is the part of a batch that has the token. A feeder gives out the items, group by group, each after its line in
+// the journal; workers sign and encode; the collector, which is run itself, takes what they made and keeps the account.
+type batchRun struct {
+	*batch
+	ending sync.WaitGroup
+	done   atomic.Int64 // items collected
+
+	mu      sync.Mutex
+	entries map[int]*journal.Entry // begun and not ended, by group
+	err     error                  // what ended the batch
+	over    bool
+	halted  chan struct{} // closed with err
+}
+
+// halt ends the batch, for the first reason given. nil ends it too, if nothing did.
+func (r *batchRun) halt(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.over, r.err = true, err
+		close(r.halted)
+	}
+}
+
+// reason is what ended the batch before its last item, or nil.
+func (r *batchRun) reason() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// made is what a worker has to tell of an item.
+type made struct {
+	BatchSigned
+	err error
+}
+
+func (r *batchRun) run(ctx context.Context, session token.Session) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { r.halt(ctx.Err()) })()
+	go func() { // what is under way when the batch is stopped gets a moment
+		select {
+		case <-r.halted:
+			time.AfterFunc(lastWords, cancel)
+		case <-work.Done():
+		}
+	}()
+	stopCounting := r.count(ctx)
+	defer stopCounting()
+
+	items, results := make(chan int), make(chan made)
+	go r.feed(ctx, items)
+	workers := 1
+	if p, ok := session.(token.Parallel); ok {
+		workers = max(1, p.Parallel())
+	}
+	var busy sync.WaitGroup
+	for range workers {
+		busy.Go(func() {
+			for i := range items {
+				m := made{BatchSigned: BatchSigned{Index: i}}
+				m.BatchSigned, m.err = r.make(work, session, i)
+				results <- m
+			}
+		})
+	}
+	go func() { busy.Wait(); close(results) }()
+	left := map[int]int{} // items of a group to come
+	for g := range r.groups() {
+		from, to := r.bounds(g)
+		left[g] = to - from
+	}
+	for m := range results {
+		if r.collect(m) {
+			if g := m.Index / intentSize; left[g] == 1 {
+				r.ending.Go(func() { r.end(g) })
+			} else {
+				left[g]--
+			}
+		}
+	}
+	r.ending.Wait()
+}
+
+// feed gives out the items. While a group is signed, the line of the next one is written.
+func (r *batchRun) feed(ctx context.Context, items chan<- int) {
+	defer close(items)
+	for g := range r.groups() {
+		next := make(chan error, 1)
+		if g+1 < r.groups() {
+			go func() { next <- r.begin(ctx, g+1) }()
+		} else {
+			next <- nil
+		}
+		from, to := r.bounds(g)
+		for i := from; i < to; i++ {
+			select {
+			case <-r.halted:
+				<-next
+				return
+			default:
+			}
+			select {
+			case items <- i:
+			case <-r.halted:
+				<-next
+				return
+			}
+		}
+		if err := <-next; err != nil {
+			r.halt(err)
+			return
+		}
+	}
+}
+
+func (r *batchRun) begin(ctx context.Context, group int) error {
+	entry, err := r.intend(ctx, group)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.entries[group] = entry
+	return nil
+}
+
+// collect enters what became of an item into the account, and reports whether the item is settled.
+func (r *batchRun) collect(m made) bool {
+	switch {
+	case m.err == nil:
+		r.states[m.Index] = ItemSigned
+	case own(m.err):
+		r.states[m.Index] = ItemFailed
+		m.Err = proto.AsError(fault(m.err))
+		m.Signature, m.Handle = nil, ""
+		logFault("batch item", m.Err)
+	default:
+		r.halt(fault(m.err))
+		return false
+	}
+	r.done.Add(1)
+	r.each(m.BatchSigned)
+	return true
+}
+
+// end writes how a group ended. A journal that cannot be written ends the batch.
+func (r *batchRun) end(group int) {
+	r.mu.Lock()
+	entry, stopped := r.entries[group], r.err
+	delete(r.entries, group)
+	r.mu.Unlock()
+	if entry == nil {
+		return
+	}
+	from, to := r.bounds(group)
+	result, args := journal.OK, map[string]string(nil)
+	if signed := ranges(from, to, func(i int) bool { return r.states[i] == ItemSigned }); signed != ranges(from, to, func(int) bool { return true }) {
+		o := outcome(stopped)
+		if result = o.Code; stopped == nil {
+			result = string(proto.CodeContentChanged)
+		}
+		args = map[string]string{"signed": signed}
+		for k, v := range o.Args {
+			args[k] = v
+		}
+	}
+	if err := entry.End(result, args); err != nil {
+		r.halt(proto.E(proto.CodeJournalUnwritable, err))
+		logFault("journal", proto.E(proto.CodeJournalUnwritable, err))
+	}
+}
+
+// endAll ends what was announced and not carried out to its last item.
+func (r *batchRun) endAll() {
+	for g := range r.groups() {
+		r.end(g)
+	}
+}
+
+// ranges writes the numbers, counted from 1, of the items that fit: "1-12,14".
+func ranges(from, to int, fits func(int) bool) string {
+	var out []string
+	for i := from; i < to; i++ {
+		if !fits(i) {
+			continue
+		}
+		first := i
+		for i+1 < to && fits(i+1) {
+			i++
+		}
+		one := strconv.Itoa(first + 1)
+		if i > first {
+			one += "-" + strconv.Itoa(i+1)
+		}
+		out = append(out, one)
+	}
+	return strings.Join(out, ",")
+}
+
+// Counter is a Prompt, or a Body of one, that shows how far a batch has come.
+type Counter interface{ Count(done, total int) }
+
+// count tells prompt and caller from time to time how many items are done; the returned function tells it a last time.
+func (r *batchRun) count(ctx context.Context) (stop func()) {
+	told := -1
+	tell := func() {
+		n := int(r.done.Load())
+		if n == told {
+			return
+		}
+		told = n
+		counted(ctx, n, len(r.states))
+		if c, ok := r.prompt.(Counter); ok {
+			c.Count(n, len(r.states))
+		}
+	}
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		t := time.NewTicker(countEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				tell()
+			case <-over:
+				tell()
+				return
+			}
+		}
+	}()
+	return func() { close(over); <-ended }
+}
+
+type countKey struct{}
+
+// WithCount lets f see how many items of the batches run under the returned context are done.
+func WithCount(ctx context.Context, f func(done, total int)) context.Context {
+	return context.WithValue(ctx, countKey{}, f)
+}
+
+func counted(ctx context.Context, done, total int) {
+	if f, ok := ctx.Value(countKey{}).(func(int, int)); ok {
+		f(done, total)
+	}
+}
