@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"persten/internal/algo"
 	"persten/internal/journal"
 	"persten/internal/token"
 	"persten/proto"
@@ -17,7 +18,7 @@ import (
 
 const (
 	intentSize = 64              // items one line of the journal announces
-	lastWords  = 2 * time.Second // for signatures under way when a batch is stopped
+	lastWords  = 3 * time.Second // for signatures under way when a batch is stopped
 	countEvery = 200 * time.Millisecond
 )
 
@@ -118,9 +119,12 @@ func (r *batchRun) run(ctx context.Context, session token.Session) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { r.halt(ctx.Err()) })()
-	go func() { // what is under way when the batch is stopped gets a moment
+	begin, stop := context.WithCancel(work)
+	defer stop()
+	go func() { // what the token is making when the batch is stopped is still taken and encoded
 		select {
 		case <-r.halted:
+			stop()
 			time.AfterFunc(lastWords, cancel)
 		case <-work.Done():
 		}
@@ -139,7 +143,7 @@ func (r *batchRun) run(ctx context.Context, session token.Session) {
 		busy.Go(func() {
 			for i := range items {
 				m := made{BatchSigned: BatchSigned{Index: i}}
-				m.BatchSigned, m.err = r.make(work, session, i)
+				m.BatchSigned, m.err = r.make(work, within{session, begin}, i)
 				results <- m
 			}
 		})
@@ -160,6 +164,16 @@ func (r *batchRun) run(ctx context.Context, session token.Session) {
 		}
 	}
 	r.ending.Wait()
+}
+
+// within is a session whose signatures belong to a context of their own.
+type within struct {
+	token.Session
+	ctx context.Context
+}
+
+func (s within) Sign(_ context.Context, id algo.ID, in algo.Input) ([]byte, error) {
+	return s.Session.Sign(s.ctx, id, in)
 }
 
 // feed gives out the items. While a group is signed, the line of the next one is written.

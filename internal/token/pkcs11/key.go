@@ -125,7 +125,7 @@ type lease struct {
 
 	candidates, candidate int  // private keys that may be the certificate's, and the one in use
 	settled               bool // the one in use has signed
-	signing               atomic.Int32
+	bundles               bundles
 	broken                atomic.Bool // a call did not come back
 }
 

@@ -197,13 +197,13 @@ func (s *server) sign(ctx context.Context, p signParams) (*signReply, error) {
 		return nil, err
 	}
 	type answer struct {
-		signature []byte
-		err       error
+		reply *signReply
+		err   error
 	}
 	done := make(chan answer, 1)
 	go func() {
-		sig, err := s.signNow(ctx, o, p)
-		done <- answer{sig, err}
+		r, err := s.signAll(ctx, o, p)
+		done <- answer{r, err}
 	}()
 	poll := time.NewTicker(presencePoll)
 	defer poll.Stop()
@@ -213,7 +213,7 @@ func (s *server) sign(ctx context.Context, p signParams) (*signReply, error) {
 			if a.err != nil {
 				return nil, s.explain(o.slot, a.err)
 			}
-			return &signReply{Signature: a.signature}, nil
+			return a.reply, nil
 		case <-poll.C:
 		}
 		if s.lib.present(o.slot) {
@@ -222,12 +222,31 @@ func (s *server) sign(ctx context.Context, p signParams) (*signReply, error) {
 		select {
 		case a := <-done:
 			if a.err == nil {
-				return &signReply{Signature: a.signature}, nil
+				return a.reply, nil
 			}
 		case <-time.After(presenceGrace):
 		}
 		return nil, &reason{reasonRemoved, errPulled}
 	}
+}
+
+// signAll signs the data of one call, one after the other, until one fails.
+func (s *server) signAll(ctx context.Context, o *session, p signParams) (*signReply, error) {
+	if len(p.More) >= maxBundle {
+		return nil, &reason{reasonNoKey, errNoKey}
+	}
+	sig, err := s.signNow(ctx, o, p)
+	if err != nil {
+		return nil, err
+	}
+	r := &signReply{Signature: sig}
+	for _, p.Data = range p.More {
+		if sig, err = s.signNow(ctx, o, p); err != nil {
+			break
+		}
+		r.More = append(r.More, sig)
+	}
+	return r, nil
 }
 
 func (s *server) signNow(ctx context.Context, o *session, p signParams) ([]byte, error) {

@@ -7,18 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"persten/internal/algo"
 	"persten/internal/token"
 )
-
-// inFlight is how many signatures a lease has under way: enough that the token never waits for the one before to be
-// checked, and for the module to use as many of its sessions as it likes.
-const inFlight = 4
-
-// Parallel implements token.Parallel.
-func (s *lease) Parallel() int { return inFlight }
 
 // Sign implements token.Session. The first signature is made alone: it finds the key among the candidates.
 func (s *lease) Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error) {
@@ -141,13 +133,12 @@ func (s *lease) raw(ctx context.Context, j work, reversed bool) ([]byte, error) 
 		data = reverse(data)
 	}
 	k := s.key.k
-	ahead := s.signing.Add(1) // the library may make them one after the other
-	defer s.signing.Add(-1)
+	p := signParams{Session: s.session, Key: s.candidate, Mechanism: j.w.mechanism, Data: data}
+	if s.settled {
+		return s.bundled(ctx, p)
+	}
 	var reply signReply
-	err = k.callOn(ctx, s.child, request{
-		method: methodSign, deadline: time.Duration(ahead) * k.o.SignTimeout, reply: &reply,
-		params: signParams{Session: s.session, Key: s.candidate, Mechanism: j.w.mechanism, Data: data},
-	})
+	err = k.callOn(ctx, s.child, request{method: methodSign, deadline: k.o.SignTimeout, reply: &reply, params: p})
 	if err != nil {
 		s.lost(ctx, err)
 		return nil, err

@@ -127,10 +127,14 @@ type signParams struct {
 	Key       int       `json:"key"`
 	Mechanism mechanism `json:"mechanism"`
 	Data      []byte    `json:"data"`
+	More      [][]byte  `json:"more,omitempty"` // to be signed after it, at most maxBundle in all
 }
 
+// signReply has the signature of Data and of as many of More as could be made; what stopped it is met again when the rest
+// is asked for.
 type signReply struct {
-	Signature []byte `json:"signature"`
+	Signature []byte   `json:"signature"`
+	More      [][]byte `json:"more,omitempty"`
 }
 
 type closeParams struct {
@@ -208,8 +212,13 @@ func (r *openReply) validate() error {
 func (r *watchReply) validate() error { return nil }
 
 func (r *signReply) validate() error {
-	if n := len(r.Signature); n == 0 || n > maxSignature {
-		return fmt.Errorf("signature of %d bytes: %w", n, errReply)
+	if len(r.More) >= maxBundle {
+		return fmt.Errorf("%d signatures: %w", 1+len(r.More), errReply)
+	}
+	for _, sig := range append([][]byte{r.Signature}, r.More...) {
+		if n := len(sig); n == 0 || n > maxSignature {
+			return fmt.Errorf("signature of %d bytes: %w", n, errReply)
+		}
 	}
 	return nil
 }
