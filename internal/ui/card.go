@@ -34,6 +34,8 @@ type Card struct {
 	Note      string // what the asker says itself, or ""
 	Owner     []Fact // the certificate
 	Documents []Document
+	Summary   string // of a batch: how many, how large together
+	Unseen    string // of a batch: a warning about those nobody can be shown
 	Facts     []Fact // form of the signature, token
 	Accept    string
 	Reject    string
@@ -51,6 +53,7 @@ type Document struct {
 	Name, Size, Digest string
 	Full               string // the whole digest
 	Signed             string // of an XML document: what of it will be signed
+	Hidden             bool   // only the digest is known
 }
 
 // NewCard makes the card of a question in one of text's languages.
@@ -72,10 +75,14 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 		}
 		c.Documents = append(c.Documents, Document{
 			Name: Safe(d.Name, maxName), Size: Size(lang, d.Size), Digest: digest(d.Alg, d.Digest), Full: Safe(d.Digest, 128),
-			Signed: signedPart(lang, d),
+			Signed: signedPart(lang, d), Hidden: d.Hidden,
 		})
+		if d.Hidden {
+			c.Documents[i].Size = c.Say("prompt.documents.hidden")
+		}
 	}
 	c.Facts = facts(lang, q)
+	c.batch(q)
 	return c
 }
 
@@ -267,7 +274,11 @@ func (c Card) Lines() []string {
 		return append(lines, "", c.Say("prompt.origin.body"))
 	}
 	lines = append(lines, "")
-	for _, d := range c.Documents {
+	named := c.Documents
+	if c.Summary != "" {
+		lines, named = append(lines, c.batchLines()...), nil
+	}
+	for _, d := range named {
 		lines = append(lines, c.Say("prompt.documents.line", "name", d.Name, "size", d.Size), "    "+d.Digest)
 		if d.Signed != "" {
 			lines = append(lines, "    "+d.Signed)

@@ -12,6 +12,7 @@ import (
 // Closing is the end of every prompt, the same in all bodies.
 type Closing struct {
 	Done     bool
+	Partly   bool   // of a batch: some were signed, Facts tell how many
 	Declined bool   // the person said no: nothing went wrong
 	Title    string // "Signature created" or "No signature was created"
 	What     string // why not, one sentence
@@ -30,6 +31,9 @@ func NewClosing(k signing.Kind, o signing.Outcome, lang text.Lang) Closing {
 		c.Title = say(lang, "prompt."+string(k)+".failed")
 		what, next := text.Error(lang, o.Code, o.Args)
 		c.What, c.Next = Safe(what, 400), Safe(next, 400)
+		if o.Batch != nil {
+			c = batchClosing(c, o)
+		}
 		return c
 	}
 	c.Title = say(lang, "prompt."+string(k)+".done")
@@ -44,6 +48,9 @@ func NewClosing(k signing.Kind, o signing.Outcome, lang text.Lang) Closing {
 		c.Facts = append(c.Facts, Fact{Label: say(lang, "prompt.cert.name"), Value: Safe(o.Owner, maxFact)})
 	}
 	c.Facts = append(c.Facts, Fact{Label: say(lang, "prompt.closing.time"), Value: Moment(lang, o.Time)})
+	if o.Batch != nil {
+		c = batchClosing(c, o)
+	}
 	return c
 }
 

@@ -79,18 +79,13 @@ func (r remote) Ask(ctx context.Context, q signing.Question) (signing.Prompt, er
 	}
 	p := &remotePrompt{q: q, stop: stop}
 	p.life, p.end = context.WithCancel(ctx)
-	p.conn = rpc.New(conn, refuse)
+	p.conn = rpc.New(conn, p.lend)
 	go func() {
 		p.conn.Serve(context.WithoutCancel(ctx)) // until either side closes
 		p.end()
 	}()
 	context.AfterFunc(p.life, p.vanish)
 	return p, nil
-}
-
-// refuse answers a prompt process that calls: it has nothing to ask for.
-func refuse(context.Context, *rpc.Request) (any, error) {
-	return nil, &rpc.Error{Code: -32601, Message: "method not found"}
 }
 
 type remotePrompt struct {
@@ -102,6 +97,7 @@ type remotePrompt struct {
 
 	mu   sync.Mutex
 	told bool // the outcome is on screen; the child may live on
+	lent map[int]bool
 }
 
 // vanish ends a prompt whose question is gone.
@@ -141,7 +137,7 @@ func (p *remotePrompt) Decide(ctx context.Context) (signing.Decision, error) {
 			files = append(files, d.Content)
 		}
 	}
-	if len(files) != len(p.q.Documents) {
+	if len(files) != len(p.q.Documents) || p.q.Batch {
 		files = nil // some content is not visible: send none rather than match them by guess
 	}
 	a, err := p.call(ctx, methodAsk, p.q, files...)
@@ -172,11 +168,13 @@ func (p *remotePrompt) PIN(ctx context.Context, r token.PINRequest) (secret.PIN,
 func (p *remotePrompt) Progress(s signing.Step) {
 	ctx, cancel := context.WithTimeout(p.life, handOver)
 	defer cancel()
-	p.conn.Call(ctx, methodProgress, progress{s}, nil) // a child that is gone is noticed by the next call
+	p.conn.Call(ctx, methodProgress, progress{Step: s}, nil) // a child that is gone is noticed by the next call
 }
 
 type progress struct {
-	Step signing.Step `json:"step"`
+	Step  signing.Step `json:"step,omitempty"`
+	Done  int          `json:"done,omitempty"` // of a batch
+	Total int          `json:"total,omitempty"`
 }
 
 // Close hands the outcome over and returns; the connection ends when the child has it.

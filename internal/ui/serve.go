@@ -30,6 +30,7 @@ func Serve(ctx context.Context, c ipc.FileConn, b Body) error {
 	defer cancel()
 	s := &stage{body: b, outcome: make(chan signing.Outcome, 1), decided: make(chan struct{})}
 	conn := rpc.New(c, s.handle)
+	s.conn = conn
 	defer conn.Close()
 	lost := make(chan error, 1)
 	go func() { lost <- conn.Serve(ctx) }()
@@ -59,9 +60,12 @@ type stage struct {
 	outcome chan signing.Outcome
 	decided chan struct{} // closed by a yes
 
+	conn *rpc.Conn
+
 	turn  sync.Mutex // ask and pin, one at a time
 	mu    sync.Mutex
 	asked bool
+	given map[int]chan *os.File // documents of a batch on their way here
 }
 
 func (s *stage) show(ctx context.Context, o signing.Outcome) error {
@@ -90,10 +94,17 @@ func (s *stage) handle(ctx context.Context, r *rpc.Request) (any, error) {
 		return s.pin(ctx, r)
 	case methodProgress:
 		var p progress
-		if json.Unmarshal(r.Params, &p) == nil {
+		if json.Unmarshal(r.Params, &p) != nil {
+			return nil, nil
+		}
+		if c, ok := s.body.(signing.Counter); ok && p.Total > 0 {
+			c.Count(p.Done, p.Total)
+		} else if p.Total == 0 {
 			s.body.Progress(p.Step)
 		}
 		return nil, nil
+	case methodDocument:
+		return nil, s.take(r)
 	case methodClose:
 		var o signing.Outcome
 		if err := json.Unmarshal(r.Params, &o); err != nil {
@@ -120,6 +131,9 @@ func (s *stage) ask(ctx context.Context, r *rpc.Request) (any, error) {
 	}
 	for i := range r.Files {
 		q.Documents[i].Content = r.Files[i]
+	}
+	if q.Batch {
+		s.borrow(&q)
 	}
 	if !s.begin() {
 		return nil, errOutOfTurn

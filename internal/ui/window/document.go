@@ -25,15 +25,19 @@ import (
 // document is one line of the list and what is shown below it.
 type document struct {
 	ui.Document
-	content *os.File // nil: cannot be shown
+	content *os.File // nil: cannot be shown, or not got yet
+	source  func(context.Context) (*os.File, error)
 	covered []signing.Span
 	toggle  widget.Clickable
 	form    widget.Clickable // tree or text
 	open    bool
 	asTree  bool
-	lines   reading[ui.Lines]
-	tree    reading[ui.Tree]
-	rows    []treeRow // of tree, ready to draw
+
+	borrowing bool // the content is on its way
+
+	lines reading[ui.Lines]
+	tree  reading[ui.Tree]
+	rows  []treeRow // of tree, ready to draw
 }
 
 // reading is an answer of a viewing process, awaited or there.
@@ -49,6 +53,9 @@ func (w *Window) documents(list []signing.Document) []document {
 		d := &docs[i]
 		d.Document = w.card.Documents[i]
 		d.lines.list.Axis, d.tree.list.Axis = layout.Vertical, layout.Vertical
+		if w.view != nil {
+			d.source = list[i].Open
+		}
 		if w.view == nil || list[i].Content == nil {
 			continue
 		}
@@ -91,6 +98,9 @@ func (w *Window) browse(ctx context.Context, gtx layout.Context) {
 		for d.toggle.Clicked(gtx) {
 			d.open = !d.open
 			w.refit = true
+			if w.many() {
+				w.onlyOpen(d)
+			}
 			w.want(ctx, d)
 		}
 		for d.form.Clicked(gtx) {
@@ -108,6 +118,12 @@ func (w *Window) browse(ctx context.Context, gtx layout.Context) {
 func (w *Window) want(ctx context.Context, d *document) {
 	switch {
 	case !d.open:
+	case d.content == nil && d.source != nil && !d.lines.there:
+		if !d.borrowing {
+			d.borrowing = true
+			go w.borrow(ctx, d)
+		}
+	case d.source != nil && d.lines.there:
 	case d.asTree && !d.tree.asked:
 		d.tree.asked = true
 		go w.readTree(ctx, d)
@@ -206,7 +222,7 @@ func (w *Window) document(d *document) layout.Widget {
 
 // handles are the buttons of a document, as long as the question stands.
 func (w *Window) handles(d *document) (list []layout.FlexChild) {
-	if d.content == nil || w.screen != asking && w.screen != pinning {
+	if d.content == nil && d.source == nil || w.screen != asking && w.screen != pinning {
 		return nil
 	}
 	add := func(b *widget.Clickable, set bool, on, off string) {

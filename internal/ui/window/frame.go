@@ -5,6 +5,7 @@ package window
 import (
 	"context"
 	"image"
+	"strconv"
 	"strings"
 	"time"
 
@@ -280,8 +281,16 @@ func (w *Window) status(gtx layout.Context) layout.Dimensions {
 			return material.Loader(w.theme).Layout(gtx)
 		}),
 		layout.Rigid(layout.Spacer{Width: 12, Height: 44}.Layout),
-		layout.Rigid(w.text(w.card.Say(key), label{size: 15})),
+		layout.Rigid(w.text(w.doing(key), label{size: 15})),
 	)
+}
+
+// doing is the line that says what the window waits for: of a batch that is under way, how far it is.
+func (w *Window) doing(key string) string {
+	if b := &w.batch; b.total > 0 {
+		return w.card.Say("prompt.batch.step", "n", strconv.Itoa(b.done), "total", strconv.Itoa(b.total))
+	}
+	return w.card.Say(key)
 }
 
 // pinPart is the PIN field with all that should be known before typing.

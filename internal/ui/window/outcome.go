@@ -27,6 +27,9 @@ func (w *Window) outcome(gtx layout.Context) layout.Dimensions {
 		parts = append(parts, box(paper, rule, 8, 14, w.table(c.Facts)))
 		return column(parts...)(gtx)
 	}
+	if c.Partly {
+		parts = append(parts, box(paper, rule, 8, 14, w.table(c.Facts)), gap(14))
+	}
 	parts = append(parts, w.text(c.What, label{size: 16}))
 	if c.Next != "" {
 		next := column(w.text(w.card.Say("prompt.closing.next"), label{size: 13, color: soft, bold: true}), gap(4),

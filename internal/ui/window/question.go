@@ -25,6 +25,8 @@ func (w *Window) accent() color.NRGBA {
 		return green
 	case w.screen == ended && w.closing.Declined:
 		return soft
+	case w.screen == ended && w.closing.Partly:
+		return amber
 	case w.screen == ended:
 		return red
 	case w.card.Kind == signing.KindOrigin:
@@ -50,8 +52,11 @@ func (w *Window) question(gtx layout.Context) layout.Dimensions {
 		parts = append(parts, gap(14), w.text(w.card.Say("prompt.origin.body"), label{size: 15}))
 	}
 	if len(w.docs) > 0 {
-		heading := text.Plural(w.card.Lang, "prompt.closing.documents", len(w.docs))
-		parts = append(parts, gap(12), w.heading(heading), gap(6), w.documentList)
+		heading, list := w.heading(text.Plural(w.card.Lang, "prompt.closing.documents", len(w.docs))), w.documentList
+		if w.many() {
+			heading, list = w.text(w.card.Summary, label{size: 16, bold: true}), w.batchList
+		}
+		parts = append(parts, gap(12), heading, gap(6), list)
 	}
 	if len(w.card.Owner) > 0 {
 		parts = append(parts, gap(12), w.heading(w.card.Say("prompt.cert.heading")), gap(6), w.certificate)

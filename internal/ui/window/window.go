@@ -81,6 +81,7 @@ type Window struct {
 
 	leave bool // the window should close itself
 
+	batch        batch
 	field, again pinField
 	yes, no      widget.Clickable
 	list         widget.List

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package window
+
+import (
+	"context"
+	"image"
+	"strconv"
+
+	"gioui.org/layout"
+	"gioui.org/unit"
+	"gioui.org/widget"
+	"gioui.org/widget/material"
+
+	"persten/internal/ui"
+)
+
+// The list of a batch.
+const (
+	batchRow  = 34 // dp
+	batchRows = 5  // in sight at a time
+)
+
+// batch is the list of many documents: searched by name, scrolled, one document open at a time.
+type batch struct {
+	search      widget.Editor
+	list        widget.List
+	found       []int  // documents that fit, in order
+	sought      string // what found is of
+	filled      bool
+	done, total int
+}
+
+// many tells that the documents are drawn as the list of a batch.
+func (w *Window) many() bool { return w.card.Summary != "" }
+
+// find brings the list up to date with the search field.
+func (w *Window) find(gtx layout.Context) {
+	b := &w.batch
+	for {
+		if _, ok := b.search.Update(gtx); !ok {
+			break
+		}
+	}
+	if what := b.search.Text(); !b.filled || what != b.sought {
+		b.filled, b.sought, b.found = true, what, w.card.Found(what)
+		b.list.Position = layout.Position{BeforeEnd: true}
+	}
+}
+
+// onlyOpen closes every other document.
+func (w *Window) onlyOpen(d *document) {
+	for i := range w.docs {
+		if other := &w.docs[i]; other != d {
+			other.open = false
+		}
+	}
+}
+
+// borrow gets the content of a document of a batch, and then has it read. It runs beside the drawing.
+func (w *Window) borrow(ctx context.Context, d *document) {
+	f, err := d.source(ctx)
+	shows := err == nil && ui.Showable(f)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err != nil:
+		d.lines.there, d.lines.failed = true, true
+	case !shows:
+		d.lines.there, d.lines.got = true, ui.Lines{Binary: true}
+	}
+	d.content = f // kept until the process ends: the session lends it once
+	w.want(ctx, d)
+	w.refit = true
+	w.redraw()
+}
+
+// batchList draws the search field, the rows that fit, and below them the open document.
+func (w *Window) batchList(gtx layout.Context) layout.Dimensions {
+	w.find(gtx)
+	b := &w.batch
+	parts := []layout.Widget{}
+	if w.card.Unseen != "" {
+		parts = append(parts, w.text(w.card.Unseen, label{size: 14, color: amber, bold: true}), gap(8))
+	}
+	if len(w.docs) > batchRows {
+		parts = append(parts, w.searchField, gap(6))
+	}
+	parts = append(parts, w.batchRows)
+	if len(b.found) != len(w.docs) {
+		found := w.card.Say("prompt.batch.found", "n", strconv.Itoa(len(b.found)), "total", strconv.Itoa(len(w.docs)))
+		parts = append(parts, gap(6), w.text(found, label{size: 13, color: soft}))
+	}
+	for i := range w.docs {
+		if d := &w.docs[i]; d.open {
+			parts = append(parts, gap(10), bar(rule, 1), gap(10), w.document(d))
+		}
+	}
+	return box(paper, rule, 8, 12, column(parts...))(gtx)
+}
+
+func (w *Window) searchField(gtx layout.Context) layout.Dimensions {
+	b := &w.batch
+	b.search.SingleLine = true
+	frame := rule
+	if gtx.Focused(&b.search) {
+		frame = w.accent()
+	}
+	e := material.Editor(w.theme, &b.search, w.card.Say("prompt.batch.search"))
+	e.TextSize, e.HintColor = 14, soft
+	return widget.Border{Color: frame, CornerRadius: 5, Width: 1}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
+		return layout.Inset{Top: 6, Bottom: 6, Left: 10, Right: 10}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
+			gtx.Constraints.Min.X = gtx.Constraints.Max.X
+			return e.Layout(gtx)
+		})
+	})
+}
+
+func (w *Window) batchRows(gtx layout.Context) layout.Dimensions {
+	b := &w.batch
+	b.list.Axis = layout.Vertical
+	height := gtx.Dp(unit.Dp(batchRow * min(len(b.found), batchRows)))
+	gtx.Constraints.Min.Y, gtx.Constraints.Max = height, image.Pt(gtx.Constraints.Max.X, height)
+	return material.List(w.theme, &b.list).Layout(gtx, len(b.found), func(gtx layout.Context, i int) layout.Dimensions {
+		gtx.Constraints.Min.Y, gtx.Constraints.Max.Y = gtx.Dp(batchRow), gtx.Dp(batchRow)
+		return layout.W.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
+			gtx.Constraints.Min = image.Pt(gtx.Constraints.Max.X, 0)
+			return w.batchRow(&w.docs[b.found[i]])(gtx)
+		})
+	})
+}
+
+// batchRow is one document: name, size, and the button that opens it. The open one is drawn below the list, with its button
+// there.
+func (w *Window) batchRow(d *document) layout.Widget {
+	size := label{size: 13, color: soft, lines: 1}
+	if d.Hidden {
+		size.color = amber
+	}
+	return func(gtx layout.Context) layout.Dimensions {
+		cells := []layout.FlexChild{
+			layout.Flexed(1, w.text(d.Name, label{size: 14, lines: 1, bold: d.open})),
+			layout.Rigid(layout.Spacer{Width: 8}.Layout),
+			layout.Rigid(w.text(d.Size, size)),
+		}
+		if !d.open {
+			cells = append(cells, w.handles(d)...)
+		}
+		return layout.Flex{Alignment: layout.Middle}.Layout(gtx, append(cells, layout.Rigid(layout.Spacer{Width: 12}.Layout))...)
+	}
+}
+
+// Count shows how far a batch has come.
+func (w *Window) Count(done, total int) {
+	w.mu.Lock()
+	w.batch.done, w.batch.total = done, total
+	w.mu.Unlock()
+	w.redraw()
+}
