@@ -33,6 +33,7 @@ var results = map[string]func() validator{
 	"content.read":      func() validator { return new(proto.ContentReadResult) },
 	"content.drop":      func() validator { return new(proto.ContentDropResult) },
 	"sign.cms":          func() validator { return new(proto.SignCMSResult) },
+	"sign.batch":        func() validator { return new(proto.SignBatchResult) },
 	"verify.cms":        func() validator { return new(proto.VerifyCMSResult) },
 	"sign.xml":          func() validator { return new(proto.SignXMLResult) },
 	"verify.xml":        func() validator { return new(proto.VerifyXMLResult) },
@@ -117,7 +118,7 @@ func TestExamples(t *testing.T) {
 }
 
 // needHandle are the methods whose examples ask for what no other example left behind, or for a person's yes.
-var needHandle = []string{"content.append", "content.close", "content.read", "sign.cms", "verify.cms", "sign.xml", "verify.xml"}
+var needHandle = []string{"content.append", "content.close", "content.read", "sign.cms", "sign.batch", "verify.cms", "sign.xml", "verify.xml"}
 
 // The whole way of an XML document: signed in pieces or inline, returned the same way, verified.
 func TestSignAndVerifyXML(t *testing.T) {

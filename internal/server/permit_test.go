@@ -241,7 +241,7 @@ func TestRate(t *testing.T) {
 		for range 10 {
 			c := b.dial(t, native)
 			for range 50 {
-				switch got := code(t, c, proto.MethodContentDrop, proto.ContentDropParams{Handle: strings.Repeat("0", 32)}); got {
+				switch got := code(t, c, proto.MethodAgentStatus, nil); got {
 				case "":
 					good++
 				case proto.CodeRequestLimit:

@@ -137,7 +137,7 @@ func newBench(t testing.TB, p *person, keys token.Inventory) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := signing.NewStore(filepath.Join(dir, "spool"), signing.DefaultLimits)
+	store, err := signing.NewStore(filepath.Join(dir, "spool"), signing.BatchLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,12 +215,21 @@ func (b *bench) dial(t testing.TB, who ipc.Peer) *peer { return b.dialOver(t, wh
 
 func (b *bench) dialOver(t testing.TB, who ipc.Peer, transport string) *peer {
 	t.Helper()
-	ours, theirs := transports[transport](t)
-	c := &peer{notes: make(chan note, 1000), ended: make(chan struct{})}
-	c.Conn = rpc.New(theirs, func(_ context.Context, r *rpc.Request) (any, error) {
-		c.notes <- note{r.Method, r.Params}
+	notes := make(chan note, 1000)
+	c := b.dialHearing(t, who, transport, func(_ context.Context, r *rpc.Request) (any, error) {
+		notes <- note{r.Method, r.Params}
 		return nil, nil
 	})
+	c.notes = notes
+	return c
+}
+
+// dialHearing connects a client that does with notifications what it likes.
+func (b *bench) dialHearing(t testing.TB, who ipc.Peer, transport string, hear rpc.Handler) *peer {
+	t.Helper()
+	ours, theirs := transports[transport](t)
+	c := &peer{ended: make(chan struct{})}
+	c.Conn = rpc.New(theirs, hear)
 	c.raw = theirs
 	c.page, _ = theirs.(*webPage)
 	go c.Serve(context.Background())
