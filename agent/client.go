@@ -25,7 +25,10 @@ const pieceSize = 512 << 10
 type client struct{ conn *rpc.Conn }
 
 // connect reaches the session, or answers agent_not_running.
-func (a *app) connect(ctx context.Context) (*client, error) {
+func (a *app) connect(ctx context.Context) (*client, error) { return a.connectWith(ctx, listenOnly) }
+
+// connectWith is connect for a command that hears notifications.
+func (a *app) connectWith(ctx context.Context, hear rpc.Handler) (*client, error) {
 	socket, err := config.SocketPath()
 	if err != nil {
 		return nil, err
@@ -39,7 +42,7 @@ func (a *app) connect(ctx context.Context) (*client, error) {
 	if err != nil {
 		return nil, proto.E(proto.CodeAgentNotRunning, err)
 	}
-	conn := rpc.New(c, listenOnly)
+	conn := rpc.New(c, hear)
 	go conn.Serve(ctx)
 	cl := &client{conn}
 	hello := proto.AgentHelloParams{Protocol: proto.Protocol, Lang: proto.Lang(a.lang), Client: "persten " + version}

@@ -37,7 +37,7 @@ type signed struct {
 
 func (a *app) signCommand() *cobra.Command {
 	sign := &cobra.Command{Use: "sign", Short: a.t("cli.sign.short"), Args: noArgs, RunE: showHelp}
-	sign.AddCommand(a.signCMSCommand(), a.signXMLCommand())
+	sign.AddCommand(a.signCMSCommand(), a.signXMLCommand(), a.signBatchCommand())
 	return sign
 }
 
