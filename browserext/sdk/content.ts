@@ -45,21 +45,31 @@ export function toSource(data: Data): Source {
 export async function withContent<T>(
   c: Connection, source: Source, d: Described, o: TransferOptions, use: (content: Content) => Promise<T>,
 ): Promise<T> {
-  const pieces = source.pieces(PIECE, HEAD, o.signal);
   let handle: string | undefined;
   try {
+    return await use(await handOver(c, source, d, o, (h) => (handle = h)));
+  } finally {
+    if (handle) drop(c, handle);
+  }
+}
+
+/** Puts content of up to inline bytes into the message itself, and sends more ahead. Whoever calls drops the handle that opened names. */
+export async function handOver(
+  c: Connection, source: Source, d: Described, o: TransferOptions, opened: (handle: string) => void, inline = INLINE,
+): Promise<Content> {
+  const pieces = source.pieces(PIECE, HEAD, o.signal);
+  try {
     const first = await pieces.next();
-    if (first.done || first.value.length - HEAD <= INLINE) {
-      return await use({ inline: first.done ? '' : toBase64(first.value.subarray(HEAD)) });
+    if (first.done || first.value.length - HEAD <= inline) {
+      return { inline: first.done ? '' : toBase64(first.value.subarray(HEAD)) };
     }
-    const opened = await open(c, source, d, o);
-    ({ handle } = opened);
-    await send(c, opened, again(first.value, pieces), source, o);
-    await c.call('content.close', { handle }, { signal: o.signal });
-    return await use({ handle });
+    const there = await open(c, source, d, o);
+    opened(there.handle);
+    await send(c, there, again(first.value, pieces), source, o);
+    await c.call('content.close', { handle: there.handle }, { signal: o.signal });
+    return { handle: there.handle };
   } finally {
     source.cancel();
-    if (handle) drop(c, handle);
   }
 }
 
@@ -126,7 +136,7 @@ export async function readContent(c: Connection, content: Content, o: TransferOp
 }
 
 /** Tells the agent that content is no longer needed. It forgets by itself when the connection ends, so a failure is no news. */
-function drop(c: Connection, handle: string): void {
+export function drop(c: Connection, handle: string): void {
   c.call('content.drop', { handle }).catch(() => undefined);
 }
 

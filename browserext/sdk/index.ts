@@ -22,9 +22,10 @@ export { detect, type ConnectOptions, type Detected } from './connect.js';
 export { PerstenError, type Code, type Lang } from './errors.js';
 export type { Transfer, TransferOptions } from './content.js';
 export type { Data } from './source.js';
+export type { BatchAccount, BatchDocument, BatchOptions, BatchSigned } from './batch.js';
 export type { CallOptions } from './rpc.js';
 export {
-  Persten, type AskOptions, type Events, type ListOptions, type Signed, type SignedCms, type SignedXml, type SignOptions,
+  Persten, type AskOptions, type Events, type ListOptions, type SignBatchOptions, type Signed, type SignedCms, type SignedXml, type SignOptions,
   type SignXmlOptions, type Status, type Verification, type VerifyOptions, type VerifyXmlOptions,
 } from './persten.js';
 export type {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { signBatch, type BatchAccount, type BatchDocument, type BatchOptions } from './batch.js';
 import { link, pageLang, type ConnectOptions, type Hello, type Link } from './connect.js';
 import { readContent, toSource, withContent, type TransferOptions } from './content.js';
 import type { Lang } from './errors.js';
@@ -28,6 +29,15 @@ export interface SignOptions extends AskOptions {
 }
 
 export interface SignXmlOptions extends AskOptions, XmlForm {}
+
+export interface SignBatchOptions extends BatchOptions {
+  /** A certificate of {@link Persten.certificates}, its id, or its SHA-1 thumbprint. */
+  certificate: Certificate | string;
+  /** Put each document inside its signature. */
+  attached?: boolean | undefined;
+  /** One line, at most 200 characters, that the window shows as your site's words. */
+  note?: string | undefined;
+}
 
 /** What is known of every signature made. */
 export interface Signed {
@@ -144,6 +154,17 @@ export class Persten {
   async signXml(data: Data, o: SignXmlOptions): Promise<SignedXml> {
     const { bytes, ...signed } = await this.sign('sign.xml', data, o, formParams(o), (r) => r.document);
     return { ...signed, document: bytes };
+  }
+
+  /**
+   * Asks the person once to sign up to 1,000 documents, each on its own, with one PIN. Signatures come through `onItem` as they
+   * are made, and all together in the account. Rejects when nothing was signed. Once something was, a token that is pulled out
+   * or an aborted signal end the batch with an account that says what was signed, and `stopped` says why.
+   */
+  async signBatch(documents: readonly BatchDocument[], o: SignBatchOptions): Promise<BatchAccount> {
+    const { connection } = await this.ready(o.signal);
+    const form = { certificate: idOf(o.certificate), ...(o.attached && { attached: true }), ...(o.note && { note: o.note }) };
+    return signBatch(connection, this.lang, documents, form, o);
   }
 
   /** Checks a signature made by anyone. Throws only when the signature cannot be read; what it found is in the result. */

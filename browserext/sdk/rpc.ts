@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Methods, PageMethod, Step } from '../src/proto.gen.js';
+import type { BatchItemParams, Methods, PageMethod, Step } from '../src/proto.gen.js';
 import { PerstenError, reasonOf, type Lang } from './errors.js';
 import type { Transport } from './transport.js';
 import { isObject, MESSAGE_LIMIT, parseObject, type Reason } from './wire.js';
@@ -14,10 +14,18 @@ export interface CallOptions {
   onProgress?: ((step: Step) => void) | undefined;
 }
 
+/** How a request is made that answers with its account also when it is aborted. */
+export interface WholeOptions extends CallOptions {
+  onItem?: ((item: BatchItemParams) => void) | undefined;
+  onCount?: ((done: number, total: number) => void) | undefined;
+}
+
 interface Pending {
   resolve(result: unknown): void;
   reject(error: unknown): void;
   onProgress?: ((step: Step) => void) | undefined;
+  onItem?: ((item: BatchItemParams) => void) | undefined;
+  onCount?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Hears what the agent tells of a document on its way. */
@@ -66,13 +74,18 @@ export class Connection {
     return () => this.watchers.delete(handle);
   }
 
+  /** Like call, but an abort only asks the agent to stop: the answer is waited for, and tells what was done by then. */
+  callWhole<M extends Method>(method: M, params: Params<M>, o: WholeOptions = {}): Promise<Result<M>> {
+    return this.request(method, params, o, true) as Promise<Result<M>>;
+  }
+
   close(): void {
     if (this.ended) return;
     this.transport.close();
     this.fail({ code: 'request_cancelled' });
   }
 
-  private request(method: string, params: unknown, o: CallOptions): Promise<unknown> {
+  private request(method: string, params: unknown, o: WholeOptions, whole = false): Promise<unknown> {
     if (this.ended) return Promise.reject(new PerstenError(this.ended, this.lang));
     if (o.signal?.aborted) return Promise.reject(o.signal.reason);
     const id = ++this.last;
@@ -82,12 +95,14 @@ export class Connection {
       return Promise.reject(new PerstenError({ code: 'request_too_large', args }, this.lang));
     }
     return new Promise((resolve, reject) => {
-      const abort = (): void => this.cancel(id, o.signal?.reason);
+      const abort = (): void => (whole ? this.tellCancel(id) : this.cancel(id, o.signal?.reason));
       const settle = (): void => o.signal?.removeEventListener('abort', abort);
       this.pending.set(id, {
         resolve: (v) => (settle(), resolve(v)),
         reject: (e) => (settle(), reject(e)),
         onProgress: o.onProgress,
+        onItem: o.onItem,
+        onCount: o.onCount,
       });
       o.signal?.addEventListener('abort', abort, { once: true });
       this.transport.send(text);
@@ -98,8 +113,12 @@ export class Connection {
     const p = this.pending.get(id);
     if (!p) return;
     this.pending.delete(id);
-    this.transport.send(JSON.stringify({ jsonrpc: '2.0', method: '$/cancel', params: { id } }));
+    this.tellCancel(id);
     p.reject(reason);
+  }
+
+  private tellCancel(id: number): void {
+    this.transport.send(JSON.stringify({ jsonrpc: '2.0', method: '$/cancel', params: { id } }));
   }
 
   private receive(text: string): void {
@@ -117,6 +136,10 @@ export class Connection {
   }
 
   private notified(method: string, params: Record<string, unknown>): void {
+    if (method === 'batch.item' && typeof params['request'] === 'number') {
+      this.pending.get(params['request'])?.onItem?.(params as unknown as BatchItemParams);
+      return;
+    }
     const watcher = this.watchers.get(String(params['handle']));
     if (method === 'content.received' && typeof params['size'] === 'number') watcher?.received(params['size']);
     else if (method === 'content.failed') watcher?.failed(new PerstenError(reasonOf({ data: params['problem'] }), this.lang));
@@ -128,7 +151,11 @@ export class Connection {
       this.onnotification(method, params);
       return;
     }
-    const { request, step } = params;
+    const { request, step, done, total } = params;
+    if (typeof request === 'number' && typeof total === 'number' && total > 0) {
+      this.pending.get(request)?.onCount?.(typeof done === 'number' ? done : 0, total);
+      return;
+    }
     if (typeof request !== 'number' || (step !== 'waiting' && step !== 'token' && step !== 'signing')) return;
     this.pending.get(request)?.onProgress?.(step);
   }
