@@ -26,15 +26,26 @@ func fault(err error) error {
 		return err
 	case errors.As(err, &pin):
 		return proto.E(proto.CodePINIncorrect, err, "attempts", strconv.Itoa(pin.Attempts))
-	case errors.As(err, &module):
+	case errors.As(err, &module) && known(module) == "":
 		return proto.E(proto.CodeModuleFailed, err, "module", module.Module, "reason", module.Kind())
 	}
-	for _, f := range faults {
-		if errors.Is(err, f.err) {
-			return proto.E(f.code, err)
-		}
+	if module != nil {
+		return proto.E(known(module), err) // what its code means, such as a token that was pulled
+	}
+	if c := known(err); c != "" {
+		return proto.E(c, err)
 	}
 	return proto.E(proto.CodeInternal, err)
+}
+
+// known is the code of an error that has one to itself, or "".
+func known(err error) proto.Code {
+	for _, f := range faults {
+		if errors.Is(err, f.err) {
+			return f.code
+		}
+	}
+	return ""
 }
 
 var faults = []struct {

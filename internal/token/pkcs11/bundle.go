@@ -70,7 +70,7 @@ func (s *lease) bundled(ctx context.Context, p signParams) ([]byte, error) {
 	case <-x.done:
 		return x.sig, x.err
 	case <-time.After(closeTimeout):
-		s.broken.Store(true)
+		s.lost(ctx, ctx.Err())
 		return nil, ctx.Err()
 	}
 }
@@ -126,8 +126,10 @@ func (s *lease) carryOnce(list []*wanted) (settled int) {
 	}
 	start := time.Now()
 	var reply signReply
-	err := token.ErrClosed
-	if !s.broken.Load() {
+	var err error
+	if why := s.broken.Load(); why != nil {
+		err = *why
+	} else {
 		err = k.callOn(context.WithoutCancel(list[0].ctx), s.child, request{
 			method: methodSign, deadline: time.Duration(maxSeats*len(list)) * k.o.SignTimeout, reply: &reply, params: p,
 		})

@@ -115,8 +115,8 @@ func (k *keeper) generate(ctx context.Context, s slotInfo, o token.KeyOptions, k
 func (s *lease) Derive(ctx context.Context, a token.Agreement) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.broken.Load() {
-		return nil, token.ErrClosed
+	if err := s.over(); err != nil {
+		return nil, err
 	}
 	size := map[uint]int{ckkGOST: 64, ckkGOST512: 128}[kindOf(s.key.entry.public.SPKI())]
 	var peer subjectKey

@@ -126,7 +126,7 @@ type lease struct {
 	candidates, candidate int  // private keys that may be the certificate's, and the one in use
 	settled               bool // the one in use has signed
 	bundles               bundles
-	broken                atomic.Bool // a call did not come back
+	broken                atomic.Pointer[error] // why a call did not come back
 }
 
 // login tries the PIN once, in the running child.

@@ -29,8 +29,8 @@ func (s *lease) Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, er
 
 // sign makes one signature. The caller holds s.mu, shared if the key is settled.
 func (s *lease) sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error) {
-	if s.closed || s.broken.Load() {
-		return nil, token.ErrClosed
+	if err := s.over(); err != nil {
+		return nil, err
 	}
 	a, ok := algo.Lookup(id)
 	if !ok || !slices.Contains(s.key.algorithms, id) {
@@ -149,8 +149,19 @@ func (s *lease) raw(ctx context.Context, j work, reversed bool) ([]byte, error) 
 // lost notes a call that did not come back, or found no token: nothing more is asked of this login.
 func (s *lease) lost(ctx context.Context, err error) {
 	if ctx.Err() != nil || errors.Is(err, token.ErrRemoved) {
-		s.broken.Store(true)
+		s.broken.CompareAndSwap(nil, &err)
 	}
+}
+
+// over is why nothing more can be asked of this login, or nil. Of several signatures at once each learns the reason.
+func (s *lease) over() error {
+	switch why := s.broken.Load(); {
+	case why != nil:
+		return fmt.Errorf("%w: %w", token.ErrClosed, *why)
+	case s.closed:
+		return token.ErrClosed
+	}
+	return nil
 }
 
 // layout is what is known of the module's byte order for an algorithm.

@@ -25,6 +25,7 @@ import (
 	"persten/internal/token"
 	"persten/internal/token/pkcs11"
 	"persten/internal/token/tokentest"
+	"persten/proto"
 )
 
 // rawArg makes this program measure C_SignInit and C_Sign of a library, with nothing around them.
@@ -227,4 +228,76 @@ func cpu(t *testing.T) (own, children time.Duration) {
 		}
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), children
+}
+
+// runBatch signs n digests with the first key that can, as far as it goes.
+func runBatch(t *testing.T, inv *pkcs11.Inventory, pin string, n int, each func(n int)) (*signing.BatchResult, int, error) {
+	t.Helper()
+	keys, err := inv.Keys(t.Context())
+	if err != nil || len(keys) == 0 {
+		t.Fatal(keys, err)
+	}
+	e, j := batchEngine(t, inv, pin)
+	given := 0
+	made, err := e.SignBatch(t.Context(), signing.Caller{Channel: "c", Via: signing.ViaSocket, Lang: "en"},
+		digestBatch(t, inv, keys[0].ID(), n), func(s signing.BatchSigned) {
+			given++
+			each(given)
+		})
+	if sum, bad := journal.Verify(j.Path()); bad != nil || !sum.OK() || sum.Unknown != 0 {
+		t.Errorf("journal: %+v %v", sum, bad)
+	}
+	return made, given, err
+}
+
+// A token that is pulled ends the batch; the account tells what was signed before.
+func TestBatchTokenPulled(t *testing.T) {
+	for range 5 {
+		s, so := tokentest.NewScenario(t)
+		present := s.Path("present")
+		if err := os.WriteFile(present, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.Add("slot 1\nlabel Test\nserial 0001\npin 12345678\nmechanisms gost256 ec rsa\npresent %s", present)
+		s.Pair("p256", "")
+		s.Save()
+		inv := newInventory(t, inChild(pkcs11.Module{Name: "test", Path: so}))
+		made, given, err := runBatch(t, inv, "12345678", signing.MaxBatch, func(n int) {
+			if n == 40 {
+				os.Remove(present)
+			}
+		})
+		if err != nil || !errors.Is(made.Stopped, proto.CodeTokenRemoved) {
+			t.Fatalf("%+v %v", made, err)
+		}
+		if n := made.Count(signing.ItemSigned); n != given || n < 40 || n == signing.MaxBatch {
+			t.Errorf("%d signed, %d given", n, given)
+		}
+	}
+}
+
+// A key that asks for the PIN each time signs a batch with one question. The first wrong PIN ends it: none of the signatures
+// that wait tries it again.
+func TestBatchContextLogin(t *testing.T) {
+	s := newShim(t)
+	t.Setenv("FAULT_ALWAYS", s.hsm.PIN)
+	log := filepath.Join(s.dir, "log")
+	t.Setenv("FAULT_LOG", log)
+	count := func() int {
+		b, _ := os.ReadFile(log)
+		os.Remove(log)
+		return strings.Count("\n"+string(b), "\n2 ")
+	}
+	o := s.options()
+	o.SignTimeout = 10 * time.Second
+	made, given, err := runBatch(t, newInventory(t, o), s.hsm.PIN, 30, func(int) {})
+	if n := count(); err != nil || made.Stopped != nil || given != 30 || n != 30 {
+		t.Errorf("%d signed, %d context logins, %v", given, n, err)
+	}
+	t.Setenv("FAULT", "C_Login:5:rv=0xA0")
+	made, given, err = runBatch(t, newInventory(t, o), s.hsm.PIN, 30, func(int) {})
+	n := count()
+	if err != nil || !errors.Is(made.Stopped, proto.CodePINIncorrect) || given != 3 || n < 3 || n > 4 {
+		t.Errorf("after a wrong PIN: %d signed, %d context logins, %+v, %v", given, n, made, err)
+	}
 }
