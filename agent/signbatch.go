@@ -231,7 +231,8 @@ func (b *batchFiles) upload(ctx context.Context, c *client, name string) (string
 		return "", err
 	}
 	defer f.Close()
-	return c.upload(ctx, filepath.Base(name), f)
+	as := proto.ContentOpenParams{Name: filepath.Base(name), Size: size(f), Certificate: b.o.cert}
+	return c.upload(ctx, as, f)
 }
 
 func (b *batchFiles) take(ctx context.Context, c *client, items []proto.BatchItemParams) {

@@ -25,6 +25,7 @@ const (
 // approved runs the batch under the person's approval. It returns what ended it before its last item.
 func (b *batch) approved(ctx context.Context) error {
 	progress(ctx, StepWaiting)
+	b.q.by = approvedBy(b.prompt)
 	d, err := decide(ctx, b.prompt)
 	if err != nil {
 		return b.e.refused(b.who, b.noted(), fault(err))
