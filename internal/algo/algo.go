@@ -37,7 +37,7 @@
 // # Standards
 //
 // RFC 6986 (Streebog), RFC 7091 and RFC 7836 (GOST R 34.10-2012), RFC 9215 (GOST in X.509), RFC 4357 (parameter sets),
-// RFC 5208 and RFC 5915 (private keys), RFC 5754 and RFC 5758 (SHA-2 identifiers), RFC 4055 and RFC 4056 (RSASSA-PSS),
+// RFC 5208 and RFC 5915 (private keys), RFC 8032, RFC 8410 and RFC 8419 (Ed25519), RFC 5754 and RFC 5758 (SHA-2 identifiers), RFC 4055 and RFC 4056 (RSASSA-PSS),
 // RFC 4490, RFC 4491 and RFC 5831 (GOST R 34.10-2001 and 34.11-94, for reading), RFC 9231 and draft-smirnov-xmldsig (XML).
 package algo
 
@@ -65,6 +65,8 @@ const (
 	RSAPSSSHA384 ID = "rsa-pss-sha384"
 	RSAPSSSHA512 ID = "rsa-pss-sha512"
 
+	Ed25519 ID = "ed25519"
+
 	RSASHA1  ID = "rsa-sha1" // Legacy
 	GOST2001 ID = "gost2001" // Legacy: GOST R 34.10-2001 with GOST R 34.11-94
 )
@@ -80,7 +82,7 @@ var (
 )
 
 // Input is what is to be signed or was signed. Digest has the length of the algorithm's digest. Message is set instead
-// when the key hashes by itself; when both are set Digest wins.
+// when the key hashes by itself; when both are set Digest wins. A Pure algorithm needs Message and does not look at Digest.
 type Input struct {
 	Digest  []byte
 	Message []byte
@@ -101,7 +103,9 @@ type Algorithm struct {
 	Mechanism  uint // CKM_ value that signs a ready digest
 	DigestInfo bool // the mechanism wants the digest wrapped in a DigestInfo
 
-	PSS    bool // RSASSA-PSS: MGF1 over the same digest, a salt as long as it, trailer 1
+	PSS    bool // RSASSA-PSS: MGF1 over the same digest, a salt of Salt bytes, trailer 1
+	Salt   int  // as long as the digest in the table; SignerAlgorithm returns what a signature says
+	Pure   bool // signs the message itself (RFC 8032); Digest is for the content of a CMS message alone
 	Legacy bool // checked in old documents, never used to sign; see Signing
 
 	family family
@@ -115,6 +119,7 @@ const (
 	familyECDSA
 	familyGOST
 	familyGOST2001
+	familyEdDSA
 )
 
 // PKCS#11 mechanisms that take a ready digest. The last one is in TC26's vendor range.
@@ -164,6 +169,11 @@ var table = []Algorithm{
 	rowPSS(RSAPSSSHA256, SHA256, "RSA-PSS, SHA-256", "sha256-rsa-MGF1"),
 	rowPSS(RSAPSSSHA384, SHA384, "RSA-PSS, SHA-384", "sha384-rsa-MGF1"),
 	rowPSS(RSAPSSSHA512, SHA512, "RSA-PSS, SHA-512", "sha512-rsa-MGF1"),
+	{
+		// RFC 8419 section 3: in CMS the content is hashed with SHA-512. In XML it is not used here.
+		ID: Ed25519, Digest: SHA512, Name: "Ed25519", KeyOID: oidEd25519, SignatureOID: oidEd25519, CertificateOID: oidEd25519,
+		Pure: true, family: familyEdDSA,
+	},
 	{
 		// Without OIDs of its own: SHA-1 counts in old XML signatures, not in CMS and not in certificates.
 		ID: RSASHA1, Digest: SHA1, Name: "RSA, SHA-1", KeyOID: oidRSA,

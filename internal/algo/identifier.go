@@ -26,7 +26,7 @@ func (a Algorithm) SignerIdentifier() pkix.AlgorithmIdentifier {
 		return pssIdentifier(a.Digest)
 	}
 	id := pkix.AlgorithmIdentifier{Algorithm: a.SignatureOID}
-	if a.family != familyECDSA {
+	if a.family != familyECDSA && a.family != familyEdDSA {
 		id.Parameters = asn1.NullRawValue
 	}
 	return id
@@ -45,14 +45,17 @@ func (a Algorithm) CertificateIdentifier() pkix.AlgorithmIdentifier {
 }
 
 // SignerAlgorithm finds the algorithm of a SignerInfo from its signatureAlgorithm and digestAlgorithm. It knows both ways
-// of writing: the key's OID, and the OID of signature with digest, which must then agree with d. RSASSA-PSS is found with
-// the parameters SignerIdentifier writes and no others.
+// of writing: the key's OID, and the OID of signature with digest, which must then agree with d. RSASSA-PSS is found when MGF1
+// is over the same digest; Salt is then the one of the parameters. Other parameters are not looked at.
 func SignerAlgorithm(id pkix.AlgorithmIdentifier, d Digest) (Algorithm, bool) {
 	oid := id.Algorithm
 	for _, a := range table {
 		switch {
 		case a.Digest != d || a.SignatureOID == nil:
-		case a.PSS && oid.Equal(oidPSS) && isPSS(id, d), !a.PSS && (oid.Equal(a.KeyOID) || oid.Equal(a.CertificateOID)):
+		case a.PSS && oid.Equal(oidPSS):
+			a.Salt = pssSalt(id, d)
+			return a, a.Salt >= 0
+		case !a.PSS && (oid.Equal(a.KeyOID) || oid.Equal(a.CertificateOID)):
 			return a, true
 		}
 	}

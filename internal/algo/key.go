@@ -52,7 +52,7 @@ func ParsePublicKey(der []byte) (PublicKey, error) {
 		return nil, err
 	}
 	switch oid := s.Algorithm.Algorithm; {
-	case oid.Equal(oidRSA), oid.Equal(oidEC):
+	case oid.Equal(oidRSA), oid.Equal(oidEC), oid.Equal(oidEd25519):
 		return parseStandardKey(s)
 	case oid.Equal(oidGOST256), oid.Equal(oidGOST512):
 		return parseGOSTKey(s)

@@ -4,6 +4,7 @@ package algo
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -27,7 +28,7 @@ type privateKeyInfo struct {
 	Public     asn1.RawValue `asn1:"optional,tag:1"`
 }
 
-// ParsePKCS8 reads an unencrypted PKCS#8 private key: RSA, ECDSA and GOST R 34.10-2012. The error wraps ErrUnsupported for a
+// ParsePKCS8 reads an unencrypted PKCS#8 private key: RSA, ECDSA, Ed25519 and GOST R 34.10-2012. The error wraps ErrUnsupported for a
 // kind of key this package does not know. The caller wipes der.
 func ParsePKCS8(der []byte) (PrivateKey, error) {
 	if len(der) > maxPKCS8 {
@@ -42,7 +43,7 @@ func ParsePKCS8(der []byte) (PrivateKey, error) {
 		return nil, errors.New("private key: trailing data")
 	}
 	switch oid := info.Algorithm.Algorithm; {
-	case oid.Equal(oidRSA), oid.Equal(oidEC):
+	case oid.Equal(oidRSA), oid.Equal(oidEC), oid.Equal(oidEd25519):
 		return parseStandardPKCS8(der)
 	case oid.Equal(oidGOST256), oid.Equal(oidGOST512):
 		return parseGOSTPKCS8(info)
@@ -67,6 +68,9 @@ func wrapPrivate(key any) (PrivateKey, error) {
 	case *ecdsa.PrivateKey:
 		pub, err := publicOf(&k.PublicKey)
 		return &ecdsaPrivate{key: k, pub: pub}, err
+	case ed25519.PrivateKey:
+		pub, err := publicOf(k.Public())
+		return &ed25519Private{key: k, pub: pub}, err
 	default:
 		return nil, fmt.Errorf("private key %T: %w", key, ErrUnsupported)
 	}
@@ -162,6 +166,10 @@ func MarshalPKCS8(key PrivateKey) ([]byte, error) {
 		if k.key != nil {
 			return x509.MarshalPKCS8PrivateKey(k.key)
 		}
+	case *ed25519Private:
+		if k.key != nil {
+			return x509.MarshalPKCS8PrivateKey(k.key)
+		}
 	case *gostPrivate:
 		if d := k.key.Bytes(); d != nil {
 			defer clear(d)
@@ -187,7 +195,7 @@ func marshalGOSTPKCS8(c curve, d []byte) ([]byte, error) {
 	}{0, id, raw})
 }
 
-// GenerateKey makes a key: "rsa2048", "p256", "gost256" (CryptoPro-A) or "gost512" (TC26 512-A).
+// GenerateKey makes a key: "rsa2048", "p256", "ed25519", "gost256" (CryptoPro-A) or "gost512" (TC26 512-A).
 func GenerateKey(kind string) (PrivateKey, error) {
 	switch kind {
 	case "rsa2048":
@@ -198,6 +206,12 @@ func GenerateKey(kind string) (PrivateKey, error) {
 		return wrapPrivate(k)
 	case "p256":
 		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, fmt.Errorf("generate key: %w", err)
+		}
+		return wrapPrivate(k)
+	case "ed25519":
+		_, k, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
 			return nil, fmt.Errorf("generate key: %w", err)
 		}

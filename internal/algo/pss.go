@@ -20,7 +20,7 @@ var (
 func rowPSS(id ID, d Digest, name, uri string) Algorithm {
 	return Algorithm{
 		ID: id, Digest: d, Name: name, KeyOID: oidRSA, SignatureOID: oidPSS, CertificateOID: oidPSS,
-		XMLSignature: xmlMore07 + uri, Mechanism: ckmRSAPKCSPSS, PSS: true, family: familyRSA,
+		XMLSignature: xmlMore07 + uri, Mechanism: ckmRSAPKCSPSS, PSS: true, Salt: d.Size(), family: familyRSA,
 	}
 }
 
@@ -44,18 +44,21 @@ func pssIdentifier(d Digest) pkix.AlgorithmIdentifier {
 	return pkix.AlgorithmIdentifier{Algorithm: oidPSS, Parameters: asn1.RawValue{FullBytes: params}}
 }
 
-// isPSS reports whether id is RSASSA-PSS over d with the one choice of parameters that is used here: the same digest in
-// MGF1 and a salt as long as it.
-func isPSS(id pkix.AlgorithmIdentifier, d Digest) bool {
+// pssSalt returns the length of the salt, when id is RSASSA-PSS over d in the one form that is used: the same digest in MGF1,
+// trailer 1, and some salt. The length is -1 for any other form.
+func pssSalt(id pkix.AlgorithmIdentifier, d Digest) int {
 	var p pssParams
 	if rest, err := asn1.Unmarshal(id.Parameters.FullBytes, &p); err != nil || len(rest) != 0 {
-		return false
+		return -1
 	}
 	var mgf pkix.AlgorithmIdentifier
 	if rest, err := asn1.Unmarshal(p.MGF.Parameters.FullBytes, &mgf); err != nil || len(rest) != 0 {
-		return false
+		return -1
 	}
-	return hashIs(p.Hash, d) && p.MGF.Algorithm.Equal(oidMGF1) && hashIs(mgf, d) && p.Salt == d.Size() && p.Trailer == 1
+	if !hashIs(p.Hash, d) || !p.MGF.Algorithm.Equal(oidMGF1) || !hashIs(mgf, d) || p.Salt < 1 || p.Salt > maxRSA/8 || p.Trailer != 1 {
+		return -1
+	}
+	return p.Salt
 }
 
 // hashIs accepts the digest with NULL and with absent parameters, as RFC 4055 section 2.1 asks.
@@ -67,6 +70,24 @@ func hashIs(id pkix.AlgorithmIdentifier, d Digest) bool {
 // pssFits reports whether a digest and a salt of its length fit into the modulus (RFC 8017 section 9.1.1).
 func pssFits(k *rsa.PublicKey, d Digest) bool {
 	return (k.N.BitLen()-1+7)/8 >= 2*d.Size()+2
+}
+
+// Verify is key.Verify for a row of SignerAlgorithm: it minds its Salt.
+func (a Algorithm) Verify(key PublicKey, in Input, sig []byte) error {
+	k, ok := key.(*rsaKey)
+	if !ok || !a.PSS || a.Salt == a.Digest.Size() {
+		return key.Verify(a.ID, in, sig)
+	}
+	_, digest, err := digestFor(a.ID, familyRSA, in)
+	if err != nil {
+		return err
+	}
+	hash := cryptoHash[a.Digest]
+	salt := &rsa.PSSOptions{SaltLength: a.Salt, Hash: hash}
+	if a.Salt < 1 || rsa.VerifyPSS(k.key, hash, digest, sig, salt) != nil {
+		return ErrSignature
+	}
+	return nil
 }
 
 func pssOptions(d Digest) *rsa.PSSOptions {

@@ -71,6 +71,12 @@ func TestPSSSalt(t *testing.T) {
 		if err := own.Public().Verify(RSAPSSSHA256, in, sig); good != (err == nil) || !good && !errors.Is(err, ErrSignature) {
 			t.Errorf("salt of %d bytes: %v", salt, err)
 		}
+		row, _ := Lookup(RSAPSSSHA256)
+		for row.Salt = 19; row.Salt <= 223; row.Salt++ {
+			if err := row.Verify(own.Public(), in, sig); (err == nil) != (row.Salt == max(salt, 222*(1-min(salt, 1)))) {
+				t.Errorf("salt of %d bytes, said to be %d: %v", salt, row.Salt, err)
+			}
+		}
 		if err := own.Public().Verify(RSASHA256, in, sig); !errors.Is(err, ErrSignature) {
 			t.Errorf("PSS as PKCS#1 v1.5: %v", err)
 		}
@@ -133,7 +139,7 @@ func TestPSSIdentifier(t *testing.T) {
 		ok bool
 	}{
 		"own": {pssParams{sha, mgf(oidMGF1, sha), 32, 1}, true}, "without NULL": {pssParams{bare, mgf(oidMGF1, bare), 32, 1}, true},
-		"salt 20": {pssParams{sha, mgf(oidMGF1, sha), 20, 1}, false}, "salt 0": {pssParams{sha, mgf(oidMGF1, sha), 0, 1}, false},
+		"salt 20": {pssParams{sha, mgf(oidMGF1, sha), 20, 1}, true}, "salt 0": {pssParams{sha, mgf(oidMGF1, sha), 0, 1}, false},
 		"trailer 2": {pssParams{sha, mgf(oidMGF1, sha), 32, 2}, false}, "other MGF": {pssParams{sha, mgf(oidPSS, sha), 32, 1}, false},
 		"MGF1 with SHA-1": {pssParams{sha, mgf(oidMGF1, hash(SHA1, null)), 32, 1}, false},
 		"another digest":  {pssParams{hash(SHA384, null), mgf(oidMGF1, hash(SHA384, null)), 48, 1}, false},
@@ -145,7 +151,7 @@ func TestPSSIdentifier(t *testing.T) {
 		}
 		id := pkix.AlgorithmIdentifier{Algorithm: oidPSS, Parameters: asn1.RawValue{FullBytes: der}}
 		got, ok := SignerAlgorithm(id, SHA256)
-		if ok != v.ok || ok && got.ID != RSAPSSSHA256 {
+		if ok != v.ok || ok && (got.ID != RSAPSSSHA256 || got.Salt != v.p.Salt) {
 			t.Errorf("%s: %s, %v", name, got.ID, ok)
 		}
 	}

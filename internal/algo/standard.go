@@ -5,6 +5,7 @@ package algo
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
@@ -42,6 +43,8 @@ func wrapStandardKey(key any, der []byte) (PublicKey, error) {
 			return nil, fmt.Errorf("public key on %s: %w", k.Curve.Params().Name, ErrUnsupported)
 		}
 		return &ecdsaKey{key: k, spki: der}, nil
+	case ed25519.PublicKey:
+		return &ed25519Key{key: k, spki: der}, nil
 	default:
 		return nil, fmt.Errorf("public key %T: %w", key, ErrUnsupported)
 	}

@@ -30,7 +30,7 @@ func ByXMLSignature(uri string) (Algorithm, bool) {
 		return Lookup(id)
 	}
 	for _, a := range table {
-		if a.XMLSignature == uri {
+		if a.XMLSignature == uri && uri != "" {
 			return a, true
 		}
 	}

@@ -47,6 +47,9 @@ type way struct {
 // waysOf lists the ways of an algorithm, the one that works on most tokens first: the host hashes. Which of them a token
 // has is read from its mechanism list, never guessed from its name.
 func waysOf(a algo.Algorithm) []way {
+	if a.Pure {
+		return nil // no token that does it has been seen here
+	}
 	raw := way{mechanism: mechanism{Number: a.Mechanism, Param: pssParam(a)}}
 	if a.DigestInfo {
 		raw.form = formInfo

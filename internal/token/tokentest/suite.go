@@ -52,7 +52,7 @@ func Algorithms() []string {
 func signing() []algo.ID {
 	var ids []algo.ID
 	for _, a := range algo.All() {
-		if !a.Legacy {
+		if !a.Legacy && !a.Pure {
 			ids = append(ids, a.ID)
 		}
 	}
