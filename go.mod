@@ -3,6 +3,7 @@ module persten
 go 1.26.6
 
 require (
+	codeberg.org/go-pdf/fpdf v0.12.0
 	gioui.org v0.8.0
 	github.com/Microsoft/go-winio v0.6.4
 	github.com/ddulesov/gogost v1.0.0
@@ -15,6 +16,7 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/spf13/cobra v1.10.2
+	golang.org/x/crypto v0.58.0
 	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0

@@ -76,10 +76,12 @@ const owners = `
 	github.com/spf13/cobra: agent
 	github.com/getlantern/systray: ui/tray
 	gioui.org: ui/window
-	golang.org/x/image: ui/window ui/tray
-	golang.org/x/net: ui config
+	codeberg.org/go-pdf/fpdf: ui/report
+	golang.org/x/image: ui/window ui/tray ui/report
+	golang.org/x/crypto: cert cms tsp
+	golang.org/x/net: ui config ui/report_test
 	golang.org/x/term: ui/terminal agent
-	golang.org/x/text: text xmldsig/xml
+	golang.org/x/text: text xmldsig/xml cert
 	golang.org/x/sys: *
 	github.com/rogpeppe/go-internal: test
 	github.com/santhosh-tekuri/jsonschema/v6: test

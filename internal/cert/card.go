@@ -49,6 +49,7 @@ type Card struct {
 	IssuerTool     IssuerTool
 
 	Unreadable []string // OIDs of extensions that belong on the card and are malformed
+	Malformed  bool     // see Certificate.Fault
 }
 
 // IssuerTool is the extension issuerSignTool.
@@ -77,7 +78,7 @@ func (c *Certificate) Card() Card {
 		Owner: c.subject.cut(), Issuer: c.issuer.cut(), Serial: cut(c.Serial()),
 		SHA1: c.Thumbprint(), SHA256: hex.EncodeToString(sum[:]), KeyID: cut(hex.EncodeToString(x.SubjectKeyId)),
 		NotBefore: x.NotBefore, NotAfter: x.NotAfter, KeyFrom: c.pku.from, KeyTo: c.pku.to, SignUntil: x.NotAfter,
-		Algorithm: c.Algorithm(), Usage: usages(x.KeyUsage), CA: c.Usage().CA, SelfIssued: c.SelfIssued(),
+		Algorithm: c.Algorithm(), Usage: usages(x.KeyUsage), CA: c.Usage().CA, SelfIssued: c.SelfIssued(), Malformed: c.fault != nil,
 	}
 	if !d.KeyTo.IsZero() && d.KeyTo.Before(d.SignUntil) {
 		d.SignUntil = d.KeyTo

@@ -7,9 +7,11 @@
 //
 // Parse stands on crypto/x509, which decodes everything but GOST public keys; those come from algo. About 1.4 % of the
 // certificates of Russian accredited CAs do not pass crypto/x509 for a BER boolean in basicConstraints or a postal address
-// that is a sequence; these two are read all the same, every Raw field staying as it came (in X509.Subject.Names the postal
-// address of such a certificate is its undecoded bytes). Anything else crypto/x509 refuses is an error wrapping ErrFormat. A
-// certificate whose key is of an unknown kind is parsed, and its Key verifies nothing.
+// that is a sequence; these are read all the same, and so are negative serial numbers and distribution points with a relative
+// name, every Raw field staying as it came (in X509.Subject.Names the postal address of such a certificate is its undecoded
+// bytes). What crypto/x509 refuses otherwise, and still has the outline of a certificate, is read by hand for its card:
+// Certificate.Fault tells why, and no path goes through it. Anything else is an error wrapping ErrFormat. A certificate whose
+// key is of an unknown kind is parsed, and its Key verifies nothing.
 //
 // # People
 //
@@ -24,9 +26,16 @@
 //
 // # Paths
 //
-// Trust.Chain builds the path by issuer name, checks every signature through algo, validity, CA flag, path length, key
-// usage and unknown critical extensions, with at most eight certificates and a budget of signature checks. It does not
-// look at revocation. A chain through a CA with name constraints is refused: they are not evaluated.
+// Trust.Chain builds the path and checks RFC 5280 section 6 but revocation: names compared as in section 7.1, signatures
+// through algo, validity, CA flag, path length, key usage, name constraints, certificate policies (as the graph of RFC
+// 9618), unknown critical extensions; with at most eight certificates and a budget of signature checks. Key identifiers set
+// the order of the search and decide nothing. What a root states about names and path length counts, too (RFC 5937).
+//
+// # Revocation
+//
+// Trust.Validate adds the use and, with a Source, revocation: CRLs of every kind (RFC 5280 section 6.3: by reasons,
+// indirect, delta, signed with another key of the CA) and OCSP (RFC 6960) at any time of interest. ParseCRL and ParseOCSP
+// are parsers of our own, for GOST and for lists of a million entries.
 //
 // # Concurrency
 //
@@ -69,9 +78,12 @@ type Certificate struct {
 	X509 *x509.Certificate
 	Key  algo.PublicKey
 
-	subject, issuer Person
-	signature       signature
-	pku             period
+	subject, issuer         Person
+	subjectName, issuerName name
+	serial                  []byte // content of the INTEGER
+	outside                 signed
+	pku                     period
+	fault                   error // why it may not stand in a path although it was read
 }
 
 // Parse reads one DER certificate. The bytes are copied.
@@ -79,21 +91,31 @@ func Parse(der []byte) (*Certificate, error) {
 	if len(der) > maxDER {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(der))
 	}
-	x, err := parseX509(der)
+	x, fault, err := parseX509(der)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
 	}
 	key, err := publicKey(x.RawSubjectPublicKeyInfo)
+	if err != nil && fault != nil {
+		key, err = algo.Opaque(x.RawSubjectPublicKeyInfo)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
 	}
-	c := &Certificate{Raw: x.Raw, X509: x, Key: key, subject: person(x.Subject.Names), issuer: person(x.Issuer.Names)}
-	if c.signature, err = parseSignature(x.Raw); err != nil {
+	c := &Certificate{
+		Raw: x.Raw, X509: x, Key: key, fault: fault, subject: person(x.Subject.Names), issuer: person(x.Issuer.Names),
+		subjectName: parseName(x.RawSubject), issuerName: parseName(x.RawIssuer),
+	}
+	if c.outside, err = parseSigned(x.Raw); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
 	}
+	c.serial = serialOf(x.RawTBSCertificate)
 	c.pku, _ = readPeriod(x) // one that cannot be read is noted on the card
 	return c, nil
 }
+
+// Fault tells why the certificate serves for nothing but a look at it; nil for a well-formed one.
+func (c *Certificate) Fault() error { return c.fault }
 
 // publicKey reads the key; an unknown kind becomes a key that verifies nothing, a malformed key is an error.
 func publicKey(spki []byte) (algo.PublicKey, error) {
@@ -157,5 +179,5 @@ func (c *Certificate) Equal(o *Certificate) bool {
 	return c != nil && o != nil && string(c.Raw) == string(o.Raw)
 }
 
-// SelfIssued reports whether subject and issuer names are the same.
-func (c *Certificate) SelfIssued() bool { return string(c.X509.RawSubject) == string(c.X509.RawIssuer) }
+// SelfIssued reports whether subject and issuer names are the same (RFC 5280 section 7.1).
+func (c *Certificate) SelfIssued() bool { return c.subjectName.equal(c.issuerName) }

@@ -4,7 +4,6 @@ package cert
 
 import (
 	"errors"
-	"time"
 
 	"persten/internal/algo"
 )
@@ -15,25 +14,12 @@ var (
 	ErrRootUnknown  = errors.New("the root is not among the trusted ones")
 )
 
-// Link is one certificate of a chain. Problem is why the chain does not hold at it: its own dates and extensions, what it
-// may issue, or, for a signature that does not match and an issuer that is not known, the step from it to the next one.
-type Link struct {
-	Certificate *Certificate
-	Problem     error // nil for a sound link
-	Root        bool  // a trusted root
-}
-
 // Explain returns the chain of leaf as far up as it can be followed, leaf first, with every broken link marked. No link is
 // marked if and only if Chain finds a path, which is then what is returned. Of several ways up it follows the soundest at each
-// step.
+// step. Like Chain it does not look at revocation.
 func (t Trust) Explain(leaf *Certificate) []Link {
-	if t.At.IsZero() {
-		t.At = time.Now()
-	}
 	own := t.budget == nil
-	if own {
-		t = t.Bounded(maxChecks)
-	}
+	t = t.ready()
 	path, err := t.Chain(leaf)
 	if err == nil {
 		return sound(path)
@@ -47,7 +33,11 @@ func (t Trust) Explain(leaf *Certificate) []Link {
 			return links
 		}
 	}
-	links[len(links)-1].Problem = errBudget // Chain gave up before it came this way, and it has the last word
+	if i, err := t.whole(certificates(links)); err != nil {
+		links[i].mark(err)
+		return links
+	}
+	links[len(links)-1].Problem = ErrBudget // Chain gave up before it came this way, and it has the last word
 	return links
 }
 
@@ -57,6 +47,14 @@ func sound(path []*Certificate) []Link {
 		links[i] = Link{Certificate: c, Root: i == len(path)-1}
 	}
 	return links
+}
+
+func certificates(links []Link) []*Certificate {
+	path := make([]*Certificate, len(links))
+	for i, l := range links {
+		path[i] = l.Certificate
+	}
+	return path
 }
 
 // follow goes up from leaf whatever it meets.
@@ -71,7 +69,7 @@ func (t Trust) follow(leaf *Certificate) []Link {
 		up, found := t.above(path)
 		switch {
 		case len(path) == maxDepth:
-			last.mark(errLong)
+			last.mark(ErrPathLength)
 			return links
 		case !found && last.Certificate.SelfIssued():
 			last.mark(ErrRootUnknown)
@@ -109,19 +107,18 @@ type way struct {
 }
 
 // above picks the soundest of the certificates that name themselves the issuer of path's end, roots first among equals.
+// CAs change their keys and keep their names: one with another key identifier whose key did not sign is not the issuer.
 func (t Trust) above(path []*Certificate) (way, bool) {
 	var best way
 	rank := -1
 	last := path[len(path)-1]
-	for _, pool := range [][]*Certificate{t.Roots, t.Intermediates} {
-		for _, parent := range pool {
-			if !last.namesIssuer(parent) || contains(path, parent) {
-				continue
-			}
-			w := t.way(path, parent)
-			if r := w.rank(); r > rank {
-				best, rank = w, r
-			}
+	for _, parent := range t.issuers(path) {
+		w := t.way(path, parent)
+		if w.signature != nil && last.kinship(parent) < 0 {
+			continue
+		}
+		if r := w.rank(); r > rank {
+			best, rank = w, r
 		}
 	}
 	return best, rank >= 0
@@ -154,15 +151,21 @@ var reasons = []struct {
 	err error
 	key string
 }{
+	{ErrRevoked, "revoked"},
+	{ErrMalformed, "malformed"},
 	{algo.ErrUnsupported, "unsupported"},
 	{ErrIssuer, "issuer"},
 	{ErrSignature, "signature"},
-	{errLong, "length"},
-	{errExtensionUnknown, "extension"},
+	{ErrPathLength, "length"},
+	{ErrNameConstraints, "names"},
+	{ErrPolicy, "policy"},
+	{ErrExtension, "extension"},
+	{ErrUse, "use"},
 	{ErrRootUnknown, "root"},
 	{ErrIssuerAbsent, "absent"},
 	{ErrNotYetValid, "early"},
 	{ErrExpired, "expired"},
+	{ErrRevocationUnknown, "unchecked"},
 }
 
 // Reason is a stable name of the gravest thing wrong with the link: "" for a sound one, "other" for what has no name. Its

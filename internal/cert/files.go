@@ -3,7 +3,6 @@
 package cert
 
 import (
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +16,8 @@ const (
 	maxFiles = 10_000
 )
 
-// ReadFiles reads the certificates in a file, PEM (any number) or DER (one), or in all files of a folder. It returns what
-// could be read, with the joined errors of what could not.
+// ReadFiles reads the certificates in a file, see ParseAll, or in all files of a folder. It returns what could be read, with
+// the joined errors of what could not.
 func ReadFiles(path string) ([]*Certificate, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -59,34 +58,9 @@ func readFile(path string) ([]*Certificate, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s: over %d bytes", path, maxFile)
 	}
-	found, err := parseAll(data)
+	found, err := ParseAll(data)
 	if err != nil {
 		return found, fmt.Errorf("%s: %w", path, err)
 	}
 	return found, nil
-}
-
-func parseAll(data []byte) ([]*Certificate, error) {
-	block, rest := pem.Decode(data)
-	if block == nil {
-		c, err := Parse(data)
-		if err != nil {
-			return nil, err
-		}
-		return []*Certificate{c}, nil
-	}
-	var all []*Certificate
-	var errs []error
-	for ; block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		c, err := Parse(block.Bytes)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		all = append(all, c)
-	}
-	return all, errors.Join(errs...)
 }
