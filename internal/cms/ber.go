@@ -5,7 +5,6 @@ package cms
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -17,8 +16,12 @@ const (
 	maxHeld         = 8 << 20 // bytes of certificates and signers kept in memory
 	maxDepth        = 64      // of nested elements
 	maxCertificates = 128
-	maxSigners      = 32 // a GOST check takes 15 ms and an element of 400 bytes
+	maxSigners      = 32 // with countersigners and time-stamps; a GOST check takes 15 ms and an element of 400 bytes
+	maxValues       = 64 // revocation lists and answers in one place
 	maxAttributes   = 64
+	maxSignature    = 4096 // bytes of a signature value
+	maxLevel        = 4    // of countersignatures
+	maxTSTInfo      = 64 << 10
 	maxChecks       = 64 // certificate signatures, for all signers together
 	maxDigests      = 8
 )
@@ -47,24 +50,22 @@ func malformed(format string, a ...any) error {
 	return fmt.Errorf("%w: %s", ErrFormat, fmt.Sprintf(format, a...))
 }
 
+func tooDeep() error { return fmt.Errorf("%w: elements nested too deeply", ErrLimit) }
+
+func tooMany(what string, most int) error {
+	return fmt.Errorf("%w: more than %d %s", ErrLimit, most, what)
+}
+
 func (r *reader) byte() (byte, error) {
 	if r.off >= r.limit {
 		return 0, malformed("element longer than what contains it")
 	}
 	b, err := r.r.ReadByte()
 	if err != nil {
-		return 0, r.failed(err)
+		return 0, unreadable(err)
 	}
 	r.off++
 	return b, nil
-}
-
-// failed tells a short input from an input that cannot be read.
-func (r *reader) failed(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return malformed("input ends early")
-	}
-	return fmt.Errorf("read signature: %w", err)
 }
 
 // next reads a header and checks that the element fits where it stands.
@@ -162,7 +163,7 @@ func (r *reader) more(s *scope) (bool, error) {
 	}
 	b, err := r.r.Peek(2)
 	if err != nil {
-		return false, r.failed(err)
+		return false, unreadable(err)
 	}
 	if b[0] != 0 || b[1] != 0 {
 		return true, nil
@@ -188,7 +189,7 @@ func (r *reader) peek(s scope) (byte, error) {
 	}
 	b, err := r.r.Peek(1)
 	if err != nil {
-		return 0, r.failed(err)
+		return 0, unreadable(err)
 	}
 	return b[0], nil
 }
@@ -197,7 +198,7 @@ func (r *reader) peek(s scope) (byte, error) {
 // signatures were made over those bits. Any other is rebuilt with known lengths.
 func (r *reader) keep(h header, depth int) ([]byte, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("%w: elements nested too deeply", ErrLimit)
+		return nil, tooDeep()
 	}
 	if h.length < 0 {
 		return r.rebuild(h, depth)
@@ -302,7 +303,7 @@ func (r *reader) bytes(raw []byte, n int64) ([]byte, error) {
 	out := make([]byte, len(raw)+int(n))
 	copy(out, raw)
 	if _, err := io.ReadFull(r.r, out[len(raw):]); err != nil {
-		return nil, r.failed(err)
+		return nil, unreadable(err)
 	}
 	r.off += n
 	return out, nil
@@ -311,18 +312,13 @@ func (r *reader) bytes(raw []byte, n int64) ([]byte, error) {
 // copyOctets streams the contents of an OCTET STRING, in one piece or in many, into w.
 func (r *reader) copyOctets(h header, w io.Writer, depth int) error {
 	if depth > maxDepth {
-		return fmt.Errorf("%w: elements nested too deeply", ErrLimit)
+		return tooDeep()
 	}
 	if h.tag&^0x20 != tagOctets {
 		return malformed("content is not an OCTET STRING")
 	}
 	if !h.constructed {
-		n, err := io.CopyN(w, r.r, h.length)
-		r.off += n
-		if err != nil {
-			return r.failed(err)
-		}
-		return nil
+		return r.copyBody(h, w)
 	}
 	return r.each(h, func(child header) error { return r.copyOctets(child, w, depth+1) })
 }
@@ -330,15 +326,10 @@ func (r *reader) copyOctets(h header, w io.Writer, depth int) error {
 // skip reads over an element.
 func (r *reader) skip(h header, depth int) error {
 	if depth > maxDepth {
-		return fmt.Errorf("%w: elements nested too deeply", ErrLimit)
+		return tooDeep()
 	}
 	if h.length >= 0 {
-		n, err := io.CopyN(io.Discard, r.r, h.length)
-		r.off += n
-		if err != nil {
-			return r.failed(err)
-		}
-		return nil
+		return r.copyBody(h, io.Discard)
 	}
 	return r.each(h, func(child header) error { return r.skip(child, depth+1) })
 }

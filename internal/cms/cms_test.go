@@ -38,7 +38,7 @@ func (o *owner) Sign(_ context.Context, in algo.Input) ([]byte, error) {
 	if o.err != nil {
 		return nil, o.err
 	}
-	sig, err := o.key.Sign(rand.Reader, o.id, algo.Input{Digest: in.Digest})
+	sig, err := o.key.Sign(rand.Reader, o.id, in)
 	if o.change != nil {
 		sig = o.change(sig)
 	}
@@ -103,7 +103,7 @@ func check(t testing.TB, sig, content []byte, trust cert.Trust) *Report {
 	if content != nil {
 		r = bytes.NewReader(content)
 	}
-	rep, err := Verify(bytes.NewReader(sig), r, trust)
+	rep, err := Verify(context.Background(), bytes.NewReader(sig), r, trust)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestOtherContent(t *testing.T) {
 	if rep := check(t, sig, document[1:], o.trust()); !errors.Is(rep.Signers[0].Problem, ErrDigest) || rep.Valid() {
 		t.Errorf("detached: %v", rep.Signers[0].Problem)
 	}
-	if _, err := Verify(bytes.NewReader(sig), nil, o.trust()); !errors.Is(err, ErrNoContent) {
+	if _, err := Verify(context.Background(), bytes.NewReader(sig), nil, o.trust()); !errors.Is(err, ErrNoContent) {
 		t.Errorf("no content: %v", err)
 	}
 	sig = sign(t, o, document, Options{Attached: true})
@@ -280,7 +280,7 @@ func TestFlippedBits(t *testing.T) {
 					content = bytes.NewReader(document)
 				}
 				positions++
-				rep, err := Verify(bytes.NewReader(bad), content, o.trust())
+				rep, err := Verify(context.Background(), bytes.NewReader(bad), content, o.trust())
 				version := bytes.HasPrefix(bad[i-min(i, 2):], []byte{2, 1}) && i < 30
 				if err == nil && rep.Valid() && !(version && (bit == 1 || bit == 2)) {
 					t.Errorf("attached %v: bit %d of byte %d (%02x) went unnoticed", attached, bit, i, sig[i])
@@ -295,15 +295,15 @@ func TestTruncated(t *testing.T) {
 	o := ownerOf(t, "p256")
 	sig := sign(t, o, document, Options{Attached: true})
 	for n := range sig {
-		if _, err := Verify(bytes.NewReader(sig[:n]), nil, o.trust()); !errors.Is(err, ErrFormat) {
+		if _, err := Verify(context.Background(), bytes.NewReader(sig[:n]), nil, o.trust()); !errors.Is(err, ErrFormat) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
-	if _, err := Verify(bytes.NewReader(append(sig, 0)), nil, o.trust()); !errors.Is(err, ErrFormat) {
+	if _, err := Verify(context.Background(), bytes.NewReader(append(sig, 0)), nil, o.trust()); !errors.Is(err, ErrFormat) {
 		t.Errorf("one byte more: %v", err)
 	}
 	boom := errors.New("disk gone")
-	if _, err := Verify(io.MultiReader(bytes.NewReader(sig[:100]), failing{boom}), nil, o.trust()); !errors.Is(err, boom) || errors.Is(err, ErrFormat) {
+	if _, err := Verify(context.Background(), io.MultiReader(bytes.NewReader(sig[:100]), failing{boom}), nil, o.trust()); !errors.Is(err, boom) || errors.Is(err, ErrFormat) {
 		t.Errorf("read error: %v", err)
 	}
 }
@@ -338,7 +338,7 @@ func TestMemory(t *testing.T) {
 	go func() {
 		w.CloseWithError(Sign(context.Background(), w, &zeros{n: size}, o, Options{Attached: true}))
 	}()
-	rep, err := Verify(r, nil, o.trust())
+	rep, err := Verify(context.Background(), r, nil, o.trust())
 	runtime.ReadMemStats(&after)
 	if err != nil || !rep.Valid() || rep.Content.Size != size {
 		t.Fatalf("%v, %+v", err, rep)

@@ -20,24 +20,34 @@ var (
 	oidContentType          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
 	oidMessageDigest        = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 4}
 	oidSigningTime          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 5}
-	oidContentHints         = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 4}
-	oidSigningCertificate   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}
-	oidSigningCertificateV2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}
+	oidContentHints         = aa(4)
+	oidSigningCertificate   = aa(12)
+	oidSigningCertificateV2 = aa(47)
 	oidMIMEType             = asn1.ObjectIdentifier{0, 4, 0, 1733, 2, 1}
 )
 
-// Tags this file writes by hand, because their lengths are known before their contents are.
+// Tags that are written and compared by hand.
 const (
 	tagOctets   = 0x04
 	tagSequence = 0x30
 	tagSet      = 0x31
 	tagContext0 = 0xa0
+	tagContext1 = 0xa1
 )
 
-// attribute is one signed attribute (RFC 5652 section 5.3).
+// attribute is one attribute (RFC 5652 section 5.3).
 type attribute struct {
 	Type   asn1.ObjectIdentifier
 	Values []asn1.RawValue `asn1:"set"`
+}
+
+// newAttribute encodes an attribute with one value.
+func newAttribute(oid asn1.ObjectIdentifier, v any) ([]byte, error) {
+	value, err := asn1.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return asn1.Marshal(attribute{oid, []asn1.RawValue{{FullBytes: value}}})
 }
 
 // issuerSerial names a certificate inside ESSCertIDv2; the issuer is GeneralNames with one directoryName.
@@ -53,34 +63,23 @@ type essCertID struct {
 	IssuerSerial issuerSerial `asn1:"optional"`
 }
 
-// attributes returns the encoded attributes in DER SET order.
+// attributes returns the encoded signed attributes in DER SET order.
 func (m *maker) attributes(sum []byte) ([][]byte, error) {
-	type pair struct {
-		oid   asn1.ObjectIdentifier
-		value any
+	list, err := m.optional()
+	if err != nil {
+		return nil, err
 	}
-	list := []pair{
-		{oidContentType, oidData},
-		{oidSigningTime, m.o.SigningTime.UTC()},
-		{oidMessageDigest, sum},
-		{oidSigningCertificateV2, m.reference()},
+	if !m.counter { // a countersignature has no content type (RFC 5652 section 11.4)
+		list = append(list, pair{oidContentType, oidData})
 	}
-	if m.o.FileName != "" {
-		list = append(list, pair{oidContentHints, struct {
-			Description string `asn1:"utf8"`
-			Type        asn1.ObjectIdentifier
-		}{m.o.FileName, oidData}})
-	}
-	if m.o.MIMEType != "" {
-		list = append(list, pair{oidMIMEType, asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(m.o.MIMEType)}})
-	}
+	list = append(list,
+		pair{oidSigningTime, m.o.SigningTime.UTC()},
+		pair{oidMessageDigest, sum},
+		pair{oidSigningCertificateV2, m.reference()},
+	)
 	var out [][]byte
 	for _, p := range list {
-		value, err := asn1.Marshal(p.value)
-		if err != nil {
-			return nil, err
-		}
-		der, err := asn1.Marshal(attribute{p.oid, []asn1.RawValue{{FullBytes: value}}})
+		der, err := newAttribute(p.oid, p.value)
 		if err != nil {
 			return nil, err
 		}
@@ -88,6 +87,12 @@ func (m *maker) attributes(sum []byte) ([][]byte, error) {
 	}
 	slices.SortFunc(out, bytes.Compare)
 	return out, nil
+}
+
+// pair is an attribute before it is encoded.
+type pair struct {
+	oid   asn1.ObjectIdentifier
+	value any
 }
 
 // reference is the signing-certificate-v2 attribute: the signer's certificate by digest, issuer and serial.
@@ -98,26 +103,49 @@ func (m *maker) reference() any {
 		IssuerSerial: issuerSerial{[]asn1.RawValue{name}, m.cert.X509.SerialNumber},
 	}
 	if m.alg.Digest != algo.SHA256 {
-		id.Hash = m.alg.Digest.Identifier()
+		id.Hash = m.digestID()
 	}
 	return struct{ Certificates []essCertID }{[]essCertID{id}}
 }
 
+// digestID and signerID are the identifiers in the form Options ask for. NULL is left out of GOST's alone: RSA has to have it.
+func (m *maker) digestID() pkix.AlgorithmIdentifier {
+	id := m.alg.Digest.Identifier()
+	if m.o.NoNull {
+		id.Parameters = asn1.RawValue{}
+	}
+	return id
+}
+
+func (m *maker) algorithmID() pkix.AlgorithmIdentifier {
+	id := m.alg.SignerIdentifier()
+	if m.o.NoNull && isGOST(m.alg.ID) {
+		id.Parameters = asn1.RawValue{}
+	}
+	return id
+}
+
+func isGOST(id algo.ID) bool { return id == algo.GOST256 || id == algo.GOST512 }
+
 // signerInfo encodes SignerInfo version 1 (RFC 5652 section 5.3).
-func (m *maker) signerInfo(attrs [][]byte, sig []byte) ([]byte, error) {
-	signed := set(attrs)
-	signed[0] = tagContext0 // implicit tag; the SET tag was for the signature (section 5.4)
-	return asn1.Marshal(struct {
+func (m *maker) signerInfo(attrs [][]byte, sig []byte, unsigned [][]byte) ([]byte, error) {
+	info := struct {
 		Version            int
 		SID                signerID
 		DigestAlgorithm    pkix.AlgorithmIdentifier
 		SignedAttrs        asn1.RawValue
 		SignatureAlgorithm pkix.AlgorithmIdentifier
 		Signature          []byte
+		Unsigned           asn1.RawValue `asn1:"optional"`
 	}{
-		1, signerID{asn1.RawValue{FullBytes: m.cert.X509.RawIssuer}, m.cert.X509.SerialNumber},
-		m.alg.Digest.Identifier(), asn1.RawValue{FullBytes: signed}, m.alg.SignerIdentifier(), sig,
-	})
+		Version: 1, SID: signerID{asn1.RawValue{FullBytes: m.cert.X509.RawIssuer}, m.cert.X509.SerialNumber},
+		DigestAlgorithm: m.digestID(), SignedAttrs: asn1.RawValue{FullBytes: implicit(tagContext0, set(attrs))},
+		SignatureAlgorithm: m.algorithmID(), Signature: sig,
+	}
+	if len(unsigned) > 0 {
+		info.Unsigned.FullBytes = implicit(tagContext1, set(unsigned))
+	}
+	return asn1.Marshal(info)
 }
 
 // signerID is IssuerAndSerialNumber.
@@ -126,50 +154,10 @@ type signerID struct {
 	Serial *big.Int
 }
 
-// framing is everything before and after the content.
-type framing struct{ head, tail []byte }
-
-// frame wraps one SignerInfo and room for size bytes of content into ContentInfo and SignedData. SignedData is version 1:
-// plain data, certificates of X.509 only, the signer named by issuer and serial (RFC 5652 section 5.1).
-func (m *maker) frame(info []byte, size int64) (framing, error) {
-	digest, err := asn1.Marshal(m.alg.Digest.Identifier())
-	if err != nil {
-		return framing{}, err
-	}
-	data, err := asn1.Marshal(oidData)
-	if err != nil {
-		return framing{}, err
-	}
-	signed, err := asn1.Marshal(oidSignedData)
-	if err != nil {
-		return framing{}, err
-	}
-	if !m.o.Attached {
-		size = -1
-	}
-	certs := set(m.certificates())
-	certs[0] = tagContext0
-	f := framing{tail: append(certs, set([][]byte{info})...)}
-
-	// From the inside out: each layer puts its header before what is there and grows by the header's length.
-	length := int64(0)
-	wrap := func(tag byte, before ...[]byte) {
-		lead := bytes.Join(before, nil)
-		h := head(tag, length+int64(len(lead)))
-		f.head = slices.Concat(h, lead, f.head)
-		length += int64(len(h) + len(lead))
-	}
-	if size >= 0 {
-		length = size
-		wrap(tagOctets)
-		wrap(tagContext0)
-	}
-	wrap(tagSequence, data)
-	length += int64(len(f.tail))
-	wrap(tagSequence, []byte{asn1.TagInteger, 1, 1}, set([][]byte{digest}))
-	wrap(tagContext0)
-	wrap(tagSequence, signed)
-	return f, nil
+// implicit gives a set an implicit tag.
+func implicit(tag byte, set []byte) []byte {
+	set[0] = tag
+	return set
 }
 
 // certificates is the signer's and the chain's, each once.

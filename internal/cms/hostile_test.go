@@ -7,6 +7,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/asn1"
+	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"io"
 	"os"
@@ -48,16 +50,26 @@ func forge(t testing.TB, o *owner, sorted bool, edit func(m *maker, attrs [][]by
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := m.signerInfo(attrs, sig)
+	info, err := m.signerInfo(attrs, sig, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	info = bytes.Replace(info, append([]byte{tagContext0}, set(attrs)[1:]...), signed, 1)
-	f, err := m.frame(info, 0)
+	return assemble(t, m, info)
+}
+
+// assemble frames one detached signer.
+func assemble(t testing.TB, m *maker, info []byte) []byte {
+	t.Helper()
+	out, err := m.message(nil, info)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(f.head, f.tail...)
+	var w bytes.Buffer
+	if err := out.writeTo(&w); err != nil {
+		t.Fatal(err)
+	}
+	return w.Bytes()
 }
 
 func attr(t testing.TB, oid asn1.ObjectIdentifier, values ...any) []byte {
@@ -201,7 +213,11 @@ func replaceCertificates(t testing.TB, sig []byte, o *owner, certs [][]byte) []b
 	if err != nil {
 		t.Fatal(err)
 	}
-	return framed(t, o, certs, m.signers)
+	var signers [][]byte
+	for _, one := range m.signers {
+		signers = append(signers, one.der)
+	}
+	return framed(t, o, certs, signers)
 }
 
 // framed is a detached message of these certificates and signers.
@@ -230,7 +246,7 @@ func TestLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := good.signers[0]
+	one := good.signers[0].der
 	nested := func(n int, open, shut []byte) []byte {
 		return slices.Concat(bytes.Repeat(open, n), []byte{5, 0}, bytes.Repeat(shut, n))
 	}
@@ -253,7 +269,7 @@ func TestLimits(t *testing.T) {
 		"huge length":     {[]byte{0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, ErrFormat},
 		"no end":          {deep([]byte{0x30, 0x80, 2, 1, 1, 0x31, 0x80}), ErrFormat},
 	} {
-		if _, err := Verify(bytes.NewReader(c.in), bytes.NewReader(document), o.trust()); !errors.Is(err, c.want) {
+		if _, err := Verify(context.Background(), bytes.NewReader(c.in), bytes.NewReader(document), o.trust()); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -309,16 +325,16 @@ func TestTC26(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var si signerInfo
-		if _, err := asn1.Unmarshal(m.signers[0], &si); err != nil {
+		si, err := parseSigner(m.signers[0].der)
+		if err != nil {
 			t.Fatal(err)
 		}
 		v := &verifier{message: m, sums: m.sums}
-		alg, err := v.algorithm(si)
+		alg, err := v.algorithm(si, c)
 		if err != nil || alg.ID != id {
 			t.Fatalf("%s: %s, %v", size, alg.ID, err)
 		}
-		if err := c.Key.Verify(id, algo.Input{Digest: m.sums.values()[alg.Digest]}, si.Signature); err != nil {
+		if err := c.Key.Verify(id, algo.Input{Digest: m.sums.values()[alg.Digest]}, si.signature); err != nil {
 			t.Errorf("%s: %v", size, err)
 		}
 		rep := check(t, raw, nil, cert.Trust{Intermediates: []*cert.Certificate{c}})
@@ -336,9 +352,13 @@ func FuzzVerify(f *testing.F) {
 	f.Add(sign(f, o, document, Options{}))
 	f.Add(forge(f, o, true, func(_ *maker, a [][]byte) [][]byte { slices.Reverse(a); return a }))
 	f.Add(sign(f, ownerOf(f, "gost256"), document, Options{Attached: true}))
+	stamped := sign(f, o, document, Options{Attached: true, Profile: ProfileT, Stamper: newAuthority(f, "p256")})
+	f.Add(countersign(f, stamped, 0, o, Options{}))
+	f.Add([]byte(base64.StdEncoding.EncodeToString(stamped)))
+	f.Add(pem.EncodeToMemory(&pem.Block{Type: "CMS", Bytes: sig}))
 	f.Add([]byte{0x30, 0x80, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2, 0xa0, 0x80, 0x30, 0x80, 2, 1, 1, 0x31, 0x80, 0, 0, 0x30, 0x80})
 	f.Fuzz(func(t *testing.T, in []byte) {
-		rep, err := Verify(bytes.NewReader(in), bytes.NewReader(document), o.trust())
+		rep, err := Verify(context.Background(), bytes.NewReader(in), bytes.NewReader(document), o.trust())
 		if err != nil {
 			if !errors.Is(err, ErrFormat) && !errors.Is(err, ErrLimit) && !errors.Is(err, ErrNoContent) {
 				t.Fatalf("untyped error %v", err)

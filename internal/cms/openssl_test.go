@@ -4,6 +4,7 @@ package cms
 
 import (
 	"bytes"
+	"context"
 	"encoding/pem"
 	"errors"
 	"os"
@@ -116,7 +117,7 @@ func refusedByBoth(t *testing.T, o *openssl, w *owner, sig, content []byte, atta
 	if attached {
 		content = nil
 	}
-	rep, err := Verify(bytes.NewReader(sig), readerOrNil(content), w.trust())
+	rep, err := Verify(context.Background(), bytes.NewReader(sig), readerOrNil(content), w.trust())
 	if err == nil && rep.Valid() {
 		t.Errorf("%s flipped: accepted here", what)
 	}

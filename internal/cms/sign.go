@@ -5,6 +5,7 @@ package cms
 import (
 	"bytes"
 	"context"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"hash"
@@ -21,8 +22,9 @@ import (
 //
 // Without content (nil) what is signed is o.Digest, and nothing is attached.
 //
-// Nothing is written before the signature has been made and checked. An error during writing, ErrContentChanged among
-// them, leaves an incomplete w that the caller throws away. Errors of s come through unchanged.
+// Nothing is written before the signature has been made and checked, and the time-stamp got. An error during writing,
+// ErrContentChanged among them, leaves an incomplete w that the caller throws away. Errors of s and of o.Stamper come
+// through unchanged; what Options ask for and cannot be made is ErrProfile.
 func Sign(ctx context.Context, w io.Writer, content io.Reader, s Signer, o Options) error {
 	m, err := newMaker(s, o)
 	if err != nil {
@@ -39,28 +41,36 @@ func Sign(ctx context.Context, w io.Writer, content io.Reader, s Signer, o Optio
 	if err != nil {
 		return err
 	}
-	if o.Digest != nil && !bytes.Equal(o.Digest, sum) {
-		return ErrContentChanged
-	}
 	info, err := m.sign(ctx, sum)
 	if err != nil {
 		return err
 	}
-	out, err := m.frame(info, size)
+	body := have()
+	if o.Attached {
+		body = wrap(tagContext0, wrap(tagOctets, later(size, func(w io.Writer) error {
+			content, err := again()
+			if err != nil {
+				return fmt.Errorf("read content: %w", err)
+			}
+			return copySame(w, &reading{ctx, content}, m.alg.Digest.New(), sum, size)
+		})))
+	}
+	out, err := m.message(body, info)
 	if err != nil {
 		return fmt.Errorf("encode signature: %w", err)
 	}
-	return m.write(ctx, w, again, out, sum, size)
+	return out.writeTo(w)
 }
 
 var errNoContent = errors.New("neither content nor its digest")
 
-// maker is one call of Sign.
+// maker makes one SignerInfo.
 type maker struct {
-	signer Signer
-	cert   *cert.Certificate
-	alg    algo.Algorithm
-	o      Options
+	signer  Signer
+	cert    *cert.Certificate
+	alg     algo.Algorithm
+	o       Options
+	counter bool // it is a countersignature
 }
 
 func newMaker(s Signer, o Options) (*maker, error) {
@@ -68,6 +78,19 @@ func newMaker(s Signer, o Options) (*maker, error) {
 	var ok bool
 	if m.alg, ok = algo.Lookup(s.Algorithm()); !ok || !slices.Contains(algo.Signing(m.cert.Key), m.alg.ID) {
 		return nil, fmt.Errorf("%q with a %s key: %w", s.Algorithm(), m.cert.Key.Describe(), algo.ErrUnsupported)
+	}
+	switch o.Profile {
+	case "", ProfileBES:
+	case ProfileT:
+		if o.Stamper == nil {
+			return nil, fmt.Errorf("%w: no time-stamping authority", ErrProfile)
+		}
+	case Profile472:
+		if !isGOST(m.alg.ID) {
+			return nil, fmt.Errorf("%w: the format of order 472 is for GOST keys", ErrProfile)
+		}
+	default:
+		return nil, fmt.Errorf("%w: %q", ErrProfile, o.Profile)
 	}
 	if m.o.SigningTime.IsZero() {
 		m.o.SigningTime = time.Now()
@@ -94,6 +117,7 @@ func (m *maker) rewinder(content io.Reader) (func() (io.Reader, error), error) {
 	}, nil
 }
 
+// digest hashes content, or takes the digest that was given, and compares it with the approved one.
 func (m *maker) digest(ctx context.Context, content io.Reader) ([]byte, int64, error) {
 	if content == nil {
 		return m.o.Digest, 0, nil
@@ -103,10 +127,18 @@ func (m *maker) digest(ctx context.Context, content io.Reader) ([]byte, int64, e
 	if err != nil {
 		return nil, 0, fmt.Errorf("read content: %w", err)
 	}
-	return h.Sum(nil), n, nil
+	sum := h.Sum(nil)
+	return sum, n, m.approved(sum)
 }
 
-// sign makes the SignerInfo and checks it with the certificate's key.
+func (m *maker) approved(sum []byte) error {
+	if m.o.Digest != nil && !bytes.Equal(m.o.Digest, sum) {
+		return ErrContentChanged
+	}
+	return nil
+}
+
+// sign makes the SignerInfo, checks it with the certificate's key and has it stamped.
 func (m *maker) sign(ctx context.Context, sum []byte) ([]byte, error) {
 	attrs, err := m.attributes(sum)
 	if err != nil {
@@ -123,27 +155,46 @@ func (m *maker) sign(ctx context.Context, sum []byte) ([]byte, error) {
 			return nil, fmt.Errorf("%w: %w", ErrSelfCheck, err)
 		}
 	}
-	return m.signerInfo(attrs, sig)
+	var unsigned [][]byte
+	if m.o.Profile == ProfileT {
+		stamp, err := stampOver(ctx, m.o.Stamper, m.alg.Digest, sig)
+		if err != nil {
+			return nil, err
+		}
+		unsigned = append(unsigned, stamp)
+	}
+	return m.signerInfo(attrs, sig, unsigned)
 }
 
-// write puts the content between head and tail, or nothing when detached, comparing it with what was signed.
-func (m *maker) write(ctx context.Context, w io.Writer, again func() (io.Reader, error), out framing, sum []byte, size int64) error {
-	if _, err := w.Write(out.head); err != nil {
-		return fmt.Errorf("write signature: %w", err)
+// stampOver is the signature-time-stamp attribute over a signature value (ETSI EN 319 122-1 section 5.3).
+func stampOver(ctx context.Context, st Stamper, d algo.Digest, value []byte) ([]byte, error) {
+	token, err := st.Stamp(ctx, d, d.Sum(value))
+	if err != nil {
+		return nil, err
 	}
-	if again != nil {
-		content, err := again()
-		if err != nil {
-			return fmt.Errorf("read content: %w", err)
-		}
-		if err := copySame(w, &reading{ctx, content}, m.alg.Digest.New(), sum, size); err != nil {
-			return err
-		}
+	t, err := ParseTimeStamp(token)
+	if err == nil {
+		err = t.CheckImprint(value)
 	}
-	if _, err := w.Write(out.tail); err != nil {
-		return fmt.Errorf("write signature: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStamp, err)
 	}
-	return nil
+	return newAttribute(oidTimeStamp, asn1.RawValue{FullBytes: token})
+}
+
+// message frames one SignerInfo. SignedData is version 1: plain data, certificates of X.509 only, the signer named by issuer
+// and serial (RFC 5652 section 5.1). body is what follows the content type.
+func (m *maker) message(body pieces, info []byte) (pieces, error) {
+	digest, err := asn1.Marshal(m.digestID())
+	if err != nil {
+		return nil, err
+	}
+	certs := m.certificates()
+	slices.SortFunc(certs, bytes.Compare)
+	return signedData{
+		version: have([]byte{asn1.TagInteger, 1, 1}), digests: have(digest), content: wrap(tagSequence, have(derData), body),
+		certificates: have(certs...), signers: have(info),
+	}.layout(), nil
 }
 
 // copySame copies size bytes and checks that they, and nothing more, are what was hashed before.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"persten/internal/algo"
 	"persten/internal/cert"
@@ -17,56 +16,134 @@ import (
 
 // signerInfo is SignerInfo (RFC 5652 section 5.3) as read. SID stays raw: it is one of two things.
 type signerInfo struct {
-	Version            int
-	SID                asn1.RawValue
-	DigestAlgorithm    pkix.AlgorithmIdentifier
-	SignedAttrs        asn1.RawValue `asn1:"optional,tag:0"`
-	SignatureAlgorithm pkix.AlgorithmIdentifier
-	Signature          []byte
-	Unsigned           asn1.RawValue `asn1:"optional,tag:1"`
+	version   int
+	sid       []byte
+	digest    pkix.AlgorithmIdentifier
+	attrs     []byte // signed attributes with the implicit tag, bit for bit; nil when absent
+	algorithm pkix.AlgorithmIdentifier
+	signature []byte
+	unsigned  []byte // unsigned attributes with the implicit tag; nil when absent
 }
 
-// signer checks one SignerInfo, mathematics first, then the path.
+// parseSigner takes a SignerInfo apart that keep returned.
+func parseSigner(der []byte) (si signerInfo, err error) {
+	tag, _, body, rest, err := split(der)
+	if err != nil || tag != tagSequence || len(rest) != 0 {
+		return si, malformed("signer information")
+	}
+	parts, err := children(body, 7)
+	if err != nil {
+		return si, err
+	}
+	next := func(optional bool, tag byte) []byte {
+		if len(parts) == 0 || optional && parts[0][0] != tag {
+			return nil
+		}
+		one := parts[0]
+		parts = parts[1:]
+		return one
+	}
+	err = errors.Join(decode(next(false, 0), &si.version))
+	si.sid = next(false, 0)
+	err = errors.Join(err, decode(next(false, 0), &si.digest))
+	si.attrs = next(true, tagContext0)
+	err = errors.Join(err, decode(next(false, 0), &si.algorithm), decode(next(false, 0), &si.signature))
+	si.unsigned = next(true, tagContext1)
+	if err != nil || len(parts) != 0 {
+		return si, malformed("signer information")
+	}
+	if len(si.signature) > maxSignature {
+		return si, fmt.Errorf("%w: signature value of %d bytes", ErrLimit, len(si.signature))
+	}
+	return si, nil
+}
+
+// signer checks one SignerInfo: mathematics and attributes, then what stands beside the signature.
 func (v *verifier) signer(raw []byte) SignerReport {
-	rep := SignerReport{Format: FormatCAdESBES}
-	rep.Problem = v.check(raw, &rep)
-	rep.Valid = rep.Problem == nil
-	rep.CheckTrust(v.trust)
+	rep := SignerReport{Format: FormatCMS}
+	if v.checked++; v.checked > maxSigners {
+		rep.Problem = tooMany("signers", maxSigners)
+		return rep
+	}
+	si, err := parseSigner(raw)
+	if err == nil {
+		err = v.check(si, &rep)
+	}
+	rep.Problem, rep.Valid = err, err == nil
+	if si.attrs != nil && !errors.Is(err, ErrUnreferenced) {
+		rep.Format = FormatCAdESBES
+		if rep.Policy != nil {
+			rep.Format = FormatCAdESEPES
+		}
+	}
+	v.beside(si, &rep)
 	return rep
 }
 
-// check fills rep with what it finds on the way and returns the first problem.
-func (v *verifier) check(raw []byte, rep *SignerReport) error {
-	var si signerInfo
-	if rest, err := asn1.Unmarshal(raw, &si); err != nil || len(rest) != 0 {
-		return fmt.Errorf("%w: signer information", ErrFormat)
-	}
-	if byKey := si.Version == 3; byKey != si.byKeyID() || !byKey && si.Version != 1 {
-		return fmt.Errorf("%w: signer information version %d", ErrFormat, si.Version)
+// check fills rep with what it finds on the way and returns the gravest problem. The order is that of EN 319 102-1 section
+// 5.3: identification of the certificate comes before the mathematics.
+func (v *verifier) check(si signerInfo, rep *SignerReport) error {
+	byKey := si.byKeyID()
+	if (si.version == 3) != byKey || !byKey && si.version != 1 {
+		return malformed("signer information version %d", si.version)
 	}
 	var err error
 	if rep.Certificate, err = v.find(si); err != nil {
 		return err
 	}
-	alg, err := v.algorithm(si)
+	alg, err := v.algorithm(si, rep.Certificate)
 	if err != nil {
 		return err
 	}
 	rep.Algorithm = alg.ID
-	attrs, err := parseAttributes(si.SignedAttrs)
+	if si.attrs == nil {
+		return v.checkBare(si, alg, rep)
+	}
+	attrs, err := parseAttributes(si.attrs)
 	if err != nil {
 		return err
 	}
 	if rep.SigningTime, err = attrs.signingTime(); err != nil {
 		return err
 	}
+	attrs.describe(rep)
 	if err := v.checkContent(attrs, alg.Digest); err != nil {
 		return err
 	}
-	if err := attrs.checkReference(rep.Certificate); err != nil {
-		return err
+	referenced := attrs.checkReference(rep.Certificate)
+	value := checkSignature(rep.Certificate.Key, alg, attrs, si.signature)
+	rep.Intact = value == nil
+	if referenced != nil {
+		return referenced
 	}
-	return checkSignature(rep.Certificate.Key, alg.ID, attrs, si.Signature)
+	return value
+}
+
+// checkBare checks a signature without signed attributes: its value is over the content itself (RFC 5652 section 5.4).
+func (v *verifier) checkBare(si signerInfo, alg algo.Algorithm, rep *SignerReport) error {
+	if alg.Pure || v.differs {
+		return ErrNoAttributes // Ed25519 would want the content in one piece
+	}
+	err := matches(alg.Verify(rep.Certificate.Key, algo.Input{Digest: v.sums.values()[alg.Digest]}, si.signature))
+	if err == nil {
+		rep.Intact = true
+		return ErrNoAttributes
+	}
+	if errors.Is(err, ErrSignature) {
+		return fmt.Errorf("%w: %w", ErrNoAttributes, err)
+	}
+	return err
+}
+
+// matches gives an error of algo its name here.
+func matches(err error) error {
+	switch {
+	case errors.Is(err, algo.ErrUnsupported):
+		return fmt.Errorf("%w: %w", ErrAlgorithm, err)
+	case err != nil:
+		return ErrSignature
+	}
+	return nil
 }
 
 // find looks for the signer's certificate by issuer and serial or by key identifier.
@@ -75,7 +152,7 @@ func (v *verifier) find(si signerInfo) (*cert.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, pool := range [][]*cert.Certificate{v.trust.Intermediates, v.trust.Roots} {
+	for _, pool := range v.pools {
 		for _, c := range pool {
 			if match(c) {
 				return c, nil
@@ -89,18 +166,16 @@ func (v *verifier) find(si signerInfo) (*cert.Certificate, error) {
 }
 
 // byKeyID tells how the signer is named; the version must say the same.
-func (si signerInfo) byKeyID() bool {
-	return si.SID.Class == asn1.ClassContextSpecific && si.SID.Tag == 0
-}
+func (si signerInfo) byKeyID() bool { return si.sid[0] == tagContext0&^0x20 }
 
 func (si signerInfo) matcher() (func(*cert.Certificate) bool, error) {
-	sid := si.SID
 	if si.byKeyID() {
-		return func(c *cert.Certificate) bool { return bytes.Equal(c.X509.SubjectKeyId, sid.Bytes) }, nil
+		_, _, id, _, err := split(si.sid)
+		return func(c *cert.Certificate) bool { return bytes.Equal(c.X509.SubjectKeyId, id) }, err
 	}
 	var id signerID
-	if rest, err := asn1.Unmarshal(sid.FullBytes, &id); err != nil || len(rest) != 0 || id.Serial == nil {
-		return nil, fmt.Errorf("%w: signer identifier", ErrFormat)
+	if err := decode(si.sid, &id); err != nil || id.Serial == nil {
+		return nil, malformed("signer identifier")
 	}
 	return func(c *cert.Certificate) bool {
 		return c.X509.SerialNumber.Cmp(id.Serial) == 0 && bytes.Equal(c.X509.RawIssuer, id.Issuer.FullBytes)
@@ -108,14 +183,19 @@ func (si signerInfo) matcher() (func(*cert.Certificate) bool, error) {
 }
 
 // algorithm finds the row the two identifiers mean together.
-func (v *verifier) algorithm(si signerInfo) (algo.Algorithm, error) {
-	d, ok := algo.DigestByOID(si.DigestAlgorithm.Algorithm)
+func (v *verifier) algorithm(si signerInfo, c *cert.Certificate) (algo.Algorithm, error) {
+	d, ok := digestOf(si.digest)
 	if !ok {
-		return algo.Algorithm{}, fmt.Errorf("%w: digest %v", ErrAlgorithm, si.DigestAlgorithm.Algorithm)
+		return algo.Algorithm{}, fmt.Errorf("%w: digest %v", ErrAlgorithm, si.digest.Algorithm)
 	}
-	a, ok := algo.SignerAlgorithm(si.SignatureAlgorithm, d)
-	if !ok {
-		return algo.Algorithm{}, fmt.Errorf("%w: %v with %s", ErrAlgorithm, si.SignatureAlgorithm.Algorithm, d)
+	a, ok := algo.SignerAlgorithm(si.algorithm, d)
+	if !ok || !a.PSS && !bare(si.algorithm) && !ofKey(si.algorithm, c) {
+		return algo.Algorithm{}, fmt.Errorf("%w: %v with %s", ErrAlgorithm, si.algorithm.Algorithm, d)
+	}
+	if v.level > 0 {
+		v.sums = sums{}
+		v.sums.add(d)
+		v.sums.Write(v.over)
 	}
 	if !slices.Contains(v.sums.names, d) {
 		return algo.Algorithm{}, fmt.Errorf("%w: %s is not among the message's digest algorithms", ErrAlgorithm, d)
@@ -123,13 +203,27 @@ func (v *verifier) algorithm(si signerInfo) (algo.Algorithm, error) {
 	return a, nil
 }
 
-// checkContent compares content type and message digest.
+// ofKey reports whether id is, parameters included, the one of c's key, as some programs write for GOST keys.
+func ofKey(id pkix.AlgorithmIdentifier, c *cert.Certificate) bool {
+	var key struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	_, err := asn1.Unmarshal(c.Key.SPKI(), &key)
+	return err == nil && id.Algorithm.Equal(key.Algorithm.Algorithm) &&
+		bytes.Equal(id.Parameters.FullBytes, key.Algorithm.Parameters.FullBytes)
+}
+
+// checkContent compares content type and message digest. A countersignature has no content type (RFC 5652 section 11.4).
 func (v *verifier) checkContent(attrs *attributes, d algo.Digest) error {
 	var oid asn1.ObjectIdentifier
-	if err := attrs.single(oidContentType, &oid); err != nil {
+	switch err := attrs.single(oidContentType, &oid); {
+	case v.level > 0 && errors.Is(err, errAbsent):
+	case err != nil:
 		return err
-	}
-	if !oid.Equal(v.message.contentType) {
+	case v.level > 0:
+		return fmt.Errorf("%w: a countersignature has no content type", ErrAttributes)
+	case !oid.Equal(v.message.contentType):
 		return fmt.Errorf("%w: content type %v, signed as %v", ErrAttributes, v.message.contentType, oid)
 	}
 	var sum []byte
@@ -145,165 +239,14 @@ func (v *verifier) checkContent(attrs *attributes, d algo.Digest) error {
 	return nil
 }
 
-// checkSignature hashes the attributes as received and, failing that, in the order DER asks for: programs exist that
-// sort before signing and not before writing.
-func checkSignature(key algo.PublicKey, id algo.ID, attrs *attributes, sig []byte) error {
+// checkSignature hashes the attributes as received and, failing that, in the order and with the lengths DER asks for: programs
+// exist that sort before signing and not before writing.
+func checkSignature(key algo.PublicKey, alg algo.Algorithm, attrs *attributes, sig []byte) error {
 	received := slices.Clone(attrs.raw)
 	received[0] = tagSet
-	err := key.Verify(id, algo.Input{Message: received}, sig)
+	err := alg.Verify(key, algo.Input{Message: received}, sig)
 	if sorted := set(attrs.elements); errors.Is(err, algo.ErrSignature) && !bytes.Equal(sorted, received) {
-		err = key.Verify(id, algo.Input{Message: sorted}, sig)
+		err = alg.Verify(key, algo.Input{Message: sorted}, sig)
 	}
-	switch {
-	case errors.Is(err, algo.ErrUnsupported):
-		return fmt.Errorf("%w: %w", ErrAlgorithm, err)
-	case err != nil:
-		return ErrSignature
-	}
-	return nil
-}
-
-// attributes are the signed attributes of one signer.
-type attributes struct {
-	raw      []byte // with the implicit tag
-	elements [][]byte
-	list     []attribute
-}
-
-func parseAttributes(v asn1.RawValue) (*attributes, error) {
-	if len(v.FullBytes) == 0 || !v.IsCompound {
-		return nil, fmt.Errorf("%w: there are none", ErrAttributes)
-	}
-	a := &attributes{raw: v.FullBytes}
-	for rest := v.Bytes; len(rest) > 0; {
-		var one attribute
-		next, err := asn1.Unmarshal(rest, &one)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %v", ErrAttributes, err)
-		}
-		if len(a.list) == maxAttributes {
-			return nil, fmt.Errorf("%w: more than %d attributes", ErrLimit, maxAttributes)
-		}
-		a.elements = append(a.elements, rest[:len(rest)-len(next)])
-		a.list = append(a.list, one)
-		rest = next
-	}
-	return a, nil
-}
-
-// errAbsent is returned by value alone.
-var errAbsent = fmt.Errorf("%w: attribute is missing", ErrAttributes)
-
-// value returns the one value of an attribute. Attributes that matter occur once and have one value (RFC 5652 section 11).
-func (a *attributes) value(oid asn1.ObjectIdentifier) ([]byte, error) {
-	var found []byte
-	for _, one := range a.list {
-		if !one.Type.Equal(oid) {
-			continue
-		}
-		if found != nil || len(one.Values) != 1 {
-			return nil, fmt.Errorf("%w: %v is not single", ErrAttributes, oid)
-		}
-		found = one.Values[0].FullBytes
-	}
-	if found == nil {
-		return nil, errAbsent
-	}
-	return found, nil
-}
-
-// single decodes the one value of an attribute.
-func (a *attributes) single(oid asn1.ObjectIdentifier, v any) error {
-	der, err := a.value(oid)
-	if err != nil {
-		return err
-	}
-	if rest, err := asn1.Unmarshal(der, v); err != nil || len(rest) != 0 {
-		return fmt.Errorf("%w: malformed %v", ErrAttributes, oid)
-	}
-	return nil
-}
-
-func (a *attributes) signingTime() (time.Time, error) {
-	var t time.Time
-	err := a.single(oidSigningTime, &t)
-	if errors.Is(err, errAbsent) {
-		return time.Time{}, nil
-	}
-	return t.UTC(), err
-}
-
-// reference is one certificate named by a signing-certificate attribute.
-type reference struct {
-	digest algo.Digest
-	id     essCertID
-}
-
-// checkReference requires a signing-certificate attribute, of the first or the second version, and that each one present
-// names c first. The digest decides; of issuer and serial only the serial is compared, since names are re-encoded on the way.
-func (a *attributes) checkReference(c *cert.Certificate) error {
-	found := false
-	for _, read := range []func() (reference, error){a.referenceV1, a.referenceV2} {
-		ref, err := read()
-		if errors.Is(err, errAbsent) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrSigningCertificate, err)
-		}
-		found = true
-		if !bytes.Equal(ref.id.Digest, ref.digest.Sum(c.Raw)) {
-			return ErrSigningCertificate
-		}
-		if s := ref.id.IssuerSerial.Serial; s != nil && s.Cmp(c.X509.SerialNumber) != 0 {
-			return ErrSigningCertificate
-		}
-	}
-	if !found {
-		return fmt.Errorf("%w: it is missing", ErrSigningCertificate)
-	}
-	return nil
-}
-
-// referenceV1 reads ESSCertID (RFC 2634 section 5.4), whose digest is SHA-1.
-func (a *attributes) referenceV1() (reference, error) {
-	var v struct {
-		Certificates []struct {
-			Digest       []byte
-			IssuerSerial issuerSerial `asn1:"optional"`
-		}
-		Policies asn1.RawValue `asn1:"optional"`
-	}
-	if err := a.single(oidSigningCertificate, &v); err != nil {
-		return reference{}, err
-	}
-	if len(v.Certificates) == 0 {
-		return reference{}, errors.New("it names no certificate")
-	}
-	first := v.Certificates[0]
-	return reference{algo.SHA1, essCertID{Digest: first.Digest, IssuerSerial: first.IssuerSerial}}, nil
-}
-
-func (a *attributes) referenceV2() (reference, error) {
-	var v struct {
-		Certificates []asn1.RawValue
-		Policies     asn1.RawValue `asn1:"optional"`
-	}
-	if err := a.single(oidSigningCertificateV2, &v); err != nil {
-		return reference{}, err
-	}
-	if len(v.Certificates) == 0 {
-		return reference{}, errors.New("it names no certificate")
-	}
-	ref := reference{digest: algo.SHA256}
-	if rest, err := asn1.Unmarshal(v.Certificates[0].FullBytes, &ref.id); err != nil || len(rest) != 0 {
-		return reference{}, errors.New("malformed")
-	}
-	if oid := ref.id.Hash.Algorithm; oid != nil {
-		var ok bool
-		if ref.digest, ok = algo.DigestByOID(oid); !ok {
-			return reference{}, fmt.Errorf("digest %v", oid)
-		}
-	}
-	return ref, nil
+	return matches(err)
 }

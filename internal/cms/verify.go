@@ -4,8 +4,7 @@ package cms
 
 import (
 	"bytes"
-	"encoding/asn1"
-	"errors"
+	"context"
 	"fmt"
 	"hash"
 	"io"
@@ -15,237 +14,44 @@ import (
 )
 
 // Verify reads a CMS signature from r to its end and checks every signer in it. A detached signature needs content; when
-// an attached one is given content as well, both must be the same. trust builds the certificates' paths, together with the
-// certificates inside the signature; it takes no part in SignerReport.Valid.
+// an attached one is given content as well, both must be the same. Certificates that the signature leaves out are looked for
+// in trust. trust builds the certificates' paths, together with the certificates inside the signature; it takes no part in
+// SignerReport.Valid.
 //
 // The error is nil when the signature could be read, whatever the signers are worth; it wraps ErrFormat, ErrLimit or
-// ErrNoContent, or comes from reading.
-func Verify(r io.Reader, content io.Reader, trust cert.Trust) (*Report, error) {
-	m, err := parse(newReader(r))
+// ErrNoContent, or comes from reading or from ctx.
+func Verify(ctx context.Context, r io.Reader, content io.Reader, trust cert.Trust) (*Report, error) {
+	bits, err := unarmor(&reading{ctx, r})
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{message: m, trust: trust}
+	m, err := parse(newReader(bits))
+	if err != nil {
+		return nil, err
+	}
+	v := &verifier{message: m}
+	if content != nil {
+		content = &reading{ctx, content}
+	}
 	if err := v.hash(content); err != nil {
 		return nil, err
 	}
-	v.trust.Intermediates = append(m.certs[:len(m.certs):len(m.certs)], trust.Intermediates...)
-	v.trust = v.trust.Bounded(maxChecks)
-	report := &Report{Attached: m.attached, Content: Content{Size: v.sums.size, Digest: v.sums.values()}}
+	trust.Intermediates = append(m.certs[:len(m.certs):len(m.certs)], trust.Intermediates...)
+	v.pools = [][]*cert.Certificate{trust.Intermediates, trust.Roots}
+	trust = trust.Bounded(maxChecks)
+	report := &Report{
+		Attached: m.attached, Content: Content{Size: v.sums.size, Digest: v.sums.values()}, Version: m.version,
+		ContentType: m.contentType.String(), Certificates: m.certs, Unreadable: m.unreadable, Embedded: m.answers,
+	}
 	for _, raw := range m.signers {
-		report.Signers = append(report.Signers, v.signer(raw))
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		s := v.signer(raw.der)
+		s.CheckTrust(trust)
+		report.Signers = append(report.Signers, s)
 	}
 	return report, nil
-}
-
-// message is a SignedData with its content reduced to digests.
-type message struct {
-	contentType asn1.ObjectIdentifier
-	attached    bool
-	sums        sums // of attached content
-	certs       []*cert.Certificate
-	unreadable  int // certificates that could not be parsed
-	signers     [][]byte
-}
-
-// parse reads ContentInfo and SignedData (RFC 5652 sections 3 and 5.1).
-func parse(r *reader) (*message, error) {
-	outer, err := r.enter(tagSequence, "ContentInfo")
-	if err != nil {
-		return nil, err
-	}
-	oid, err := r.oid()
-	if err != nil {
-		return nil, err
-	}
-	if !oid.Equal(oidSignedData) {
-		return nil, malformed("content type %v is not signed data", oid)
-	}
-	explicit, err := r.enter(tagContext0, "SignedData")
-	if err != nil {
-		return nil, err
-	}
-	m := &message{}
-	if err := m.signedData(r); err != nil {
-		return nil, err
-	}
-	if err := r.close(explicit, "ContentInfo"); err != nil {
-		return nil, err
-	}
-	if err := r.close(outer, "ContentInfo"); err != nil {
-		return nil, err
-	}
-	if _, err := r.r.Peek(1); !errors.Is(err, io.EOF) {
-		return nil, malformed("data after the signature")
-	}
-	return m, nil
-}
-
-func (r *reader) oid() (asn1.ObjectIdentifier, error) {
-	h, err := r.expect(asn1.TagOID, "object identifier")
-	if err != nil {
-		return nil, err
-	}
-	der, err := r.keep(h, 0)
-	if err != nil {
-		return nil, err
-	}
-	var oid asn1.ObjectIdentifier
-	if _, err := asn1.Unmarshal(der, &oid); err != nil {
-		return nil, malformed("object identifier: %v", err)
-	}
-	return oid, nil
-}
-
-func (m *message) signedData(r *reader) error {
-	s, err := r.enter(tagSequence, "SignedData")
-	if err != nil {
-		return err
-	}
-	if err := r.version(); err != nil {
-		return err
-	}
-	if err := m.digestAlgorithms(r); err != nil {
-		return err
-	}
-	if err := m.content(r); err != nil {
-		return err
-	}
-	if err := m.certificates(r, s); err != nil {
-		return err
-	}
-	if err := m.signerInfos(r); err != nil {
-		return err
-	}
-	return r.close(s, "SignedData")
-}
-
-// version takes any version a SignedData can have. Which of them is right follows from the other fields (RFC 5652 section 5.1),
-// and programs get it wrong.
-func (r *reader) version() error {
-	h, err := r.expect(asn1.TagInteger, "version")
-	if err != nil {
-		return err
-	}
-	der, err := r.keep(h, 0)
-	if err == nil && (len(der) != 3 || !bytes.Contains([]byte{1, 3, 4, 5}, der[2:])) {
-		err = malformed("SignedData version %x", der[2:])
-	}
-	return err
-}
-
-// digestAlgorithms starts a hash for each algorithm announced for the content.
-func (m *message) digestAlgorithms(r *reader) error {
-	h, err := r.expect(tagSet, "digestAlgorithms")
-	if err != nil {
-		return err
-	}
-	n := 0
-	return r.each(h, func(child header) error {
-		if n++; n > maxDigests {
-			return fmt.Errorf("%w: more than %d digest algorithms", ErrLimit, maxDigests)
-		}
-		der, err := r.keep(child, 0)
-		if err != nil {
-			return err
-		}
-		var id struct {
-			OID        asn1.ObjectIdentifier
-			Parameters asn1.RawValue `asn1:"optional"`
-		}
-		if _, err := asn1.Unmarshal(der, &id); err != nil {
-			return malformed("digest algorithm: %v", err)
-		}
-		if d, ok := algo.DigestByOID(id.OID); ok {
-			m.sums.add(d)
-		}
-		return nil
-	})
-}
-
-// content reads EncapsulatedContentInfo and hashes what is in it.
-func (m *message) content(r *reader) error {
-	s, err := r.enter(tagSequence, "EncapsulatedContentInfo")
-	if err != nil {
-		return err
-	}
-	if m.contentType, err = r.oid(); err != nil {
-		return err
-	}
-	more, err := r.more(&s)
-	if err != nil || !more {
-		return err
-	}
-	explicit, err := r.enter(tagContext0, "content")
-	if err != nil {
-		return err
-	}
-	h, err := r.next()
-	if err != nil {
-		return err
-	}
-	m.attached = true
-	if err := r.copyOctets(h, &m.sums, 0); err != nil {
-		return err
-	}
-	if err := r.close(explicit, "content"); err != nil {
-		return err
-	}
-	return r.close(s, "EncapsulatedContentInfo")
-}
-
-// certificates reads the certificates and passes over the revocation lists, both optional.
-func (m *message) certificates(r *reader, s scope) error {
-	for {
-		tag, err := r.peek(s)
-		if err != nil || tag != tagContext0 && tag != tagContext0+1 {
-			return err
-		}
-		h, err := r.next()
-		if err != nil {
-			return err
-		}
-		if h.tag == tagContext0+1 {
-			err = r.skip(h, 0)
-		} else {
-			err = r.each(h, func(child header) error { return m.certificate(r, child) })
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func (m *message) certificate(r *reader, h header) error {
-	if len(m.certs)+m.unreadable >= maxCertificates {
-		return fmt.Errorf("%w: more than %d certificates", ErrLimit, maxCertificates)
-	}
-	der, err := r.keep(h, 0)
-	if err != nil {
-		return err
-	}
-	c, err := cert.Parse(der)
-	if err != nil {
-		m.unreadable++
-		return nil
-	}
-	m.certs = append(m.certs, c)
-	return nil
-}
-
-func (m *message) signerInfos(r *reader) error {
-	h, err := r.expect(tagSet, "signerInfos")
-	if err != nil {
-		return err
-	}
-	return r.each(h, func(child header) error {
-		if len(m.signers) >= maxSigners {
-			return fmt.Errorf("%w: more than %d signers", ErrLimit, maxSigners)
-		}
-		der, err := r.keep(child, 0)
-		m.signers = append(m.signers, der)
-		return err
-	})
 }
 
 // sums hashes one content with several algorithms at once.
@@ -283,9 +89,12 @@ func (s *sums) values() map[algo.Digest][]byte {
 // verifier checks the signers of one message.
 type verifier struct {
 	message *message
-	trust   cert.Trust
+	pools   [][]*cert.Certificate // where signers' certificates may be found
 	sums    sums
-	differs bool // content was given beside the attached one, and is another
+	differs bool   // content was given beside the attached one, and is another
+	checked int    // signers so far, of every kind
+	level   int    // of countersignatures
+	over    []byte // with level: the signature value that is countersigned
 }
 
 // hash makes the digests the signers are compared with.

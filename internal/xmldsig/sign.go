@@ -144,7 +144,7 @@ type Unsigned func(ctx context.Context, signatureValue []byte) ([]byte, error)
 func Sign(ctx context.Context, w io.Writer, doc io.ReadSeeker, s cms.Signer, o Options) error {
 	own := s.Certificate()
 	alg, ok := algo.Lookup(s.Algorithm())
-	if !ok || !slices.Contains(algo.Signing(own.Key), alg.ID) {
+	if !ok || alg.XMLSignature == "" || !slices.Contains(algo.Signing(own.Key), alg.ID) {
 		return fmt.Errorf("%q with a %s key: %w", s.Algorithm(), own.Key.Describe(), algo.ErrUnsupported)
 	}
 	sum := alg.Digest.New()

@@ -242,16 +242,25 @@ func (v *verifier) judge() *cms.Report {
 	v.trust.Intermediates = slices.Clone(v.trust.Intermediates)
 	for _, c := range v.checks {
 		c.keys()
-		v.trust.Intermediates = append(v.trust.Intermediates, c.hints.certificates...)
+		report.Certificates = append(report.Certificates, c.hints.certificates...)
 	}
+	v.trust.Intermediates = append(v.trust.Intermediates, report.Certificates...)
 	v.trust = v.trust.Bounded(maxPaths)
 	for _, c := range v.checks {
-		c.report.Problem = c.judge()
+		c.report.Problem = notFound(c.judge())
 		c.report.Valid = c.report.Problem == nil
 		c.report.CheckTrust(v.trust)
 		report.Signers = append(report.Signers, c.report)
 	}
 	return report
+}
+
+// notFound marks the errors of references that were not carried out, for cms.Report.Conclude.
+func notFound(err error) error {
+	if errors.Is(err, ErrUnsupported) || errors.Is(err, ErrNothingSigned) {
+		return fmt.Errorf("%w: %w", cms.ErrSignedData, err)
+	}
+	return err
 }
 
 // check is one signature on its way.

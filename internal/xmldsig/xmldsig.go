@@ -45,6 +45,7 @@ import (
 	"errors"
 	"fmt"
 
+	"persten/internal/cms"
 	"persten/internal/xmldsig/c14n"
 	"persten/internal/xmldsig/xml"
 )
@@ -100,7 +101,7 @@ var (
 // Problems of one signature beside those of package cms; SignerReport.Problem wraps one of them.
 var (
 	// ErrReference means that a reference does not lead to exactly one place of this document; a ReferenceError says more.
-	ErrReference = errors.New("reference does not name exactly one element of the document")
+	ErrReference = fmt.Errorf("%w: reference does not name exactly one element of the document", cms.ErrSignedData)
 	// ErrUnsupported means a transform, an expression or a method that is not carried out here.
 	ErrUnsupported = c14n.ErrUnsupported
 	// ErrNothingSigned means that the references cover nothing but the signature itself.
