@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package tsp
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	maxRedirects = 3
+	maxHeader    = 64 << 10
+)
+
+// kind is what is fetched.
+type kind struct {
+	name    string
+	limit   int64    // bytes of an answer
+	ask     string   // media type of the request; empty for GET
+	answers []string // media types of the answer; empty for all but HTML
+	text    bool     // an answer may be PEM
+}
+
+var (
+	kindStamp  = kind{"tsp", 1 << 20, "application/timestamp-query", []string{"application/timestamp-reply"}, false}
+	kindOCSP   = kind{"ocsp", 1 << 20, "application/ocsp-request", []string{"application/ocsp-response"}, false}
+	kindCRL    = kind{"crl", 32 << 20, "", nil, true}
+	kindIssuer = kind{"issuer", 256 << 10, "", nil, true}
+)
+
+// question is one request; etag and modified make it conditional. until ends it before the usual deadline, unless it is zero.
+type question struct {
+	kind           kind
+	url            string
+	body           []byte
+	etag, modified string
+	until          time.Time
+}
+
+// answer is what came. body is nil when the server said that it has not changed.
+type answer struct {
+	body           []byte
+	etag, modified string
+}
+
+func (c *Client) transport(proxy func(*http.Request) (*url.URL, error), dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            dial,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12}, // the system's roots
+		TLSHandshakeTimeout:    c.deadline,
+		ResponseHeaderTimeout:  c.deadline,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true,
+		MaxIdleConns:           8,
+		MaxIdleConnsPerHost:    2,
+		IdleConnTimeout:        30 * time.Second,
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
+			return proxyStatus(r.StatusCode)
+		},
+	}
+}
+
+func proxyStatus(code int) error {
+	switch {
+	case code == http.StatusProxyAuthRequired:
+		return ErrProxyAuth
+	case code != http.StatusOK:
+		return fmt.Errorf("%w: it answered %d", ErrProxy, code)
+	}
+	return nil
+}
+
+// fetch asks and reads the answer, redirects followed. The error is a *Failure, or the caller's own context error.
+func (c *Client) fetch(ctx context.Context, q question) (*answer, error) {
+	until := time.Now().Add(c.deadline)
+	if !q.until.IsZero() && q.until.Before(until) {
+		until = q.until
+	}
+	limited, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	at := q.url
+	a, err := c.follow(limited, q, &at)
+	switch {
+	case err == nil:
+		return a, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case limited.Err() != nil, timedOut(err):
+		err = ErrTimeout
+	}
+	return nil, failure(at, err)
+}
+
+func timedOut(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// follow makes the request and those it is redirected to. at is the address of the last one.
+func (c *Client) follow(ctx context.Context, q question, at *string) (*answer, error) {
+	if c.offline {
+		return nil, ErrOffline
+	}
+	for range maxRedirects + 1 {
+		t, err := c.rules.target(*at)
+		if err != nil {
+			return nil, err
+		}
+		r, err := c.send(ctx, q, t)
+		if err != nil {
+			return nil, err
+		}
+		next, err := redirect(r, t.url, q.body != nil)
+		if err != nil || next == "" {
+			defer r.Body.Close()
+			if err != nil {
+				return nil, err
+			}
+			return q.read(r)
+		}
+		r.Body.Close()
+		*at = next
+	}
+	return nil, wrong("more than %d redirects", maxRedirects)
+}
+
+// redirect is where an answer sends us, or "".
+func redirect(r *http.Response, from *url.URL, post bool) (string, error) {
+	switch r.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	case http.StatusSeeOther:
+		if post {
+			return "", wrong("a redirect that drops the request")
+		}
+	default:
+		return "", nil
+	}
+	to, err := from.Parse(r.Header.Get("Location"))
+	if err != nil || r.Header.Get("Location") == "" {
+		return "", refused("a redirect to nowhere")
+	}
+	if from.Scheme == "https" && to.Scheme != "https" {
+		return "", refused("a redirect from https to %s", to.Scheme)
+	}
+	return to.String(), nil
+}
+
+// send makes one request, directly or through the proxy. A method of POST is kept by every redirect that follows (RFC 9110
+// section 15.4 lets the client choose): what is sent are digests and serial numbers.
+func (c *Client) send(ctx context.Context, q question, t target) (*http.Response, error) {
+	proxy, err := c.proxy(t.url)
+	if err != nil {
+		return nil, err
+	}
+	transport := c.direct
+	if proxy != nil {
+		if err := c.checkProxied(ctx, t); err != nil {
+			return nil, err
+		}
+		transport, ctx = c.proxied, withProxy(ctx, proxy)
+	}
+	r, err := q.request(ctx, t.url)
+	if err != nil {
+		return nil, refused("%v", err)
+	}
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	if proxy != nil && res.StatusCode == http.StatusProxyAuthRequired {
+		res.Body.Close()
+		return nil, ErrProxyAuth
+	}
+	return res, nil
+}
+
+func (q question) request(ctx context.Context, u *url.URL) (*http.Request, error) {
+	method, body := http.MethodGet, io.Reader(http.NoBody)
+	if q.body != nil {
+		method, body = http.MethodPost, bytes.NewReader(q.body)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("User-Agent", "persten")
+	for name, value := range map[string]string{
+		"Content-Type": q.kind.ask, "Accept": strings.Join(q.kind.answers, ", "), "If-None-Match": q.etag, "If-Modified-Since": q.modified,
+	} {
+		if value != "" {
+			r.Header.Set(name, value)
+		}
+	}
+	return r, nil
+}
+
+func (q question) read(r *http.Response) (*answer, error) {
+	a := &answer{etag: validator(r.Header.Get("ETag")), modified: validator(r.Header.Get("Last-Modified"))}
+	if r.StatusCode == http.StatusNotModified && (q.etag != "" || q.modified != "") {
+		return a, nil
+	}
+	if r.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%w: HTTP %d", ErrStatus, r.StatusCode)
+	}
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return nil, wrong("compressed")
+	}
+	if err := q.kind.media(r.Header.Get("Content-Type")); err != nil {
+		return nil, err
+	}
+	if r.ContentLength > q.kind.limit {
+		return nil, tooLarge(q.kind.limit)
+	}
+	body, err := collect(r.Body, q.kind)
+	a.body = body
+	return a, err
+}
+
+// validator passes on what may be sent back in a header.
+func validator(s string) string {
+	if len(s) > 256 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
+		return ""
+	}
+	return s
+}
+
+func (k kind) media(header string) error {
+	media, _, err := mime.ParseMediaType(header)
+	switch {
+	case err != nil && len(k.answers) > 0:
+		return wrong("no media type")
+	case len(k.answers) > 0 && !slices.Contains(k.answers, media):
+		return wrong("media type %.60q", media)
+	case media == "text/html" || media == "application/xhtml+xml":
+		return wrong("a web page")
+	}
+	return nil
+}
+
+func tooLarge(limit int64) error { return fmt.Errorf("%w: more than %d KiB", ErrTooLarge, limit>>10) }
