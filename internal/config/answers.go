@@ -31,6 +31,7 @@ type answerLine struct {
 	Origin  string    `json:"origin"`
 	Allowed *bool     `json:"allowed"`
 	Since   time.Time `json:"since"`
+	Hidden  *bool     `json:"hidden,omitempty"` // may ask for signatures of what cannot be shown; absent: not asked yet
 }
 
 // readAnswers reads the file at path and tells which file that was.
@@ -87,7 +88,7 @@ func parseAnswers(data []byte) (answers map[string]answer, offset int, err error
 		if _, twice := answers[l.Origin]; twice {
 			return nil, 0, errors.New("a site stands there twice")
 		}
-		answers[l.Origin] = answer{*l.Allowed, l.Since.UTC()}
+		answers[l.Origin] = answer{*l.Allowed, l.Since.UTC(), l.Hidden}
 	}
 	return answers, 0, nil
 }
@@ -110,7 +111,7 @@ func writeAnswers(path string, answers map[string]answer) error {
 	file := answersFile{Version: answersVersion, Origins: make([]answerLine, 0, len(answers))}
 	for _, origin := range slices.Sorted(maps.Keys(answers)) {
 		a := answers[origin]
-		file.Origins = append(file.Origins, answerLine{origin, &a.allowed, a.since})
+		file.Origins = append(file.Origins, answerLine{origin, &a.allowed, a.since, a.hidden})
 	}
 	data, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // apply checks a document and puts it over what c holds. c is not used when it fails.
 func (s *source) apply(c *Config, d *document) error {
 	for _, step := range []func(*Config, *document) error{
-		s.modules, s.ui, s.origins, s.trust, s.listen, s.unattended, s.pin,
+		s.modules, s.ui, s.origins, s.trust, s.network, s.listen, s.unattended, s.pin,
 	} {
 		if err := step(c, d); err != nil {
 			return err
@@ -82,6 +82,12 @@ func (s *source) ui(c *Config, d *document) error {
 }
 
 func (s *source) origins(c *Config, d *document) error {
+	if d.Origins.Visible != nil {
+		if !s.policy {
+			return s.at("origins.visible", "only the machine policy may demand that documents can be shown")
+		}
+		c.Origins.Visible = *d.Origins.Visible
+	}
 	if len(d.Origins.Allow) > maxList {
 		return s.at("origins.allow", "too many entries")
 	}
@@ -126,14 +132,38 @@ func (s *source) trust(c *Config, d *document) error {
 	if d.Trust.OCSP != nil {
 		c.Trust.OCSP = *d.Trust.OCSP
 	}
+	if d.Trust.System != nil {
+		c.Trust.System = *d.Trust.System
+	}
 	if d.Trust.TSA == nil {
 		return nil
 	}
 	if !webAddress(*d.Trust.TSA) {
 		return s.at("trust.tsa", "must be an http or https address without a user name")
 	}
-	c.Trust.TSA = *d.Trust.TSA
+	address, ok := asciiHost(*d.Trust.TSA)
+	if !ok {
+		return s.at("trust.tsa", "the host name cannot be used")
+	}
+	c.Trust.TSA = address
 	return nil
+}
+
+// asciiHost writes the host name of an address in letters that travel (https://пример.рф becomes https://xn--e1afmkfd.xn--p1ai).
+func asciiHost(address string) (string, bool) {
+	u, err := url.Parse(address)
+	if err != nil || address == "" {
+		return address, err == nil
+	}
+	host, ok := reachable(u.Hostname())
+	if !ok || ascii(u.Host) {
+		return address, ok
+	}
+	if u.Port() != "" {
+		host += ":" + u.Port()
+	}
+	u.Host = host
+	return u.String(), true
 }
 
 // webAddress reports whether s can be called; empty is no address and is allowed.

@@ -13,8 +13,9 @@
 //	[[module]]        name, path                     a PKCS#11 library beside those found by themselves
 //	[keyfiles]        dirs, forbid (policy only)     folders with key files; no software keys at all
 //	[ui]              approver, pinentry, language   "window", "pinentry" or "terminal"; a program; "ru" or "en"
-//	[origins]         allow                          sites: https://portal.example
-//	[trust]           roots, crls, tsa, ocsp         folders or files, an address, true or false
+//	[origins]         allow, visible (policy only)   sites: https://portal.example; true: no signatures of ready digests for sites
+//	[trust]           roots, crls, tsa, ocsp, system         folders or files, an address, true or false
+//	[network]         offline, proxy, allow          see [Network]
 //	[listen]          websocket                      "127.0.0.1:PORT", or "off"
 //	[pin]             policy only, see [PIN]: cache_seconds, limit_seconds
 //	[[unattended]]    policy only, see [Unattended]: origin or user, certificate, per_hour, per_day, pin_file
@@ -57,6 +58,7 @@ type Config struct {
 	UI         UI
 	Origins    OriginRules
 	Trust      Trust
+	Network    Network
 	Listen     Listen
 	Unattended []Unattended // from policy alone
 	PIN        PIN          // from policy alone
@@ -85,13 +87,16 @@ type UI struct {
 type OriginRules struct {
 	Allow  []string // by the person's file
 	Policy []string // by policy; may hold wildcards
+
+	Visible bool // by policy alone: sites get no signature of what the person cannot see
 }
 
 // Trust is what signatures are checked with. Roots and CRLs are absolute paths of folders or files.
 type Trust struct {
 	Roots, CRLs []string
-	TSA         string // address of a time-stamping authority, or empty
-	OCSP        bool
+	TSA         string // address of a time-stamping authority, or empty; a name in it is in ASCII form
+	System      bool   // the roots of the operating system count, too: most of them are for web sites
+	OCSP        bool   // ask OCSP servers, which learn whose certificate is looked at; revocation lists are fetched in any case
 }
 
 // PIN lets module processes keep a PIN after a login, in locked memory: for Cache since its last use and for Limit in all.
@@ -126,7 +131,7 @@ type Unattended struct {
 const DefaultWebSocket = "127.0.0.1:24117"
 
 func defaults() *Config {
-	return &Config{UI: UI{Approver: "window"}, Listen: Listen{WebSocket: DefaultWebSocket}}
+	return &Config{UI: UI{Approver: "window"}, Trust: Trust{OCSP: true}, Listen: Listen{WebSocket: DefaultWebSocket}}
 }
 
 // Load reads the person's configuration and the machine policy. The person's file is the named one, else the one

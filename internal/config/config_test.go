@@ -103,6 +103,27 @@ var malformed = []struct {
 	{"[ui]\n\nlanguage = \"de\"\n", false, 3, `must be "ru", "en"`},
 	{"ui = {approver = \"terminal\",\n language = \"RU\"}\n", false, 2, "must be"},
 	{"[ui]\npinentry = \"pinentry\"\n", false, 2, "absolute"},
+	{"[trust]\ntsa = \"http://127.1/tsp\"\n", false, 2, "the host name cannot be used"},
+	{"[trust]\ntsa = \"http://2130706433/tsp\"\n", false, 2, "the host name cannot be used"},
+	// network
+	{"[network]\noffline = 1\n", false, 2, "wrong kind"},
+	{"[network]\nproxy = \"auto\"\n", false, 2, `must be "system", "none" or http://HOST:PORT`},
+	{"[network]\nproxy = \"socks5://proxy.example:1080\"\n", false, 2, "must be"},
+	{"[network]\nproxy = \"http://ivanov:secret@proxy.example:3128\"\n", false, 2, "without a user name"},
+	{"[network]\nproxy = \"http://proxy.example:3128/path\"\n", false, 2, "must be"},
+	{"[network]\nproxy = \"http://proxy.example:3128/?q\"\n", false, 2, "must be"},
+	{"[network]\nproxy = \"http://прокси.example:3128\"\n", false, 2, "must be"},
+	{"[network]\n\npac = \"http://wpad.example/wpad.dat\"\n", false, 3, "PAC scripts are not run: set proxy"},
+	{"[network]\nallow = \"10.0.0.0/8\"\n", false, 2, "wrong kind"},
+	{"[network]\nallow = [\"10.0.0.0/8\",\n\"10.0.0.0/33\"]\n", false, 3, "must be a range"},
+	{"[network]\nallow = [\"*.example\"]\n", false, 2, "must be a range"},
+	{"[network]\nallow = [\"http://tsa.example\"]\n", false, 2, "must be a range"},
+	{"[network]\nallow = [\"tsa.example:8080\"]\n", false, 2, "must be a range"},
+	{"[network]\nallow = [\"\"]\n", false, 2, "must be a range"},
+	{"[network]\nallow = [\"127.1\"]\n", false, 2, "must be a range"},
+	{"[network]\nallow = [\"0x7f000001\"]\n", false, 2, "must be a range"},
+	{"[network]\nallow = [\"fe80::1%eth0\"]\n", false, 2, "must be a range"},
+	{"[network]\nallow = [" + strings.Repeat("\"a.example\",", 1025) + "]\n", false, 2, "too many entries"},
 	// paths
 	{"[keyfiles]\ndirs = [\"keys\"]\n", false, 2, "absolute or begin with ~/"},
 	{"[keyfiles]\ndirs = [\n \"/a\",\n \"\",\n]\n", false, 4, "absolute"},
@@ -142,6 +163,7 @@ var malformed = []struct {
 	{"[pin]\ncache_seconds = 60\nlimit_seconds = 600\n", false, 1, "only the machine policy"},
 	{"[pin]\ncache_seconds = 60\n", true, 1, "go together"},
 	{"[keyfiles]\nforbid = true\n", false, 2, "only the machine policy"},
+	{"[origins]\nvisible = true\n", false, 2, "only the machine policy"},
 	{"[pin]\ncache_seconds = 301\nlimit_seconds = 600\n", true, 2, "from 0 to 300"},
 	{"[pin]\ncache_seconds = 60\nlimit_seconds = -1\n", true, 3, "from 0 to 3600"},
 	{"[[unattended]]\ncertificate = \"00\"\n", true, 1, "either origin or user"},
@@ -205,7 +227,11 @@ allow = ["https://Portal.Example:443", "https://portal.example", "http://127.0.0
 roots = ["/etc/roots"]
 crls = []
 tsa = "http://127.0.0.1:2020/tsa"
-ocsp = true
+ocsp = false
+[network]
+offline = true
+proxy = "http://proxy.example:3128"
+allow = ["10.1.2.3/8", "192.168.7.7", "fd00::/8", "TSA.Corp.Example.", "метка.пример.рф"]
 [listen]
 websocket = "127.0.0.1:4000"
 `
@@ -222,8 +248,11 @@ func TestFull(t *testing.T) {
 			Keyfiles: Keyfiles{Dirs: []string{"/home/person/keys", "/srv/keys", "/home/person"}},
 			UI:       UI{Approver: "pinentry", Pinentry: "/usr/bin/pinentry", Language: "ru"},
 			Origins:  OriginRules{Allow: []string{"https://portal.example", "http://127.0.0.1:8080"}},
-			Trust:    Trust{Roots: []string{"/etc/roots"}, CRLs: []string{}, TSA: "http://127.0.0.1:2020/tsa", OCSP: true},
+			Trust:    Trust{Roots: []string{"/etc/roots"}, CRLs: []string{}, TSA: "http://127.0.0.1:2020/tsa"},
 			Listen:   Listen{WebSocket: "127.0.0.1:4000"},
+			Network: Network{Offline: true, Proxy: "http://proxy.example:3128", Allow: []string{
+				"10.0.0.0/8", "192.168.7.7", "fd00::/8", "tsa.corp.example", "xn--80ajpg5a.xn--e1afmkfd.xn--p1ai",
+			}},
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
@@ -237,7 +266,7 @@ func TestEmptyIsDefault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.UI.Approver != "window" || c.Listen.WebSocket != "127.0.0.1:24117" || c.Trust.OCSP || len(c.Modules) != 0 {
+		if c.UI.Approver != "window" || c.Listen.WebSocket != "127.0.0.1:24117" || !c.Trust.OCSP || len(c.Modules) != 0 {
 			t.Errorf("%q: %+v", text, c)
 		}
 	}
@@ -256,7 +285,8 @@ func TestPolicyWins(t *testing.T) {
 		t.Fatal(err)
 	}
 	policy := "[[module]]\nname = \"softhsm\"\npath = \"/corp/softhsm.so\"\n" +
-		"[ui]\napprover = \"window\"\n[trust]\nocsp = false\nroots = [\"/corp/roots\"]\ntsa = \"\"\n[listen]\nwebsocket = \"off\"\n" +
+		"[ui]\napprover = \"window\"\n[trust]\nocsp = true\nroots = [\"/corp/roots\"]\ntsa = \"\"\n[listen]\nwebsocket = \"off\"\n" +
+		"[network]\noffline = false\nallow = []\n" +
 		"[origins]\nallow = [\"https://*.Corp.Example\", \"https://one.example\"]\n" +
 		grant("user = \"robot\"", "per_hour = 2", "pin_file = \"/etc/persten/pin\"") +
 		grant("origin = \"https://A.example\"", "per_day = 3")
@@ -271,8 +301,9 @@ func TestPolicyWins(t *testing.T) {
 	}
 	check("modules", c.Modules, []Module{{"other", "/opt/other.so"}, {"softhsm", "/corp/softhsm.so"}})
 	check("ui", c.UI, UI{Approver: "window", Pinentry: "/usr/bin/pinentry", Language: "ru"})
-	check("trust", c.Trust, Trust{Roots: []string{"/corp/roots"}, CRLs: []string{}})
+	check("trust", c.Trust, Trust{Roots: []string{"/corp/roots"}, CRLs: []string{}, OCSP: true})
 	check("listen", c.Listen, Listen{})
+	check("network", c.Network, Network{Proxy: "http://proxy.example:3128", Allow: []string{}})
 	check("origins", c.Origins, OriginRules{
 		Allow:  []string{"https://portal.example", "http://127.0.0.1:8080"},
 		Policy: []string{"https://*.corp.example", "https://one.example"},
@@ -382,4 +413,17 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("listens on %q", w)
 		}
 	})
+}
+
+// TestTSAHost: the host of an authority's address is written in ASCII.
+func TestTSAHost(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://метка.пример.рф/tsp":       "http://xn--80ajpg5a.xn--e1afmkfd.xn--p1ai/tsp",
+		"https://метка.пример.рф:8443/a?b": "https://xn--80ajpg5a.xn--e1afmkfd.xn--p1ai:8443/a?b",
+		"http://[2001:db8::1]:3000/":       "http://[2001:db8::1]:3000/",
+	} {
+		if c, err := read("[trust]\ntsa = \""+text+"\"\n", false); err != nil || c.Trust.TSA != want {
+			t.Errorf("%s: %q, %v", text, c.Trust.TSA, err)
+		}
+	}
 }

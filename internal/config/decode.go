@@ -32,6 +32,7 @@ type document struct {
 	UI         uiTable           `toml:"ui"`
 	Origins    originsTable      `toml:"origins"`
 	Trust      trustTable        `toml:"trust"`
+	Network    networkTable      `toml:"network"`
 	Listen     listenTable       `toml:"listen"`
 	Unattended []unattendedTable `toml:"unattended"`
 	PIN        pinTable          `toml:"pin"`
@@ -54,14 +55,16 @@ type uiTable struct {
 }
 
 type originsTable struct {
-	Allow []string `toml:"allow"`
+	Allow   []string `toml:"allow"`
+	Visible *bool    `toml:"visible"`
 }
 
 type trustTable struct {
-	Roots []string `toml:"roots"`
-	CRLs  []string `toml:"crls"`
-	TSA   *string  `toml:"tsa"`
-	OCSP  *bool    `toml:"ocsp"`
+	Roots  []string `toml:"roots"`
+	CRLs   []string `toml:"crls"`
+	TSA    *string  `toml:"tsa"`
+	OCSP   *bool    `toml:"ocsp"`
+	System *bool    `toml:"system"`
 }
 
 type listenTable struct {

@@ -4,6 +4,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -27,9 +28,10 @@ const settle = 2 * time.Second
 // Origins tells which sites may talk to the agent. Machine policy comes first, then the person's answers, then the
 // configuration and the sites allowed for this run. The answers are read again whenever their file changes.
 type Origins struct {
-	path   string
-	policy []string
-	config []string
+	path    string
+	policy  []string
+	config  []string
+	visible bool // policy: nothing is signed for sites that cannot be shown
 
 	mu      sync.Mutex
 	answers map[string]answer
@@ -42,6 +44,7 @@ type Origins struct {
 type answer struct {
 	allowed bool
 	since   time.Time
+	hidden  *bool // the right of Hidden; nil when nobody has said
 }
 
 // OpenOrigins reads the person's answers from the file at path, which may be absent, and joins them with c, which may be
@@ -50,7 +53,7 @@ type answer struct {
 func OpenOrigins(path string, c *Config, allow ...string) (*Origins, error) {
 	o := &Origins{path: path}
 	if c != nil {
-		o.policy = slices.Clone(c.Origins.Policy)
+		o.policy, o.visible = slices.Clone(c.Origins.Policy), c.Origins.Visible
 		o.config = slices.Clone(c.Origins.Allow)
 	}
 	for _, s := range allow {
@@ -149,7 +152,50 @@ func (o *Origins) answer(origin string, allowed bool) error {
 		if full = !known && len(m) >= maxAnswers; full {
 			return false
 		}
-		m[origin] = answer{allowed, time.Now().UTC().Truncate(time.Second)}
+		m[origin] = answer{allowed: allowed, since: time.Now().UTC().Truncate(time.Second)}
+		return true
+	})
+	if err == nil && full {
+		err = proto.E(proto.CodeRequestLimit, nil, "limit", strconv.Itoa(maxAnswers))
+	}
+	return err
+}
+
+// Hidden tells whether a site that may talk to the agent may also ask for signatures of what the person cannot see; known is
+// false when nobody has said. Only the person can give this right, and policy can forbid it for all sites.
+func (o *Origins) Hidden(origin string) (allowed, known bool) {
+	if ok, _ := o.Decision(origin); !ok || o.visible {
+		return false, true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if h := o.answers[origin].hidden; h != nil {
+		return *h, true
+	}
+	return false, o.err != nil
+}
+
+// SetHidden keeps the person's answer about this right of a site, which may talk to the agent by then. When policy forbids it,
+// it is proto.CodePolicyForbids.
+func (o *Origins) SetHidden(origin string, allowed bool) error {
+	origin, err := ParseOrigin(origin)
+	if err == nil && allowed && o.visible {
+		err = proto.E(proto.CodePolicyForbids, errors.New("policy forbids signatures of what cannot be shown"))
+	}
+	if err != nil {
+		return err
+	}
+	full := false
+	err = o.update(func(m map[string]answer) bool {
+		a, known := m[origin]
+		if full = !known && len(m) >= maxAnswers; full {
+			return false
+		}
+		if !known {
+			a = answer{allowed: true, since: time.Now().UTC().Truncate(time.Second)}
+		}
+		a.hidden = &allowed
+		m[origin] = a
 		return true
 	})
 	if err == nil && full {
@@ -168,11 +214,11 @@ func (o *Origins) List() ([]proto.Origin, error) {
 	}
 	list := make([]proto.Origin, 0, len(o.policy)+len(o.answers)+len(o.config))
 	for _, rule := range o.policy {
-		list = append(list, proto.Origin{Origin: rule, Allowed: true, Source: proto.OriginSourcePolicy})
+		list = append(list, proto.Origin{Origin: rule, Allowed: true, Source: proto.OriginSourcePolicy, Hidden: o.hidden(o.answers[rule])})
 	}
 	for origin, a := range o.answers {
 		if !o.byPolicy(origin) {
-			list = append(list, proto.Origin{Origin: origin, Allowed: a.allowed, Source: proto.OriginSourceUser, Since: a.since})
+			list = append(list, proto.Origin{Origin: origin, Allowed: a.allowed, Source: proto.OriginSourceUser, Since: a.since, Hidden: o.hidden(a)})
 		}
 	}
 	for _, origin := range o.config {
@@ -182,6 +228,10 @@ func (o *Origins) List() ([]proto.Origin, error) {
 	}
 	slices.SortStableFunc(list, func(a, b proto.Origin) int { return cmp.Compare(a.Origin, b.Origin) })
 	return slices.CompactFunc(list, func(a, b proto.Origin) bool { return a.Origin == b.Origin }), nil
+}
+
+func (o *Origins) hidden(a answer) bool {
+	return a.allowed && !o.visible && a.hidden != nil && *a.hidden
 }
 
 // refresh reads the file again when it may have changed. It needs o.mu.
