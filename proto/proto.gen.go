@@ -13,28 +13,30 @@ import (
 
 // The methods.
 const (
-	MethodAgentHello       = "agent.hello"       // page; Opens the conversation.
-	MethodAgentStatus      = "agent.status"      // page; Tells how the agent is.
-	MethodTokensList       = "tokens.list"       // page; Lists the tokens that are plugged in.
-	MethodCertificatesList = "certificates.list" // page; Lists the certificates whose keys can be used.
-	MethodContentOpen      = "content.open"      // page; Starts handing over a document in pieces.
-	MethodContentAppend    = "content.append"    // page; Adds the next piece of a document.
-	MethodContentClose     = "content.close"     // page; Seals a document: nothing can be added after it.
-	MethodContentRead      = "content.read"      // page; Reads a piece of a sealed document or of a result.
-	MethodContentDrop      = "content.drop"      // page; Forgets a document or a result.
-	MethodSignCMS          = "sign.cms"          // page; Signs a document: CMS (CAdES-BES), attached or detached.
-	MethodSignXML          = "sign.xml"          // page; Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
-	MethodSignBatch        = "sign.batch"        // page; Signs up to 1,000 documents, each on its own, with one question and one PIN.
-	MethodVerifyCMS        = "verify.cms"        // page; Checks a CMS signature.
-	MethodVerifyXML        = "verify.xml"        // page; Checks every XML signature in a document.
-	MethodOriginsList      = "origins.list"      // local; Lists the sites a decision exists for.
-	MethodOriginsAllow     = "origins.allow"     // local; Lets a site talk to the agent.
-	MethodOriginsDeny      = "origins.deny"      // local; Refuses a site without asking again.
-	MethodOriginsForget    = "origins.forget"    // local; Forgets the decision about a site: it will be asked again.
-	MethodJournalList      = "journal.list"      // local; Lists the latest records of the journal, newest last.
-	MethodJournalVerify    = "journal.verify"    // local; Checks that no record of the journal was changed, removed or reordered.
-	MethodAgentPause       = "agent.pause"       // local; Stops or resumes answering sites.
-	MethodAgentStop        = "agent.stop"        // local; Ends the agent after the requests under way.
+	MethodAgentHello        = "agent.hello"        // page; Opens the conversation.
+	MethodAgentStatus       = "agent.status"       // page; Tells how the agent is.
+	MethodTokensList        = "tokens.list"        // page; Lists the tokens that are plugged in.
+	MethodCertificatesList  = "certificates.list"  // page; Lists the certificates whose keys can be used.
+	MethodCertificatesCheck = "certificates.check" // page; Tells whether a certificate on a token is good now.
+	MethodContentOpen       = "content.open"       // page; Starts handing over a document in pieces.
+	MethodContentAppend     = "content.append"     // page; Adds the next piece of a document.
+	MethodContentClose      = "content.close"      // page; Seals a document: nothing can be added after it.
+	MethodContentRead       = "content.read"       // page; Reads a piece of a sealed document or of a result.
+	MethodContentDrop       = "content.drop"       // page; Forgets a document or a result.
+	MethodSignCMS           = "sign.cms"           // page; Signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there.
+	MethodSignRaw           = "sign.raw"           // page; Signs a ready digest and returns the bare signature value.
+	MethodSignXML           = "sign.xml"           // page; Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
+	MethodSignBatch         = "sign.batch"         // page; Signs up to 1,000 documents, each on its own, with one question and one PIN.
+	MethodVerifyCMS         = "verify.cms"         // page; Checks a CMS signature.
+	MethodVerifyXML         = "verify.xml"         // page; Checks every XML signature in a document.
+	MethodOriginsList       = "origins.list"       // local; Lists the sites a decision exists for.
+	MethodOriginsAllow      = "origins.allow"      // local; Lets a site talk to the agent.
+	MethodOriginsDeny       = "origins.deny"       // local; Refuses a site without asking again.
+	MethodOriginsForget     = "origins.forget"     // local; Forgets the decision about a site: it will be asked again.
+	MethodJournalList       = "journal.list"       // local; Lists the latest records of the journal, newest last.
+	MethodJournalVerify     = "journal.verify"     // local; Checks that no record of the journal was changed, removed or reordered.
+	MethodAgentPause        = "agent.pause"        // local; Stops or resumes answering sites.
+	MethodAgentStop         = "agent.stop"         // local; Ends the agent after the requests under way.
 )
 
 // The notifications.
@@ -178,6 +180,68 @@ const (
 	CodeXMLSignatureHurt Code = "xml_signature_hurt"
 	// The signature holds no certificate of the key that made it, so that nobody can tell whose it is.
 	CodeSignerUnknown Code = "signer_unknown"
+	// A signature with a time-stamp was asked for, and no time-stamping authority is configured.
+	CodeTimestampAbsent Code = "timestamp_absent"
+	// A signature of this profile or with these attributes cannot be made with this key or for this file. detail is for developers. Args: detail.
+	CodeProfileUnsupported Code = "profile_unsupported"
+	// The file has no signer of this number to countersign. Args: signer.
+	CodeSignerAbsent Code = "signer_absent"
+	// A page asks to sign a ready digest and does not have the right to sign what the person cannot see. Persten asks the person for it, at most once an hour. Args: origin.
+	CodeHiddenNotAllowed Code = "hidden_not_allowed"
+	// What was signed is not the content that was given or found.
+	CodeContentMismatch Code = "content_mismatch"
+	// The signature lacks something its format asks for, such as the signed reference to the certificate; a certificate could have been exchanged unnoticed.
+	CodeSignatureIncomplete Code = "signature_incomplete"
+	// The signed reference names another certificate than the one found in the signature.
+	CodeSignerMismatch Code = "signer_mismatch"
+	// No fresh answer tells whether a certificate of the chain was revoked.
+	CodeRevocationUnknown Code = "revocation_unknown"
+	// A certificate of a certification authority in the chain was revoked. Args: date.
+	CodeIssuerRevoked Code = "issuer_revoked"
+	// The signer's certificate is revoked, and nothing proves that the signature is older than that. Args: date.
+	CodeSignerRevoked Code = "signer_revoked"
+	// The signer's certificate has ended, and nothing proves that the signature is older than that. Args: date.
+	CodeSignerExpired Code = "signer_expired"
+	// The signature is older than the signer's certificate. Args: date.
+	CodeSignerNotYetValid Code = "signer_not_yet_valid"
+	// The chain breaks a rule of its issuers: name constraints, policies, path length, or a purpose the certificate is not for.
+	CodeCertificateUnfit Code = "certificate_unfit"
+	// The signature fits, but its algorithm is no longer considered secure and nothing proves that it was made while it was. Args: algorithm.
+	CodeAlgorithmWeak Code = "algorithm_weak"
+	// A time-stamp does not belong to this signature, or was changed.
+	CodeTimestampMismatch Code = "timestamp_mismatch"
+	// The time-stamp fits, but nobody trusted vouches for the authority that made it.
+	CodeTimestampUntrusted Code = "timestamp_untrusted"
+	// The certificate of the time-stamping authority has ended or was revoked. Args: date.
+	CodeTimestampExpired Code = "timestamp_expired"
+	// The times in the signature contradict each other.
+	CodeTimestampOrder Code = "timestamp_order"
+	// The file is not a certificate revocation list. Args: detail.
+	CodeFormatCrl Code = "format_crl"
+	// The file is not a list of accredited certification authorities, or its signature does not hold. Args: detail.
+	CodeFormatTrustList Code = "format_trust_list"
+	// The address is not one the agent calls: it is of this computer or a private network, or not http or https. It came from the configuration, a certificate or a redirect. Args: host.
+	CodeNetworkRefused Code = "network_refused"
+	// Network use is switched off in the configuration, and what is needed is not in the cache.
+	CodeNetworkOffline Code = "network_offline"
+	// A server of time-stamps, revocation answers or certificates could not be connected to. Args: host.
+	CodeNetworkUnreachable Code = "network_unreachable"
+	// A server of time-stamps, revocation answers or certificates did not answer in time. Args: host.
+	CodeNetworkTimeout Code = "network_timeout"
+	// A server of time-stamps, revocation answers or certificates answered with an error, with something else than what was asked for, too much of it, or with an outdated answer. detail is for developers. Args: host, detail.
+	CodeNetworkAnswer Code = "network_answer"
+	// The TLS certificate of a server of time-stamps, revocation answers or certificates is not trusted by the system. Args: host.
+	CodeNetworkUntrusted Code = "network_untrusted"
+	// The proxy cannot be used: not reachable, not of a kind the agent speaks to, or it refused the connection.
+	CodeProxyFailed Code = "proxy_failed"
+	// The proxy answered 407: it asks for a name and a password, which the agent has none of.
+	CodeProxyAuth Code = "proxy_auth"
+	// The system chooses its proxy by a PAC script. The agent runs no scripts from the network.
+	CodeProxyScript Code = "proxy_script"
+	// The time-stamping authority refused (RFC 3161 status and failure bits are in detail). Args: host, detail.
+	CodeTimestampRejected Code = "timestamp_rejected"
+	// The time-stamp that came is not sound: of other data, badly signed, or by an authority that no root of the configuration vouches for. detail is for developers. Args: host, detail.
+	CodeTimestampInvalid Code = "timestamp_invalid"
 	// The journal cannot be written, so the key was not used.
 	CodeJournalUnwritable Code = "journal_unwritable"
 	// A record of the journal was changed, removed or reordered; line is the first that does not fit. Args: line.
@@ -236,6 +300,8 @@ type Server interface {
 	TokensList(ctx context.Context, p TokensListParams) (*TokensListResult, error)
 	// CertificatesList: lists the certificates whose keys can be used.
 	CertificatesList(ctx context.Context, p CertificatesListParams) (*CertificatesListResult, error)
+	// CertificatesCheck: tells whether a certificate on a token is good now.
+	CertificatesCheck(ctx context.Context, p CertificatesCheckParams) (*CertificatesCheckResult, error)
 	// ContentOpen: starts handing over a document in pieces.
 	ContentOpen(ctx context.Context, p ContentOpenParams) (*ContentOpenResult, error)
 	// ContentAppend: adds the next piece of a document.
@@ -246,8 +312,10 @@ type Server interface {
 	ContentRead(ctx context.Context, p ContentReadParams) (*ContentReadResult, error)
 	// ContentDrop: forgets a document or a result.
 	ContentDrop(ctx context.Context, p ContentDropParams) (*ContentDropResult, error)
-	// SignCMS: signs a document: CMS (CAdES-BES), attached or detached.
+	// SignCMS: signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there.
 	SignCMS(ctx context.Context, p SignCMSParams) (*SignCMSResult, error)
+	// SignRaw: signs a ready digest and returns the bare signature value.
+	SignRaw(ctx context.Context, p SignRawParams) (*SignRawResult, error)
 	// SignXML: signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
 	SignXML(ctx context.Context, p SignXMLParams) (*SignXMLResult, error)
 	// SignBatch: signs up to 1,000 documents, each on its own, with one question and one PIN.
@@ -276,28 +344,30 @@ type Server interface {
 
 // handlers is the way from a method's name to the Server.
 var handlers = map[string]handler{
-	"agent.hello":       {audience: "page", params: "AgentHelloParams", call: call(Server.AgentHello)},
-	"agent.status":      {audience: "page", params: "AgentStatusParams", call: call(Server.AgentStatus)},
-	"tokens.list":       {audience: "page", params: "TokensListParams", call: call(Server.TokensList)},
-	"certificates.list": {audience: "page", params: "CertificatesListParams", call: call(Server.CertificatesList)},
-	"content.open":      {audience: "page", params: "ContentOpenParams", call: call(Server.ContentOpen)},
-	"content.append":    {audience: "page", params: "ContentAppendParams", call: call(Server.ContentAppend)},
-	"content.close":     {audience: "page", params: "ContentCloseParams", call: call(Server.ContentClose)},
-	"content.read":      {audience: "page", params: "ContentReadParams", call: call(Server.ContentRead)},
-	"content.drop":      {audience: "page", params: "ContentDropParams", call: call(Server.ContentDrop)},
-	"sign.cms":          {audience: "page", params: "SignCMSParams", call: call(Server.SignCMS)},
-	"sign.xml":          {audience: "page", params: "SignXMLParams", call: call(Server.SignXML)},
-	"sign.batch":        {audience: "page", params: "SignBatchParams", call: call(Server.SignBatch)},
-	"verify.cms":        {audience: "page", params: "VerifyCMSParams", call: call(Server.VerifyCMS)},
-	"verify.xml":        {audience: "page", params: "VerifyXMLParams", call: call(Server.VerifyXML)},
-	"origins.list":      {audience: "local", params: "OriginsListParams", call: call(Server.OriginsList)},
-	"origins.allow":     {audience: "local", params: "OriginsAllowParams", call: call(Server.OriginsAllow)},
-	"origins.deny":      {audience: "local", params: "OriginsDenyParams", call: call(Server.OriginsDeny)},
-	"origins.forget":    {audience: "local", params: "OriginsForgetParams", call: call(Server.OriginsForget)},
-	"journal.list":      {audience: "local", params: "JournalListParams", call: call(Server.JournalList)},
-	"journal.verify":    {audience: "local", params: "JournalVerifyParams", call: call(Server.JournalVerify)},
-	"agent.pause":       {audience: "local", params: "AgentPauseParams", call: call(Server.AgentPause)},
-	"agent.stop":        {audience: "local", params: "AgentStopParams", call: call(Server.AgentStop)},
+	"agent.hello":        {audience: "page", params: "AgentHelloParams", call: call(Server.AgentHello)},
+	"agent.status":       {audience: "page", params: "AgentStatusParams", call: call(Server.AgentStatus)},
+	"tokens.list":        {audience: "page", params: "TokensListParams", call: call(Server.TokensList)},
+	"certificates.list":  {audience: "page", params: "CertificatesListParams", call: call(Server.CertificatesList)},
+	"certificates.check": {audience: "page", params: "CertificatesCheckParams", call: call(Server.CertificatesCheck)},
+	"content.open":       {audience: "page", params: "ContentOpenParams", call: call(Server.ContentOpen)},
+	"content.append":     {audience: "page", params: "ContentAppendParams", call: call(Server.ContentAppend)},
+	"content.close":      {audience: "page", params: "ContentCloseParams", call: call(Server.ContentClose)},
+	"content.read":       {audience: "page", params: "ContentReadParams", call: call(Server.ContentRead)},
+	"content.drop":       {audience: "page", params: "ContentDropParams", call: call(Server.ContentDrop)},
+	"sign.cms":           {audience: "page", params: "SignCMSParams", call: call(Server.SignCMS)},
+	"sign.raw":           {audience: "page", params: "SignRawParams", call: call(Server.SignRaw)},
+	"sign.xml":           {audience: "page", params: "SignXMLParams", call: call(Server.SignXML)},
+	"sign.batch":         {audience: "page", params: "SignBatchParams", call: call(Server.SignBatch)},
+	"verify.cms":         {audience: "page", params: "VerifyCMSParams", call: call(Server.VerifyCMS)},
+	"verify.xml":         {audience: "page", params: "VerifyXMLParams", call: call(Server.VerifyXML)},
+	"origins.list":       {audience: "local", params: "OriginsListParams", call: call(Server.OriginsList)},
+	"origins.allow":      {audience: "local", params: "OriginsAllowParams", call: call(Server.OriginsAllow)},
+	"origins.deny":       {audience: "local", params: "OriginsDenyParams", call: call(Server.OriginsDeny)},
+	"origins.forget":     {audience: "local", params: "OriginsForgetParams", call: call(Server.OriginsForget)},
+	"journal.list":       {audience: "local", params: "JournalListParams", call: call(Server.JournalList)},
+	"journal.verify":     {audience: "local", params: "JournalVerifyParams", call: call(Server.JournalVerify)},
+	"agent.pause":        {audience: "local", params: "AgentPauseParams", call: call(Server.AgentPause)},
+	"agent.stop":         {audience: "local", params: "AgentStopParams", call: call(Server.AgentStop)},
 }
 
 // Lang: language of texts.
@@ -320,14 +390,15 @@ const (
 	StatePaused  State = "paused"
 )
 
-// Step: where a request stands: waiting for the person, for the token, or signing.
+// Step: where a request stands: waiting for the person, for the token, signing, or waiting for the time-stamping authority.
 type Step string
 
 // The values of Step.
 const (
-	StepWaiting Step = "waiting"
-	StepToken   Step = "token"
-	StepSigning Step = "signing"
+	StepWaiting   Step = "waiting"
+	StepToken     Step = "token"
+	StepSigning   Step = "signing"
+	StepTimestamp Step = "timestamp"
 )
 
 // OriginSource: who decided about a site: machine policy, the configuration file, or the person when asked.
@@ -527,13 +598,34 @@ func (v Purpose) Validate() error { return validate("Purpose", v) }
 
 // ChainLink: one certificate of a chain.
 type ChainLink struct {
-	Name string `json:"name"`
-	OK   bool   `json:"ok"`             // Nothing is wrong with it, nor with the step to its issuer.
-	Code string `json:"code,omitempty"` // What is wrong: signature, issuer, expired, early, absent, root, length, extension, unsupported or other.
+	Name       string        `json:"name"`
+	OK         bool          `json:"ok"`             // Nothing is wrong with it, nor with the step to its issuer.
+	Code       string        `json:"code,omitempty"` // What is wrong: signature, issuer, expired, early, absent, root, length, extension, revoked, unknown, names, policy, use, unsupported or other.
+	ID         CertificateID `json:"id,omitempty"`
+	Root       bool          `json:"root,omitempty"` // It is a root the person trusts.
+	NotBefore  time.Time     `json:"notBefore,omitzero"`
+	NotAfter   time.Time     `json:"notAfter,omitzero"`
+	Revocation *Revocation   `json:"revocation,omitempty"` // Left out when nobody was asked: for a root, and when revocation was not looked at.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v ChainLink) Validate() error { return validate("ChainLink", v) }
+
+// Revocation: whether a certificate was revoked, who says so and when.
+type Revocation struct {
+	Status     string    `json:"status"`
+	Source     string    `json:"source,omitempty"`    // Kind of the answer; left out when there is none.
+	From       string    `json:"from,omitempty"`      // Where the answer comes from: an address, a file, or signature when it lay in the signed file.
+	Got        time.Time `json:"got,omitzero"`        // When it was fetched.
+	ThisUpdate time.Time `json:"thisUpdate,omitzero"` // The answer speaks of this moment.
+	NextUpdate time.Time `json:"nextUpdate,omitzero"` // A newer answer is to be had by then.
+	RevokedAt  time.Time `json:"revokedAt,omitzero"`
+	Reason     string    `json:"reason,omitempty"` // Why it was revoked, as RFC 5280 names it, such as keyCompromise.
+	Why        string    `json:"why,omitempty"`    // Why the status is unknown: the certificate names nobody to ask and nothing is kept; nobody could be reached, or nobody was asked; the answers are too old, are not by the issuer, or were made after the certificate had ended.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v Revocation) Validate() error { return validate("Revocation", v) }
 
 // KeyPlace: where the private key works: on a token, in a cryptographic provider of the system, or in Persten itself, which is not a certified means.
 type KeyPlace string
@@ -568,30 +660,139 @@ type CertificateSummary struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v CertificateSummary) Validate() error { return validate("CertificateSummary", v) }
 
+// CertificateStatus: what was found about a certificate.
+type CertificateStatus struct {
+	Certificate   CertificateSummary `json:"certificate"`
+	CheckedAt     time.Time          `json:"checkedAt"` // The moment the answer speaks of.
+	Indication    Indication         `json:"indication"`
+	SubIndication SubIndication      `json:"subIndication,omitempty"` // Left out when the certificate is good.
+	Code          Code               `json:"code,omitempty"`
+	Text          string             `json:"text,omitempty"` // What is wrong, in words.
+	Next          string             `json:"next,omitempty"` // What to do about it.
+	Chain         []ChainLink        `json:"chain"`          // The certificate and its issuers as far as they are known, the certificate first, each with what is known of its revocation.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificateStatus) Validate() error { return validate("CertificateStatus", v) }
+
 // Report: what was found about the signatures of a document.
 type Report struct {
-	Valid    bool     `json:"valid"`    // Every signature fits the document and its certificate. Says nothing about trust.
-	Attached bool     `json:"attached"` // The document is inside the signature, or the signature inside the document.
-	Size     int64    `json:"size"`     // Bytes of the document.
-	Signers  []Signer `json:"signers"`
+	Valid      bool       `json:"valid"`                // Every signature fits the document and its certificate. Says nothing about trust.
+	Indication Indication `json:"indication,omitempty"` // The worst of the signers'.
+	CheckedAt  time.Time  `json:"checkedAt,omitzero"`   // The moment the report speaks of.
+	Attached   bool       `json:"attached"`             // The document is inside the signature, or the signature inside the document.
+	Size       int64      `json:"size"`                 // Bytes of the document.
+	Signers    []Signer   `json:"signers"`
+	Page       *Content   `json:"page,omitempty"` // The report for people, when a page was asked for: to show or to save. It has no script and loads nothing.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v Report) Validate() error { return validate("Report", v) }
 
+// PageForm: form of a page for people.
+type PageForm string
+
+// The values of PageForm.
+const (
+	PageFormHtml PageForm = "html"
+	PageFormPdf  PageForm = "pdf"
+)
+
+// Indication: conclusion about a signature in the terms of ETSI EN 319 102-1: it holds, it does not, or that cannot be told from what is known.
+type Indication string
+
+// The values of Indication.
+const (
+	IndicationTOTALPASSED   Indication = "TOTAL_PASSED"
+	IndicationTOTALFAILED   Indication = "TOTAL_FAILED"
+	IndicationINDETERMINATE Indication = "INDETERMINATE"
+)
+
+// SubIndication: why a signature did not pass, as ETSI EN 319 102-1 names it.
+type SubIndication string
+
+// The values of SubIndication.
+const (
+	SubIndicationFORMATFAILURE                  SubIndication = "FORMAT_FAILURE"
+	SubIndicationHASHFAILURE                    SubIndication = "HASH_FAILURE"
+	SubIndicationSIGCRYPTOFAILURE               SubIndication = "SIG_CRYPTO_FAILURE"
+	SubIndicationREVOKED                        SubIndication = "REVOKED"
+	SubIndicationEXPIRED                        SubIndication = "EXPIRED"
+	SubIndicationNOTYETVALID                    SubIndication = "NOT_YET_VALID"
+	SubIndicationSIGCONSTRAINTSFAILURE          SubIndication = "SIG_CONSTRAINTS_FAILURE"
+	SubIndicationCHAINCONSTRAINTSFAILURE        SubIndication = "CHAIN_CONSTRAINTS_FAILURE"
+	SubIndicationCERTIFICATECHAINGENERALFAILURE SubIndication = "CERTIFICATE_CHAIN_GENERAL_FAILURE"
+	SubIndicationCRYPTOCONSTRAINTSFAILURE       SubIndication = "CRYPTO_CONSTRAINTS_FAILURE"
+	SubIndicationCRYPTOCONSTRAINTSFAILURENOPOE  SubIndication = "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
+	SubIndicationPOLICYPROCESSINGERROR          SubIndication = "POLICY_PROCESSING_ERROR"
+	SubIndicationSIGNATUREPOLICYNOTAVAILABLE    SubIndication = "SIGNATURE_POLICY_NOT_AVAILABLE"
+	SubIndicationTIMESTAMPORDERFAILURE          SubIndication = "TIMESTAMP_ORDER_FAILURE"
+	SubIndicationNOSIGNINGCERTIFICATEFOUND      SubIndication = "NO_SIGNING_CERTIFICATE_FOUND"
+	SubIndicationNOCERTIFICATECHAINFOUND        SubIndication = "NO_CERTIFICATE_CHAIN_FOUND"
+	SubIndicationNOCERTIFICATECHAINFOUNDNOPOE   SubIndication = "NO_CERTIFICATE_CHAIN_FOUND_NO_POE"
+	SubIndicationREVOKEDNOPOE                   SubIndication = "REVOKED_NO_POE"
+	SubIndicationREVOKEDCANOPOE                 SubIndication = "REVOKED_CA_NO_POE"
+	SubIndicationOUTOFBOUNDSNOTREVOKED          SubIndication = "OUT_OF_BOUNDS_NOT_REVOKED"
+	SubIndicationOUTOFBOUNDSNOPOE               SubIndication = "OUT_OF_BOUNDS_NO_POE"
+	SubIndicationREVOCATIONOUTOFBOUNDSNOPOE     SubIndication = "REVOCATION_OUT_OF_BOUNDS_NO_POE"
+	SubIndicationNOPOE                          SubIndication = "NO_POE"
+	SubIndicationTRYLATER                       SubIndication = "TRY_LATER"
+	SubIndicationSIGNEDDATANOTFOUND             SubIndication = "SIGNED_DATA_NOT_FOUND"
+)
+
+// BestTime: the moment for which it is proven that the signature existed.
+type BestTime struct {
+	Time time.Time `json:"time"`
+	From string    `json:"from"` // By whose clock: a time-stamping authority's, or this check's own. The time a signer claims proves nothing.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v BestTime) Validate() error { return validate("BestTime", v) }
+
+// Timestamp: a time-stamp over a signature (RFC 3161).
+type Timestamp struct {
+	Time          time.Time           `json:"time,omitzero"`
+	Accuracy      int64               `json:"accuracy,omitempty"` // How far the clock may be off, in milliseconds; left out when the authority does not say.
+	Policy        string              `json:"policy,omitempty"`   // Object identifier of the authority's policy.
+	Serial        string              `json:"serial,omitempty"`
+	DigestAlg     string              `json:"digestAlg,omitempty"`
+	Authority     *CertificateSummary `json:"authority,omitempty"` // Left out when its certificate is not known.
+	Valid         bool                `json:"valid"`               // It fits the signature and its certificate. Says nothing about trust.
+	Indication    Indication          `json:"indication"`
+	SubIndication SubIndication       `json:"subIndication,omitempty"`
+	Code          Code                `json:"code,omitempty"`
+	Text          string              `json:"text,omitempty"` // What is wrong, in words.
+	Next          string              `json:"next,omitempty"` // What to do about it.
+	Chain         []ChainLink         `json:"chain,omitempty"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v Timestamp) Validate() error { return validate("Timestamp", v) }
+
 // Signer: one signature and what was found about it.
 type Signer struct {
-	Certificate *CertificateSummary `json:"certificate,omitempty"` // Left out when the signature does not hold it.
-	SigningTime time.Time           `json:"signingTime,omitzero"`  // As the signer claims it.
-	Algorithm   string              `json:"algorithm"`
-	Valid       bool                `json:"valid"`   // The signature fits the document and the certificate.
-	Trusted     bool                `json:"trusted"` // The certificate leads to a root the person trusts.
-	Code        Code                `json:"code,omitempty"`
-	Text        string              `json:"text,omitempty"`       // What is wrong, in words.
-	ID          string              `json:"id,omitempty"`         // Id of the XML signature, when it has one.
-	Format      string              `json:"format,omitempty"`     // Kind of signature: cades-bes, xmldsig, xades-bes or xades-epes.
-	References  []Reference         `json:"references,omitempty"` // What an XML signature covers.
-	Policy      string              `json:"policy,omitempty"`     // Identifier of the signature policy, when the signature names one.
+	Certificate       *CertificateSummary `json:"certificate,omitempty"` // Left out when the signature does not hold it.
+	SigningTime       time.Time           `json:"signingTime,omitzero"`  // As the signer claims it.
+	Algorithm         string              `json:"algorithm"`
+	Valid             bool                `json:"valid"`   // The signature fits the document and the certificate.
+	Trusted           bool                `json:"trusted"` // The certificate leads to a root the person trusts, and nothing is known against it.
+	Indication        Indication          `json:"indication,omitempty"`
+	SubIndication     SubIndication       `json:"subIndication,omitempty"` // Left out when the signature passed.
+	Code              Code                `json:"code,omitempty"`
+	Text              string              `json:"text,omitempty"` // What is wrong, in words.
+	Next              string              `json:"next,omitempty"` // What to do about it.
+	BestTime          *BestTime           `json:"bestTime,omitempty"`
+	Chain             []ChainLink         `json:"chain,omitempty"`             // The certificate and its issuers as far as they are known, the certificate first.
+	Timestamps        []Timestamp         `json:"timestamps,omitempty"`        // Time-stamps over the signature.
+	Countersignatures []Signer            `json:"countersignatures,omitempty"` // Signatures over this signature.
+	DocumentName      string              `json:"documentName,omitempty"`      // Name of the document, as the signer gave it.
+	MIME              string              `json:"mime,omitempty"`              // Media type of the document, as the signer gave it.
+	Location          string              `json:"location,omitempty"`          // Where it was signed, as the signer claims it.
+	Commitment        string              `json:"commitment,omitempty"`        // What the signer commits to, such as proof-of-approval; an object identifier when it has no name here.
+	ID                string              `json:"id,omitempty"`                // Id of the XML signature, when it has one.
+	Format            string              `json:"format,omitempty"`            // Kind of signature: cms, cades-bes, cades-epes, cades-t, xmldsig, xades-bes or xades-epes.
+	References        []Reference         `json:"references,omitempty"`        // What an XML signature covers.
+	Policy            string              `json:"policy,omitempty"`            // Identifier of the signature policy, when the signature names one.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -622,6 +823,38 @@ type Span struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v Span) Validate() error { return validate("Span", v) }
+
+// CMSProfile: the kind of a CMS signature: CAdES-BES (B-B), CAdES-T (B-T), which has a time-stamp, or the Russian format of order 472. With a policy the first two are EPES.
+type CMSProfile string
+
+// The values of CMSProfile.
+const (
+	CMSProfileCadesBes CMSProfile = "cades-bes"
+	CMSProfileCadesT   CMSProfile = "cades-t"
+	CMSProfileRu472    CMSProfile = "ru-472"
+)
+
+// CMSAttributes: what else the signer signs. Each is left out when not given.
+type CMSAttributes struct {
+	DocumentName FileName        `json:"documentName,omitempty"` // Microsoft's document name, which CryptoPro's programs show.
+	FileName     FileName        `json:"fileName,omitempty"`     // Content hints.
+	MIME         MIME            `json:"mime,omitempty"`         // Media type of the document.
+	Location     *SignerLocation `json:"location,omitempty"`
+	Commitment   string          `json:"commitment,omitempty"` // What the signature is given for: proof-of-origin, -receipt, -delivery, -sender, -approval, -creation, or an object identifier.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CMSAttributes) Validate() error { return validate("CMSAttributes", v) }
+
+// SignerLocation: where the signer says it signs.
+type SignerLocation struct {
+	Country  string   `json:"country,omitempty"`
+	Locality string   `json:"locality,omitempty"`
+	Postal   []string `json:"postal,omitempty"` // Lines of a postal address.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignerLocation) Validate() error { return validate("SignerLocation", v) }
 
 // XMLMode: how a signature and what it signs stand to each other: the signature inside, around or beside it, or in the place of a template.
 type XMLMode string
@@ -706,6 +939,7 @@ type Origin struct {
 	Allowed bool         `json:"allowed"`
 	Source  OriginSource `json:"source"`
 	Since   time.Time    `json:"since,omitzero"`
+	Hidden  bool         `json:"hidden,omitempty"` // It may ask for signatures of what the person cannot see.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -830,6 +1064,18 @@ type CertificatesListResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v CertificatesListResult) Validate() error { return validate("CertificatesListResult", v) }
 
+// CertificatesCheckParams are the parameters of certificates.check. Tells whether a certificate on a token is good now.
+type CertificatesCheckParams struct {
+	Certificate CertificateRef `json:"certificate"`       // One of those certificates.list shows.
+	Offline     bool           `json:"offline,omitempty"` // Ask nobody: answer from what is kept on disk.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesCheckParams) Validate() error { return validate("CertificatesCheckParams", v) }
+
+// CertificatesCheckResult is the result of certificates.check.
+type CertificatesCheckResult = CertificateStatus
+
 // ContentOpenParams are the parameters of content.open. Starts handing over a document in pieces.
 type ContentOpenParams struct {
 	Name        FileName       `json:"name"`                  // File name shown to the person.
@@ -920,12 +1166,19 @@ type ContentDropResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v ContentDropResult) Validate() error { return validate("ContentDropResult", v) }
 
-// SignCMSParams are the parameters of sign.cms. Signs a document: CMS (CAdES-BES), attached or detached.
+// SignCMSParams are the parameters of sign.cms. Signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there.
 type SignCMSParams struct {
 	Certificate CertificateRef `json:"certificate"`
-	Content     Content        `json:"content"`
-	Attached    bool           `json:"attached,omitempty"` // Put the document inside the signature.
-	Name        FileName       `json:"name,omitempty"`     // File name shown to the person; the name given to content.open when left out.
+	Content     *Content       `json:"content,omitempty"`     // The document. It may be left out with addTo, when that holds it.
+	Attached    bool           `json:"attached,omitempty"`    // Put the document inside the signature. Has no meaning with addTo.
+	Profile     CMSProfile     `json:"profile,omitempty"`     // cades-bes when left out.
+	Algorithm   string         `json:"algorithm,omitempty"`   // Signature algorithm, one the key can use, such as rsa-pss-sha256; the key's usual one when left out.
+	Tsa         string         `json:"tsa,omitempty"`         // Address of the time-stamping authority, for cades-t. Local callers alone; the configured one when left out.
+	AddTo       *Content       `json:"addTo,omitempty"`       // An existing signature, DER, PEM or Base64, which gets a further signer. Its bytes are kept.
+	Countersign int            `json:"countersign,omitempty"` // Sign the signature of this signer of addTo, counted from 1, and not the document.
+	Policy      *XMLPolicy     `json:"policy,omitempty"`      // The signature policy; its id is an object identifier.
+	Attributes  *CMSAttributes `json:"attributes,omitempty"`
+	Name        FileName       `json:"name,omitempty"` // File name shown to the person; the name given to content.open when left out.
 	MIME        MIME           `json:"mime,omitempty"`
 	Note        Note           `json:"note,omitempty"`
 }
@@ -942,6 +1195,29 @@ type SignCMSResult struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v SignCMSResult) Validate() error { return validate("SignCMSResult", v) }
+
+// SignRawParams are the parameters of sign.raw. Signs a ready digest and returns the bare signature value.
+type SignRawParams struct {
+	Certificate CertificateRef `json:"certificate"`
+	Digest      string         `json:"digest"`              // By the digest algorithm of the signature, in lower hex.
+	Algorithm   string         `json:"algorithm,omitempty"` // Signature algorithm, one the key can use; the key's usual one when left out.
+	Name        FileName       `json:"name,omitempty"`      // What the caller calls the document; shown to the person.
+	Note        Note           `json:"note,omitempty"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignRawParams) Validate() error { return validate("SignRawParams", v) }
+
+// SignRawResult is the result of sign.raw.
+type SignRawResult struct {
+	Signature   []byte        `json:"signature"`   // The octets a CMS SignerInfo carries: PKCS#1 or PSS block, DER of r and s for ECDSA, s and r for GOST.
+	Algorithm   string        `json:"algorithm"`   // The signature algorithm used.
+	Certificate CertificateID `json:"certificate"` // The certificate that signed.
+	SigningTime time.Time     `json:"signingTime"` // When it signed.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignRawResult) Validate() error { return validate("SignRawResult", v) }
 
 // SignXMLParams are the parameters of sign.xml. Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
 type SignXMLParams struct {
@@ -1007,6 +1283,7 @@ func (v SignBatchResult) Validate() error { return validate("SignBatchResult", v
 type VerifyCMSParams struct {
 	Signature Content  `json:"signature"`         // DER or PEM.
 	Content   *Content `json:"content,omitempty"` // The document, when it is not inside the signature.
+	Page      PageForm `json:"page,omitempty"`    // Also make a page of the report for people.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1019,6 +1296,7 @@ type VerifyCMSResult = Report
 type VerifyXMLParams struct {
 	Content      Content            `json:"content"`                // The signed document.
 	IDAttributes []XMLAttributeName `json:"idAttributes,omitempty"` // The attributes that count as Id, beside Id itself; the usual ones when left out.
+	Page         PageForm           `json:"page,omitempty"`         // Also make a page of the report for people.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1045,6 +1323,7 @@ func (v OriginsListResult) Validate() error { return validate("OriginsListResult
 // OriginsAllowParams are the parameters of origins.allow. Lets a site talk to the agent.
 type OriginsAllowParams struct {
 	Origin OriginName `json:"origin"`
+	Hidden bool       `json:"hidden,omitempty"` // It may also ask for signatures of what the person cannot see.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1228,11 +1507,15 @@ var (
 	pattern6  = regexp.MustCompile("^([0-9a-f]{2}){20,64}$")
 	pattern7  = regexp.MustCompile("^[0-9a-f]{40}$")
 	pattern8  = regexp.MustCompile("^[0-9a-f]+$")
-	pattern9  = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
-	pattern10 = regexp.MustCompile("^[\\x21-\\x7e]+$")
-	pattern11 = regexp.MustCompile("^[a-z0-9-]+$")
-	pattern12 = regexp.MustCompile("^[\\x21-\\x7e]*$")
-	pattern13 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern9  = regexp.MustCompile("^-?[0-9a-f]+$")
+	pattern10 = regexp.MustCompile("^[a-z0-9.-]+$")
+	pattern11 = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern12 = regexp.MustCompile("^[\\x21-\\x7e]+$")
+	pattern13 = regexp.MustCompile("^[a-z0-9-]+$")
+	pattern14 = regexp.MustCompile("^[\\x21-\\x7e]*$")
+	pattern15 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
+	pattern16 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
+	pattern17 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
 )
 
 // schemas is what check walks along.
@@ -1242,7 +1525,7 @@ func init() {
 	schemas = map[string]*schema{
 		"Lang":           {kind: kindString, enum: []string{"ru", "en"}},
 		"State":          {kind: kindString, enum: []string{"ready", "waiting", "problem", "paused"}},
-		"Step":           {kind: kindString, enum: []string{"waiting", "token", "signing"}},
+		"Step":           {kind: kindString, enum: []string{"waiting", "token", "signing", "timestamp"}},
 		"OriginSource":   {kind: kindString, enum: []string{"policy", "config", "user"}},
 		"ErrorCode":      {kind: kindCode},
 		"RequestID":      {kind: kindID},
@@ -1350,6 +1633,22 @@ func init() {
 			{"name", &schema{kind: kindString}, true},
 			{"ok", &schema{kind: kindBoolean}, true},
 			{"code", &schema{kind: kindString}, false},
+			{"id", &schema{ref: "CertificateID"}, false},
+			{"root", &schema{kind: kindBoolean}, false},
+			{"notBefore", &schema{kind: kindTime}, false},
+			{"notAfter", &schema{kind: kindTime}, false},
+			{"revocation", &schema{ref: "Revocation"}, false},
+		}},
+		"Revocation": {kind: kindObject, members: []member{
+			{"status", &schema{kind: kindString, enum: []string{"good", "revoked", "unknown"}}, true},
+			{"source", &schema{kind: kindString, enum: []string{"ocsp", "crl"}}, false},
+			{"from", &schema{kind: kindString}, false},
+			{"got", &schema{kind: kindTime}, false},
+			{"thisUpdate", &schema{kind: kindTime}, false},
+			{"nextUpdate", &schema{kind: kindTime}, false},
+			{"revokedAt", &schema{kind: kindTime}, false},
+			{"reason", &schema{kind: kindString}, false},
+			{"why", &schema{kind: kindString, enum: []string{"unnamed", "unreachable", "outdated", "unauthorized", "forgotten"}}, false},
 		}},
 		"KeyPlace": {kind: kindString, enum: []string{"token", "csp", "software"}},
 		"CertificateSummary": {kind: kindObject, members: []member{
@@ -1370,11 +1669,46 @@ func init() {
 			{"notAfter", &schema{kind: kindTime}, true},
 			{"key", &schema{kind: kindString}, true},
 		}},
+		"CertificateStatus": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateSummary"}, true},
+			{"checkedAt", &schema{kind: kindTime}, true},
+			{"indication", &schema{ref: "Indication"}, true},
+			{"subIndication", &schema{ref: "SubIndication"}, false},
+			{"code", &schema{ref: "ErrorCode"}, false},
+			{"text", &schema{kind: kindString}, false},
+			{"next", &schema{kind: kindString}, false},
+			{"chain", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "ChainLink"}}, true},
+		}},
 		"Report": {kind: kindObject, members: []member{
 			{"valid", &schema{kind: kindBoolean}, true},
+			{"indication", &schema{ref: "Indication"}, false},
+			{"checkedAt", &schema{kind: kindTime}, false},
 			{"attached", &schema{kind: kindBoolean}, true},
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
 			{"signers", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "Signer"}}, true},
+			{"page", &schema{ref: "Content"}, false},
+		}},
+		"PageForm":      {kind: kindString, enum: []string{"html", "pdf"}},
+		"Indication":    {kind: kindString, enum: []string{"TOTAL_PASSED", "TOTAL_FAILED", "INDETERMINATE"}},
+		"SubIndication": {kind: kindString, enum: []string{"FORMAT_FAILURE", "HASH_FAILURE", "SIG_CRYPTO_FAILURE", "REVOKED", "EXPIRED", "NOT_YET_VALID", "SIG_CONSTRAINTS_FAILURE", "CHAIN_CONSTRAINTS_FAILURE", "CERTIFICATE_CHAIN_GENERAL_FAILURE", "CRYPTO_CONSTRAINTS_FAILURE", "CRYPTO_CONSTRAINTS_FAILURE_NO_POE", "POLICY_PROCESSING_ERROR", "SIGNATURE_POLICY_NOT_AVAILABLE", "TIMESTAMP_ORDER_FAILURE", "NO_SIGNING_CERTIFICATE_FOUND", "NO_CERTIFICATE_CHAIN_FOUND", "NO_CERTIFICATE_CHAIN_FOUND_NO_POE", "REVOKED_NO_POE", "REVOKED_CA_NO_POE", "OUT_OF_BOUNDS_NOT_REVOKED", "OUT_OF_BOUNDS_NO_POE", "REVOCATION_OUT_OF_BOUNDS_NO_POE", "NO_POE", "TRY_LATER", "SIGNED_DATA_NOT_FOUND"}},
+		"BestTime": {kind: kindObject, members: []member{
+			{"time", &schema{kind: kindTime}, true},
+			{"from", &schema{kind: kindString, enum: []string{"timestamp", "now"}}, true},
+		}},
+		"Timestamp": {kind: kindObject, members: []member{
+			{"time", &schema{kind: kindTime}, false},
+			{"accuracy", &schema{kind: kindInteger, min: bound(0)}, false},
+			{"policy", &schema{kind: kindString}, false},
+			{"serial", &schema{kind: kindString, pattern: pattern9}, false},
+			{"digestAlg", &schema{kind: kindString}, false},
+			{"authority", &schema{ref: "CertificateSummary"}, false},
+			{"valid", &schema{kind: kindBoolean}, true},
+			{"indication", &schema{ref: "Indication"}, true},
+			{"subIndication", &schema{ref: "SubIndication"}, false},
+			{"code", &schema{ref: "ErrorCode"}, false},
+			{"text", &schema{kind: kindString}, false},
+			{"next", &schema{kind: kindString}, false},
+			{"chain", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "ChainLink"}}, false},
 		}},
 		"Signer": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateSummary"}, false},
@@ -1382,8 +1716,19 @@ func init() {
 			{"algorithm", &schema{kind: kindString}, true},
 			{"valid", &schema{kind: kindBoolean}, true},
 			{"trusted", &schema{kind: kindBoolean}, true},
+			{"indication", &schema{ref: "Indication"}, false},
+			{"subIndication", &schema{ref: "SubIndication"}, false},
 			{"code", &schema{ref: "ErrorCode"}, false},
 			{"text", &schema{kind: kindString}, false},
+			{"next", &schema{kind: kindString}, false},
+			{"bestTime", &schema{ref: "BestTime"}, false},
+			{"chain", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "ChainLink"}}, false},
+			{"timestamps", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "Timestamp"}}, false},
+			{"countersignatures", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "Signer"}}, false},
+			{"documentName", &schema{kind: kindString}, false},
+			{"mime", &schema{kind: kindString}, false},
+			{"location", &schema{kind: kindString}, false},
+			{"commitment", &schema{kind: kindString}, false},
 			{"id", &schema{kind: kindString}, false},
 			{"format", &schema{kind: kindString}, false},
 			{"references", &schema{kind: kindArray, maxItems: 1024, items: &schema{ref: "Reference"}}, false},
@@ -1405,6 +1750,19 @@ func init() {
 			{"begin", &schema{kind: kindInteger, min: bound(0)}, true},
 			{"end", &schema{kind: kindInteger, min: bound(0)}, true},
 		}},
+		"CMSProfile": {kind: kindString, enum: []string{"cades-bes", "cades-t", "ru-472"}},
+		"CMSAttributes": {kind: kindObject, members: []member{
+			{"documentName", &schema{ref: "FileName"}, false},
+			{"fileName", &schema{ref: "FileName"}, false},
+			{"mime", &schema{ref: "MIME"}, false},
+			{"location", &schema{ref: "SignerLocation"}, false},
+			{"commitment", &schema{kind: kindString, maxLen: 100, pattern: pattern10}, false},
+		}},
+		"SignerLocation": {kind: kindObject, minProps: 1, members: []member{
+			{"country", &schema{kind: kindString, maxLen: 100}, false},
+			{"locality", &schema{kind: kindString, maxLen: 200}, false},
+			{"postal", &schema{kind: kindArray, maxItems: 6, items: &schema{kind: kindString, maxLen: 200}}, false},
+		}},
 		"XMLMode":     {kind: kindString, enum: []string{"enveloped", "enveloping", "detached", "template"}},
 		"XMLProfile":  {kind: kindString, enum: []string{"dsig", "xades-bes", "xades-epes", "smev3", "smev2", "mchd", "fns"}},
 		"XMLPosition": {kind: kindString, enum: []string{"last-child", "first-child", "before", "after"}},
@@ -1420,18 +1778,19 @@ func init() {
 			{"prefix", &schema{kind: kindString, minLen: 1, maxLen: 64}, true},
 			{"uri", &schema{kind: kindString, minLen: 1, maxLen: 512}, true},
 		}},
-		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern9},
+		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern11},
 		"XMLPolicy": {kind: kindObject, members: []member{
-			{"id", &schema{kind: kindString, minLen: 1, maxLen: 512, pattern: pattern10}, true},
+			{"id", &schema{kind: kindString, minLen: 1, maxLen: 512, pattern: pattern12}, true},
 			{"digest", &schema{kind: kindBase64, maxLen: 4096}, true},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern11}, true},
-			{"uri", &schema{kind: kindString, maxLen: 512, pattern: pattern12}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, true},
+			{"uri", &schema{kind: kindString, maxLen: 512, pattern: pattern14}, false},
 		}},
 		"Origin": {kind: kindObject, members: []member{
 			{"origin", &schema{kind: kindString}, true},
 			{"allowed", &schema{kind: kindBoolean}, true},
 			{"source", &schema{ref: "OriginSource"}, true},
 			{"since", &schema{kind: kindTime}, false},
+			{"hidden", &schema{kind: kindBoolean}, false},
 		}},
 		"JournalDocument": {kind: kindObject, members: []member{
 			{"name", &schema{kind: kindString}, true},
@@ -1501,12 +1860,17 @@ func init() {
 			{"certificates", &schema{kind: kindArray, maxItems: 1024, items: &schema{ref: "Certificate"}}, true},
 			{"problems", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "Problem"}}, true},
 		}},
+		"CertificatesCheckParams": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateRef"}, true},
+			{"offline", &schema{kind: kindBoolean}, false},
+		}},
+		"CertificatesCheckResult": {ref: "CertificateStatus"},
 		"ContentOpenParams": {kind: kindObject, members: []member{
 			{"name", &schema{ref: "FileName"}, true},
 			{"mime", &schema{ref: "MIME"}, false},
 			{"size", &schema{kind: kindInteger, min: bound(0), max: bound(9007199254740991)}, false},
 			{"certificate", &schema{ref: "CertificateRef"}, false},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern11}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 		}},
 		"ContentOpenResult": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
@@ -1542,8 +1906,15 @@ func init() {
 		"ContentDropResult": {kind: kindObject},
 		"SignCMSParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
-			{"content", &schema{ref: "Content"}, true},
+			{"content", &schema{ref: "Content"}, false},
 			{"attached", &schema{kind: kindBoolean}, false},
+			{"profile", &schema{ref: "CMSProfile"}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern15}, false},
+			{"addTo", &schema{ref: "Content"}, false},
+			{"countersign", &schema{kind: kindInteger, min: bound(1), max: bound(32)}, false},
+			{"policy", &schema{ref: "XMLPolicy"}, false},
+			{"attributes", &schema{ref: "CMSAttributes"}, false},
 			{"name", &schema{ref: "FileName"}, false},
 			{"mime", &schema{ref: "MIME"}, false},
 			{"note", &schema{ref: "Note"}, false},
@@ -1553,17 +1924,30 @@ func init() {
 			{"certificate", &schema{ref: "CertificateID"}, true},
 			{"signingTime", &schema{kind: kindTime}, true},
 		}},
+		"SignRawParams": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateRef"}, true},
+			{"digest", &schema{kind: kindString, pattern: pattern16}, true},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"name", &schema{ref: "FileName"}, false},
+			{"note", &schema{ref: "Note"}, false},
+		}},
+		"SignRawResult": {kind: kindObject, members: []member{
+			{"signature", &schema{kind: kindBase64, maxLen: 8192}, true},
+			{"algorithm", &schema{kind: kindString}, true},
+			{"certificate", &schema{ref: "CertificateID"}, true},
+			{"signingTime", &schema{kind: kindTime}, true},
+		}},
 		"SignXMLParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, true},
 			{"mode", &schema{ref: "XMLMode"}, false},
 			{"profile", &schema{ref: "XMLProfile"}, false},
 			{"references", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "XMLReference"}}, false},
-			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern10}, false},
+			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern12}, false},
 			{"place", &schema{ref: "XMLPlace"}, false},
 			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
-			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern13}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern11}, false},
+			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern17}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
 			{"columns", &schema{kind: kindInteger, min: bound(0), max: bound(76)}, false},
 			{"keyValue", &schema{kind: kindBoolean}, false},
@@ -1582,7 +1966,7 @@ func init() {
 			{"items", &schema{kind: kindArray, maxItems: 1000, items: &schema{ref: "BatchItem"}}, true},
 			{"attached", &schema{kind: kindBoolean}, false},
 			{"profile", &schema{ref: "BatchProfile"}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern11}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"note", &schema{ref: "Note"}, false},
 		}},
 		"SignBatchResult": {kind: kindObject, members: []member{
@@ -1596,11 +1980,13 @@ func init() {
 		"VerifyCMSParams": {kind: kindObject, members: []member{
 			{"signature", &schema{ref: "Content"}, true},
 			{"content", &schema{ref: "Content"}, false},
+			{"page", &schema{ref: "PageForm"}, false},
 		}},
 		"VerifyCMSResult": {ref: "Report"},
 		"VerifyXMLParams": {kind: kindObject, members: []member{
 			{"content", &schema{ref: "Content"}, true},
 			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
+			{"page", &schema{ref: "PageForm"}, false},
 		}},
 		"VerifyXMLResult":   {ref: "Report"},
 		"OriginsListParams": {kind: kindObject},
@@ -1609,6 +1995,7 @@ func init() {
 		}},
 		"OriginsAllowParams": {kind: kindObject, members: []member{
 			{"origin", &schema{ref: "OriginName"}, true},
+			{"hidden", &schema{kind: kindBoolean}, false},
 		}},
 		"OriginsAllowResult": {kind: kindObject},
 		"OriginsDenyParams": {kind: kindObject, members: []member{

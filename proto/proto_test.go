@@ -164,7 +164,7 @@ func TestDispatchRefuses(t *testing.T) {
 		{"sign.cms", sign(`"Content":{"inline":""}`), "request_invalid", "Content"},
 		{"sign.cms", sign(`"content":{"inline":""},"content":{"inline":""}`), "request_invalid", "content"},
 		{"sign.cms", sign(`"content":{"inline":"","inline":""}`), "request_invalid", "content.inline"},
-		{"sign.cms", sign(`"attached":true`), "request_invalid", "content"},
+		{"sign.xml", sign(`"keyValue":true`), "request_invalid", "content"},
 		{"sign.cms", sign(`"content":null`), "request_invalid", "content"},
 		{"sign.cms", sign(`"content":{}`), "request_invalid", "content"},
 		{"sign.cms", sign(`"content":{"inline":"","handle":"0f1e2d3c4b5a69788796a5b4c3d2e1f0"}`), "request_invalid", "content"},
@@ -243,11 +243,11 @@ func TestAudience(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	err := SignCMSParams{Certificate: strings.Repeat("0", 40), Content: Content{Inline: []byte{}}}.Validate()
+	err := SignCMSParams{Certificate: strings.Repeat("0", 40), Content: &Content{Inline: []byte{}}}.Validate()
 	if err != nil {
 		t.Errorf("an empty document: %v", describe(err))
 	}
-	err = SignCMSParams{Certificate: strings.Repeat("0", 40)}.Validate()
+	err = SignXMLParams{Certificate: strings.Repeat("0", 40)}.Validate()
 	if e := AsError(err); e == nil || e.Code != CodeRequestInvalid || e.Args["field"] != "content" {
 		t.Errorf("no content: %v", describe(err))
 	}

@@ -22,6 +22,10 @@ func (a answers) CertificatesList(_ context.Context, p CertificatesListParams) (
 	return answer[CertificatesListResult](a, p)
 }
 
+func (a answers) CertificatesCheck(_ context.Context, p CertificatesCheckParams) (*CertificatesCheckResult, error) {
+	return answer[CertificatesCheckResult](a, p)
+}
+
 func (a answers) ContentOpen(_ context.Context, p ContentOpenParams) (*ContentOpenResult, error) {
 	return answer[ContentOpenResult](a, p)
 }
@@ -44,6 +48,10 @@ func (a answers) ContentDrop(_ context.Context, p ContentDropParams) (*ContentDr
 
 func (a answers) SignCMS(_ context.Context, p SignCMSParams) (*SignCMSResult, error) {
 	return answer[SignCMSResult](a, p)
+}
+
+func (a answers) SignRaw(_ context.Context, p SignRawParams) (*SignRawResult, error) {
+	return answer[SignRawResult](a, p)
 }
 
 func (a answers) SignXML(_ context.Context, p SignXMLParams) (*SignXMLResult, error) {

@@ -134,6 +134,68 @@ export const ERROR_NUMBERS = {
   xml_signature_hurt: 1714,
   /** The signature holds no certificate of the key that made it, so that nobody can tell whose it is. */
   signer_unknown: 1715,
+  /** A signature with a time-stamp was asked for, and no time-stamping authority is configured. */
+  timestamp_absent: 1720,
+  /** A signature of this profile or with these attributes cannot be made with this key or for this file. detail is for developers. Args: detail. */
+  profile_unsupported: 1721,
+  /** The file has no signer of this number to countersign. Args: signer. */
+  signer_absent: 1722,
+  /** A page asks to sign a ready digest and does not have the right to sign what the person cannot see. Persten asks the person for it, at most once an hour. Args: origin. */
+  hidden_not_allowed: 1723,
+  /** What was signed is not the content that was given or found. */
+  content_mismatch: 1740,
+  /** The signature lacks something its format asks for, such as the signed reference to the certificate; a certificate could have been exchanged unnoticed. */
+  signature_incomplete: 1741,
+  /** The signed reference names another certificate than the one found in the signature. */
+  signer_mismatch: 1742,
+  /** No fresh answer tells whether a certificate of the chain was revoked. */
+  revocation_unknown: 1743,
+  /** A certificate of a certification authority in the chain was revoked. Args: date. */
+  issuer_revoked: 1744,
+  /** The signer's certificate is revoked, and nothing proves that the signature is older than that. Args: date. */
+  signer_revoked: 1745,
+  /** The signer's certificate has ended, and nothing proves that the signature is older than that. Args: date. */
+  signer_expired: 1746,
+  /** The signature is older than the signer's certificate. Args: date. */
+  signer_not_yet_valid: 1747,
+  /** The chain breaks a rule of its issuers: name constraints, policies, path length, or a purpose the certificate is not for. */
+  certificate_unfit: 1748,
+  /** The signature fits, but its algorithm is no longer considered secure and nothing proves that it was made while it was. Args: algorithm. */
+  algorithm_weak: 1749,
+  /** A time-stamp does not belong to this signature, or was changed. */
+  timestamp_mismatch: 1750,
+  /** The time-stamp fits, but nobody trusted vouches for the authority that made it. */
+  timestamp_untrusted: 1751,
+  /** The certificate of the time-stamping authority has ended or was revoked. Args: date. */
+  timestamp_expired: 1752,
+  /** The times in the signature contradict each other. */
+  timestamp_order: 1753,
+  /** The file is not a certificate revocation list. Args: detail. */
+  format_crl: 1754,
+  /** The file is not a list of accredited certification authorities, or its signature does not hold. Args: detail. */
+  format_trust_list: 1755,
+  /** The address is not one the agent calls: it is of this computer or a private network, or not http or https. It came from the configuration, a certificate or a redirect. Args: host. */
+  network_refused: 1760,
+  /** Network use is switched off in the configuration, and what is needed is not in the cache. */
+  network_offline: 1761,
+  /** A server of time-stamps, revocation answers or certificates could not be connected to. Args: host. */
+  network_unreachable: 1762,
+  /** A server of time-stamps, revocation answers or certificates did not answer in time. Args: host. */
+  network_timeout: 1763,
+  /** A server of time-stamps, revocation answers or certificates answered with an error, with something else than what was asked for, too much of it, or with an outdated answer. detail is for developers. Args: host, detail. */
+  network_answer: 1764,
+  /** The TLS certificate of a server of time-stamps, revocation answers or certificates is not trusted by the system. Args: host. */
+  network_untrusted: 1765,
+  /** The proxy cannot be used: not reachable, not of a kind the agent speaks to, or it refused the connection. */
+  proxy_failed: 1766,
+  /** The proxy answered 407: it asks for a name and a password, which the agent has none of. */
+  proxy_auth: 1767,
+  /** The system chooses its proxy by a PAC script. The agent runs no scripts from the network. */
+  proxy_script: 1768,
+  /** The time-stamping authority refused (RFC 3161 status and failure bits are in detail). Args: host, detail. */
+  timestamp_rejected: 1769,
+  /** The time-stamp that came is not sound: of other data, badly signed, or by an authority that no root of the configuration vouches for. detail is for developers. Args: host, detail. */
+  timestamp_invalid: 1770,
   /** The journal cannot be written, so the key was not used. */
   journal_unwritable: 1801,
   /** A record of the journal was changed, removed or reordered; line is the first that does not fit. Args: line. */
@@ -191,8 +253,8 @@ export type Lang = 'ru' | 'en';
 /** How the agent is: ready, waiting for the person, hindered by a problem, or paused by the person. */
 export type State = 'ready' | 'waiting' | 'problem' | 'paused';
 
-/** Where a request stands: waiting for the person, for the token, or signing. */
-export type Step = 'waiting' | 'token' | 'signing';
+/** Where a request stands: waiting for the person, for the token, signing, or waiting for the time-stamping authority. */
+export type Step = 'waiting' | 'token' | 'signing' | 'timestamp';
 
 /** Who decided about a site: machine policy, the configuration file, or the person when asked. */
 export type OriginSource = 'policy' | 'config' | 'user';
@@ -377,8 +439,35 @@ export interface ChainLink {
   name: string;
   /** Nothing is wrong with it, nor with the step to its issuer. */
   ok: boolean;
-  /** What is wrong: signature, issuer, expired, early, absent, root, length, extension, unsupported or other. */
+  /** What is wrong: signature, issuer, expired, early, absent, root, length, extension, revoked, unknown, names, policy, use, unsupported or other. */
   code?: string;
+  id?: CertificateID;
+  /** It is a root the person trusts. */
+  root?: boolean;
+  notBefore?: string;
+  notAfter?: string;
+  /** Left out when nobody was asked: for a root, and when revocation was not looked at. */
+  revocation?: Revocation;
+}
+
+/** Whether a certificate was revoked, who says so and when. */
+export interface Revocation {
+  status: 'good' | 'revoked' | 'unknown';
+  /** Kind of the answer; left out when there is none. */
+  source?: 'ocsp' | 'crl';
+  /** Where the answer comes from: an address, a file, or signature when it lay in the signed file. */
+  from?: string;
+  /** When it was fetched. */
+  got?: string;
+  /** The answer speaks of this moment. */
+  thisUpdate?: string;
+  /** A newer answer is to be had by then. */
+  nextUpdate?: string;
+  revokedAt?: string;
+  /** Why it was revoked, as RFC 5280 names it, such as keyCompromise. */
+  reason?: string;
+  /** Why the status is unknown: the certificate names nobody to ask and nothing is kept; nobody could be reached, or nobody was asked; the answers are too old, are not by the issuer, or were made after the certificate had ended. */
+  why?: 'unnamed' | 'unreachable' | 'outdated' | 'unauthorized' | 'forgotten';
 }
 
 /** Where the private key works: on a token, in a cryptographic provider of the system, or in Persten itself, which is not a certified means. */
@@ -404,15 +493,77 @@ export interface CertificateSummary {
   key: string;
 }
 
+/** What was found about a certificate. */
+export interface CertificateStatus {
+  certificate: CertificateSummary;
+  /** The moment the answer speaks of. */
+  checkedAt: string;
+  indication: Indication;
+  /** Left out when the certificate is good. */
+  subIndication?: SubIndication;
+  code?: ErrorCode;
+  /** What is wrong, in words. */
+  text?: string;
+  /** What to do about it. */
+  next?: string;
+  /** The certificate and its issuers as far as they are known, the certificate first, each with what is known of its revocation. */
+  chain: ChainLink[];
+}
+
 /** What was found about the signatures of a document. */
 export interface Report {
   /** Every signature fits the document and its certificate. Says nothing about trust. */
   valid: boolean;
+  /** The worst of the signers'. */
+  indication?: Indication;
+  /** The moment the report speaks of. */
+  checkedAt?: string;
   /** The document is inside the signature, or the signature inside the document. */
   attached: boolean;
   /** Bytes of the document. */
   size: number;
   signers: Signer[];
+  /** The report for people, when a page was asked for: to show or to save. It has no script and loads nothing. */
+  page?: Content;
+}
+
+/** Form of a page for people. */
+export type PageForm = 'html' | 'pdf';
+
+/** Conclusion about a signature in the terms of ETSI EN 319 102-1: it holds, it does not, or that cannot be told from what is known. */
+export type Indication = 'TOTAL_PASSED' | 'TOTAL_FAILED' | 'INDETERMINATE';
+
+/** Why a signature did not pass, as ETSI EN 319 102-1 names it. */
+export type SubIndication = 'FORMAT_FAILURE' | 'HASH_FAILURE' | 'SIG_CRYPTO_FAILURE' | 'REVOKED' | 'EXPIRED' | 'NOT_YET_VALID' | 'SIG_CONSTRAINTS_FAILURE' | 'CHAIN_CONSTRAINTS_FAILURE' | 'CERTIFICATE_CHAIN_GENERAL_FAILURE' | 'CRYPTO_CONSTRAINTS_FAILURE' | 'CRYPTO_CONSTRAINTS_FAILURE_NO_POE' | 'POLICY_PROCESSING_ERROR' | 'SIGNATURE_POLICY_NOT_AVAILABLE' | 'TIMESTAMP_ORDER_FAILURE' | 'NO_SIGNING_CERTIFICATE_FOUND' | 'NO_CERTIFICATE_CHAIN_FOUND' | 'NO_CERTIFICATE_CHAIN_FOUND_NO_POE' | 'REVOKED_NO_POE' | 'REVOKED_CA_NO_POE' | 'OUT_OF_BOUNDS_NOT_REVOKED' | 'OUT_OF_BOUNDS_NO_POE' | 'REVOCATION_OUT_OF_BOUNDS_NO_POE' | 'NO_POE' | 'TRY_LATER' | 'SIGNED_DATA_NOT_FOUND';
+
+/** The moment for which it is proven that the signature existed. */
+export interface BestTime {
+  time: string;
+  /** By whose clock: a time-stamping authority's, or this check's own. The time a signer claims proves nothing. */
+  from: 'timestamp' | 'now';
+}
+
+/** A time-stamp over a signature (RFC 3161). */
+export interface Timestamp {
+  time?: string;
+  /** How far the clock may be off, in milliseconds; left out when the authority does not say. */
+  accuracy?: number;
+  /** Object identifier of the authority's policy. */
+  policy?: string;
+  serial?: string;
+  digestAlg?: string;
+  /** Left out when its certificate is not known. */
+  authority?: CertificateSummary;
+  /** It fits the signature and its certificate. Says nothing about trust. */
+  valid: boolean;
+  indication: Indication;
+  subIndication?: SubIndication;
+  code?: ErrorCode;
+  /** What is wrong, in words. */
+  text?: string;
+  /** What to do about it. */
+  next?: string;
+  chain?: ChainLink[];
 }
 
 /** One signature and what was found about it. */
@@ -424,14 +575,34 @@ export interface Signer {
   algorithm: string;
   /** The signature fits the document and the certificate. */
   valid: boolean;
-  /** The certificate leads to a root the person trusts. */
+  /** The certificate leads to a root the person trusts, and nothing is known against it. */
   trusted: boolean;
+  indication?: Indication;
+  /** Left out when the signature passed. */
+  subIndication?: SubIndication;
   code?: ErrorCode;
   /** What is wrong, in words. */
   text?: string;
+  /** What to do about it. */
+  next?: string;
+  bestTime?: BestTime;
+  /** The certificate and its issuers as far as they are known, the certificate first. */
+  chain?: ChainLink[];
+  /** Time-stamps over the signature. */
+  timestamps?: Timestamp[];
+  /** Signatures over this signature. */
+  countersignatures?: Signer[];
+  /** Name of the document, as the signer gave it. */
+  documentName?: string;
+  /** Media type of the document, as the signer gave it. */
+  mime?: string;
+  /** Where it was signed, as the signer claims it. */
+  location?: string;
+  /** What the signer commits to, such as proof-of-approval; an object identifier when it has no name here. */
+  commitment?: string;
   /** Id of the XML signature, when it has one. */
   id?: string;
-  /** Kind of signature: cades-bes, xmldsig, xades-bes or xades-epes. */
+  /** Kind of signature: cms, cades-bes, cades-epes, cades-t, xmldsig, xades-bes or xades-epes. */
   format?: string;
   /** What an XML signature covers. */
   references?: Reference[];
@@ -466,6 +637,30 @@ export interface Reference {
 export interface Span {
   begin: number;
   end: number;
+}
+
+/** The kind of a CMS signature: CAdES-BES (B-B), CAdES-T (B-T), which has a time-stamp, or the Russian format of order 472. With a policy the first two are EPES. */
+export type CMSProfile = 'cades-bes' | 'cades-t' | 'ru-472';
+
+/** What else the signer signs. Each is left out when not given. */
+export interface CMSAttributes {
+  /** Microsoft's document name, which CryptoPro's programs show. */
+  documentName?: FileName;
+  /** Content hints. */
+  fileName?: FileName;
+  /** Media type of the document. */
+  mime?: MIME;
+  location?: SignerLocation;
+  /** What the signature is given for: proof-of-origin, -receipt, -delivery, -sender, -approval, -creation, or an object identifier. */
+  commitment?: string;
+}
+
+/** Where the signer says it signs. */
+export interface SignerLocation {
+  country?: string;
+  locality?: string;
+  /** Lines of a postal address. */
+  postal?: string[];
 }
 
 /** How a signature and what it signs stand to each other: the signature inside, around or beside it, or in the place of a template. */
@@ -519,6 +714,8 @@ export interface Origin {
   allowed: boolean;
   source: OriginSource;
   since?: string;
+  /** It may ask for signatures of what the person cannot see. */
+  hidden?: boolean;
 }
 
 /** One document of a journal record. Never its content. */
@@ -625,6 +822,16 @@ export interface CertificatesListResult {
   problems: Problem[];
 }
 
+/** Tells whether a certificate on a token is good now. */
+export interface CertificatesCheckParams {
+  /** One of those certificates.list shows. */
+  certificate: CertificateRef;
+  /** Ask nobody: answer from what is kept on disk. */
+  offline?: boolean;
+}
+
+export type CertificatesCheckResult = CertificateStatus;
+
 /** Starts handing over a document in pieces. */
 export interface ContentOpenParams {
   /** File name shown to the person. */
@@ -691,12 +898,26 @@ export interface ContentDropParams {
 
 export type ContentDropResult = Record<string, never>;
 
-/** Signs a document: CMS (CAdES-BES), attached or detached. */
+/** Signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there. */
 export interface SignCMSParams {
   certificate: CertificateRef;
-  content: Content;
-  /** Put the document inside the signature. */
+  /** The document. It may be left out with addTo, when that holds it. */
+  content?: Content;
+  /** Put the document inside the signature. Has no meaning with addTo. */
   attached?: boolean;
+  /** cades-bes when left out. */
+  profile?: CMSProfile;
+  /** Signature algorithm, one the key can use, such as rsa-pss-sha256; the key's usual one when left out. */
+  algorithm?: string;
+  /** Address of the time-stamping authority, for cades-t. Local callers alone; the configured one when left out. */
+  tsa?: string;
+  /** An existing signature, DER, PEM or Base64, which gets a further signer. Its bytes are kept. */
+  addTo?: Content;
+  /** Sign the signature of this signer of addTo, counted from 1, and not the document. */
+  countersign?: number;
+  /** The signature policy; its id is an object identifier. */
+  policy?: XMLPolicy;
+  attributes?: CMSAttributes;
   /** File name shown to the person; the name given to content.open when left out. */
   name?: FileName;
   mime?: MIME;
@@ -709,6 +930,29 @@ export interface SignCMSResult {
   /** The certificate that signed. */
   certificate: CertificateID;
   /** The time written into the signature. */
+  signingTime: string;
+}
+
+/** Signs a ready digest and returns the bare signature value. */
+export interface SignRawParams {
+  certificate: CertificateRef;
+  /** By the digest algorithm of the signature, in lower hex. */
+  digest: string;
+  /** Signature algorithm, one the key can use; the key's usual one when left out. */
+  algorithm?: string;
+  /** What the caller calls the document; shown to the person. */
+  name?: FileName;
+  note?: Note;
+}
+
+export interface SignRawResult {
+  /** The octets a CMS SignerInfo carries: PKCS#1 or PSS block, DER of r and s for ECDSA, s and r for GOST. */
+  signature: string;
+  /** The signature algorithm used. */
+  algorithm: string;
+  /** The certificate that signed. */
+  certificate: CertificateID;
+  /** When it signed. */
   signingTime: string;
 }
 
@@ -792,6 +1036,8 @@ export interface VerifyCMSParams {
   signature: Content;
   /** The document, when it is not inside the signature. */
   content?: Content;
+  /** Also make a page of the report for people. */
+  page?: PageForm;
 }
 
 export type VerifyCMSResult = Report;
@@ -802,6 +1048,8 @@ export interface VerifyXMLParams {
   content: Content;
   /** The attributes that count as Id, beside Id itself; the usual ones when left out. */
   idAttributes?: XMLAttributeName[];
+  /** Also make a page of the report for people. */
+  page?: PageForm;
 }
 
 export type VerifyXMLResult = Report;
@@ -816,6 +1064,8 @@ export interface OriginsListResult {
 /** Lets a site talk to the agent. */
 export interface OriginsAllowParams {
   origin: OriginName;
+  /** It may also ask for signatures of what the person cannot see. */
+  hidden?: boolean;
 }
 
 export type OriginsAllowResult = Record<string, never>;
@@ -929,12 +1179,14 @@ export interface Methods {
   'agent.status': { params: AgentStatusParams; result: AgentStatusResult };
   'tokens.list': { params: TokensListParams; result: TokensListResult };
   'certificates.list': { params: CertificatesListParams; result: CertificatesListResult };
+  'certificates.check': { params: CertificatesCheckParams; result: CertificatesCheckResult };
   'content.open': { params: ContentOpenParams; result: ContentOpenResult };
   'content.append': { params: ContentAppendParams; result: ContentAppendResult };
   'content.close': { params: ContentCloseParams; result: ContentCloseResult };
   'content.read': { params: ContentReadParams; result: ContentReadResult };
   'content.drop': { params: ContentDropParams; result: ContentDropResult };
   'sign.cms': { params: SignCMSParams; result: SignCMSResult };
+  'sign.raw': { params: SignRawParams; result: SignRawResult };
   'sign.xml': { params: SignXMLParams; result: SignXMLResult };
   'sign.batch': { params: SignBatchParams; result: SignBatchResult };
   'verify.cms': { params: VerifyCMSParams; result: VerifyCMSResult };
@@ -955,12 +1207,14 @@ export type PageMethod =
   | 'agent.status'
   | 'tokens.list'
   | 'certificates.list'
+  | 'certificates.check'
   | 'content.open'
   | 'content.append'
   | 'content.close'
   | 'content.read'
   | 'content.drop'
   | 'sign.cms'
+  | 'sign.raw'
   | 'sign.xml'
   | 'sign.batch'
   | 'verify.cms'
