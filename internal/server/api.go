@@ -5,6 +5,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"io"
 	"time"
 
@@ -88,17 +89,58 @@ func (c *client) CertificatesList(ctx context.Context, p proto.CertificatesListP
 	}, nil
 }
 
-// SignCMS asks the person and returns a CAdES-BES signature.
+// CertificatesCheck follows the chain of a certificate on a token and asks whether it was revoked.
+func (c *client) CertificatesCheck(ctx context.Context, p proto.CertificatesCheckParams) (*proto.CertificatesCheckResult, error) {
+	return c.o.Engine.CheckCertificate(ctx, p.Certificate, p.Offline, c.lang())
+}
+
+// SignCMS asks the person and returns a CMS signature.
 func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.SignCMSResult, error) {
-	out, made, err := c.signed(p.Content, "application/pkcs7-signature", func(content *signing.Content, w io.Writer) (*signing.Result, error) {
-		return c.o.Engine.SignCMS(ctx, c.caller(), signing.CMSRequest{
-			Certificate: p.Certificate, Content: content, Name: p.Name, MIME: p.MIME, Attached: p.Attached, Note: p.Note,
-		}, w)
+	r := signing.CMSRequest{
+		Certificate: p.Certificate, Name: p.Name, MIME: p.MIME, Attached: p.Attached, Note: p.Note, Algorithm: p.Algorithm,
+		Form: signing.CMSFormOf(p),
+	}
+	for _, one := range []struct {
+		from *proto.Content
+		to   **signing.Content
+	}{{p.Content, &r.Content}, {p.AddTo, &r.AddTo}} {
+		if one.from == nil {
+			continue
+		}
+		content, done, err := c.content(*one.from)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		*one.to = content
+	}
+	out, made, err := c.made("application/pkcs7-signature", func(w io.Writer) (*signing.Result, error) {
+		return c.o.Engine.SignCMS(ctx, c.caller(), r, w)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &proto.SignCMSResult{Signature: out, Certificate: made.Certificate.ID(), SigningTime: made.Time}, nil
+}
+
+// SignRaw asks the person and returns the value over a ready digest.
+func (c *client) SignRaw(ctx context.Context, p proto.SignRawParams) (*proto.SignRawResult, error) {
+	if err := c.gate.hidden(c.caller()); err != nil {
+		return nil, err
+	}
+	digest, err := hex.DecodeString(p.Digest)
+	if err != nil {
+		return nil, err
+	}
+	made, err := c.o.Engine.SignRaw(ctx, c.caller(), signing.RawRequest{
+		Certificate: p.Certificate, Digest: digest, Algorithm: p.Algorithm, Name: p.Name, Note: p.Note,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &proto.SignRawResult{
+		Signature: made.Signature, Algorithm: string(made.Algorithm), Certificate: made.Certificate.ID(), SigningTime: made.Time,
+	}, nil
 }
 
 // SignXML asks the person and returns a document with its signature.
@@ -124,8 +166,13 @@ func (c *client) signed(p proto.Content, mime string, sign func(*signing.Content
 		return out, nil, err
 	}
 	defer done()
+	return c.made(mime, func(w io.Writer) (*signing.Result, error) { return sign(content, w) })
+}
+
+// made keeps what sign writes as the result.
+func (c *client) made(mime string, sign func(io.Writer) (*signing.Result, error)) (out proto.Content, made *signing.Result, err error) {
 	handle, written, err := c.o.Engine.Store().Create(c.who.Channel, "", mime, func(w io.Writer) (err error) {
-		made, err = sign(content, w)
+		made, err = sign(w)
 		return err
 	})
 	if err != nil {
@@ -155,7 +202,23 @@ func (c *client) VerifyCMS(ctx context.Context, p proto.VerifyCMSParams) (*proto
 	if err != nil {
 		return nil, err
 	}
-	return signing.Reported(report, c.lang()), nil
+	return c.reported(signing.Reported(report, c.lang()), p.Page)
+}
+
+// reported adds the page for people when one is asked for.
+func (c *client) reported(out *proto.Report, form proto.PageForm) (*proto.Report, error) {
+	if form == "" || c.o.Page == nil {
+		return out, nil
+	}
+	handle, made, err := c.o.Engine.Store().Create(c.who.Channel, "", "", func(w io.Writer) error {
+		return c.o.Page(w, form, c.lang(), out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	page, err := c.result(handle, made)
+	out.Page = &page
+	return out, err
 }
 
 // VerifyXML reports on every signature in a document.
@@ -169,7 +232,7 @@ func (c *client) VerifyXML(ctx context.Context, p proto.VerifyXMLParams) (*proto
 	if err != nil {
 		return nil, err
 	}
-	return signing.Reported(report, c.lang()), nil
+	return c.reported(signing.Reported(report, c.lang()), p.Page)
 }
 
 // content finds or spools what a request names; done releases it.

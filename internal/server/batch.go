@@ -75,15 +75,14 @@ func (c *client) errorData(err error) *proto.ErrorData {
 	return &d
 }
 
-// batchItem finds or spools what an item names; done releases it. Ready digests are for local callers: a page needs a right
-// that nobody can give yet.
+// batchItem finds or spools what an item names; done releases it. For ready digests a page needs a right of its own.
 func (c *client) batchItem(item proto.BatchItem) (signing.BatchItem, func(), error) {
 	if item.Content.Digest == "" {
 		content, done, err := c.content(proto.Content{Handle: item.Content.Handle, Inline: item.Content.Inline})
 		return signing.BatchItem{Content: content}, done, err
 	}
-	if !c.local() {
-		return signing.BatchItem{}, nil, proto.E(proto.CodeContentHidden, nil)
+	if err := c.gate.hidden(c.caller()); err != nil {
+		return signing.BatchItem{}, nil, err
 	}
 	digest, err := hex.DecodeString(item.Content.Digest)
 	return signing.BatchItem{Digest: digest}, func() {}, err

@@ -23,28 +23,30 @@ type validator interface{ Validate() error }
 
 // results makes the result type of each method.
 var results = map[string]func() validator{
-	"agent.hello":       func() validator { return new(proto.AgentHelloResult) },
-	"agent.status":      func() validator { return new(proto.AgentStatusResult) },
-	"tokens.list":       func() validator { return new(proto.TokensListResult) },
-	"certificates.list": func() validator { return new(proto.CertificatesListResult) },
-	"content.open":      func() validator { return new(proto.ContentOpenResult) },
-	"content.append":    func() validator { return new(proto.ContentAppendResult) },
-	"content.close":     func() validator { return new(proto.ContentCloseResult) },
-	"content.read":      func() validator { return new(proto.ContentReadResult) },
-	"content.drop":      func() validator { return new(proto.ContentDropResult) },
-	"sign.cms":          func() validator { return new(proto.SignCMSResult) },
-	"sign.batch":        func() validator { return new(proto.SignBatchResult) },
-	"verify.cms":        func() validator { return new(proto.VerifyCMSResult) },
-	"sign.xml":          func() validator { return new(proto.SignXMLResult) },
-	"verify.xml":        func() validator { return new(proto.VerifyXMLResult) },
-	"origins.list":      func() validator { return new(proto.OriginsListResult) },
-	"origins.allow":     func() validator { return new(proto.OriginsAllowResult) },
-	"origins.deny":      func() validator { return new(proto.OriginsDenyResult) },
-	"origins.forget":    func() validator { return new(proto.OriginsForgetResult) },
-	"journal.list":      func() validator { return new(proto.JournalListResult) },
-	"journal.verify":    func() validator { return new(proto.JournalVerifyResult) },
-	"agent.pause":       func() validator { return new(proto.AgentPauseResult) },
-	"agent.stop":        func() validator { return new(proto.AgentStopResult) },
+	"agent.hello":        func() validator { return new(proto.AgentHelloResult) },
+	"agent.status":       func() validator { return new(proto.AgentStatusResult) },
+	"tokens.list":        func() validator { return new(proto.TokensListResult) },
+	"certificates.list":  func() validator { return new(proto.CertificatesListResult) },
+	"certificates.check": func() validator { return new(proto.CertificatesCheckResult) },
+	"content.open":       func() validator { return new(proto.ContentOpenResult) },
+	"content.append":     func() validator { return new(proto.ContentAppendResult) },
+	"content.close":      func() validator { return new(proto.ContentCloseResult) },
+	"content.read":       func() validator { return new(proto.ContentReadResult) },
+	"content.drop":       func() validator { return new(proto.ContentDropResult) },
+	"sign.cms":           func() validator { return new(proto.SignCMSResult) },
+	"sign.batch":         func() validator { return new(proto.SignBatchResult) },
+	"verify.cms":         func() validator { return new(proto.VerifyCMSResult) },
+	"sign.raw":           func() validator { return new(proto.SignRawResult) },
+	"sign.xml":           func() validator { return new(proto.SignXMLResult) },
+	"verify.xml":         func() validator { return new(proto.VerifyXMLResult) },
+	"origins.list":       func() validator { return new(proto.OriginsListResult) },
+	"origins.allow":      func() validator { return new(proto.OriginsAllowResult) },
+	"origins.deny":       func() validator { return new(proto.OriginsDenyResult) },
+	"origins.forget":     func() validator { return new(proto.OriginsForgetResult) },
+	"journal.list":       func() validator { return new(proto.JournalListResult) },
+	"journal.verify":     func() validator { return new(proto.JournalVerifyResult) },
+	"agent.pause":        func() validator { return new(proto.AgentPauseResult) },
+	"agent.stop":         func() validator { return new(proto.AgentStopResult) },
 }
 
 type example struct {
@@ -118,7 +120,7 @@ func TestExamples(t *testing.T) {
 }
 
 // needHandle are the methods whose examples ask for what no other example left behind, or for a person's yes.
-var needHandle = []string{"content.append", "content.close", "content.read", "sign.cms", "sign.batch", "verify.cms", "sign.xml", "verify.xml"}
+var needHandle = []string{"content.append", "content.close", "content.read", "certificates.check", "sign.cms", "sign.raw", "sign.batch", "verify.cms", "sign.xml", "verify.xml"}
 
 // The whole way of an XML document: signed in pieces or inline, returned the same way, verified.
 func TestSignAndVerifyXML(t *testing.T) {
@@ -210,7 +212,7 @@ func TestSignAndVerify(t *testing.T) {
 		handle := upload(t, c, "letter.txt", document)
 		for _, attached := range []bool{false, true} {
 			made, bad := call[proto.SignCMSResult](t, c, proto.MethodSignCMS, proto.SignCMSParams{
-				Certificate: certificate(t), Content: proto.Content{Handle: handle}, Attached: attached, Note: "two of two",
+				Certificate: certificate(t), Content: &proto.Content{Handle: handle}, Attached: attached, Note: "two of two",
 			})
 			if bad != nil {
 				t.Fatalf("%s: %+v", name, bad)
@@ -244,7 +246,7 @@ func TestSignAndVerify(t *testing.T) {
 // Inline content that is no signature, a detached one without its document: each says what is wrong.
 func TestVerifyErrors(t *testing.T) {
 	c := newBench(t, &person{decide: yes}, demo).dial(t, native)
-	made, bad := call[proto.SignCMSResult](t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Inline: []byte("x")}})
+	made, bad := call[proto.SignCMSResult](t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Inline: []byte("x")}})
 	if bad != nil {
 		t.Fatal(bad)
 	}
@@ -255,8 +257,49 @@ func TestVerifyErrors(t *testing.T) {
 		t.Errorf("no signature: %q", got)
 	}
 	report, bad := call[proto.VerifyCMSResult](t, c, proto.MethodVerifyCMS, proto.VerifyCMSParams{Signature: made.Signature, Content: &proto.Content{Inline: []byte("y")}})
-	if bad != nil || report.Valid || report.Signers[0].Code != proto.CodeSignatureInvalid || report.Signers[0].Text == "" {
+	if bad != nil || report.Valid || report.Signers[0].Code != proto.CodeContentMismatch || report.Signers[0].Text == "" || report.Signers[0].Next == "" {
 		t.Errorf("another document: %+v %+v", report, bad)
+	}
+}
+
+// A certificate on a token is checked; that nobody tells about its revocation is said, not passed over.
+func TestCheckCertificate(t *testing.T) {
+	for name, who := range map[string]ipc.Peer{"local": local, "native": native, "websocket": websocket} {
+		c := newBench(t, &person{decide: yes}, demo).dial(t, who)
+		for _, offline := range []bool{false, true} {
+			p := proto.CertificatesCheckParams{Certificate: certificate(t), Offline: offline}
+			s, bad := call[proto.CertificatesCheckResult](t, c, proto.MethodCertificatesCheck, p)
+			if bad != nil || s.Certificate.ID != p.Certificate || len(s.Chain) == 0 || s.Validate() != nil {
+				t.Fatalf("%s: %+v %v", name, s, bad)
+			}
+			if s.Indication != proto.IndicationINDETERMINATE || s.SubIndication == "" || s.Text == "" || s.Next == "" {
+				t.Errorf("%s: %+v", name, s)
+			}
+		}
+		p := proto.CertificatesCheckParams{Certificate: strings.Repeat("0", 64)}
+		if got := code(t, c, proto.MethodCertificatesCheck, p); got != proto.CodeCertificateAbsent {
+			t.Errorf("%s: a certificate of nobody: %q", name, got)
+		}
+	}
+}
+
+// A page for people comes with the report when it is asked for.
+func TestReportPage(t *testing.T) {
+	c := newBench(t, &person{decide: yes}, demo).dial(t, native)
+	content := &proto.Content{Inline: []byte("x")}
+	made, bad := call[proto.SignCMSResult](t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: content})
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	for form, want := range map[proto.PageForm]string{"": "", proto.PageFormHtml: "html en", proto.PageFormPdf: "pdf en"} {
+		r, bad := call[proto.VerifyCMSResult](t, c, proto.MethodVerifyCMS, proto.VerifyCMSParams{Signature: made.Signature, Content: content, Page: form})
+		got := ""
+		if bad == nil && r.Page != nil {
+			got = string(r.Page.Inline)
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q; %v", form, got, want, bad)
+		}
 	}
 }
 
@@ -272,7 +315,7 @@ func TestNameOfInlineContent(t *testing.T) {
 		content     proto.Content
 		name, wants string
 	}{{inline, "", "документ"}, {inline, "a.txt", "a.txt"}, {handle, "", "given.txt"}, {handle, "b.txt", "b.txt"}} {
-		code(t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: p.content, Name: p.name})
+		code(t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: &p.content, Name: p.name})
 		asked := b.person.questions()
 		if got := asked[len(asked)-1].Documents[0].Name; got != p.wants {
 			t.Errorf("asked about %q, want %q", got, p.wants)
@@ -289,7 +332,7 @@ func TestCausesStayInside(t *testing.T) {
 			if got := code(t, c, proto.MethodAgentHello, hello); got != "" {
 				t.Fatal(got)
 			}
-			_, bad := call[any](t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Inline: []byte("x")}})
+			_, bad := call[any](t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Inline: []byte("x")}})
 			if bad == nil || bad.Code != proto.CodeInternal || bad.Args["ref"] == "" {
 				t.Fatalf("%s: %+v", name, bad)
 			}

@@ -26,7 +26,7 @@ func TestHandlesBelongToTheirChannel(t *testing.T) {
 		proto.MethodContentRead:   proto.ContentReadParams{Handle: h, Length: 1},
 		proto.MethodContentAppend: proto.ContentAppendParams{Handle: h, Data: []byte("y")},
 		proto.MethodContentClose:  proto.ContentCloseParams{Handle: h},
-		proto.MethodSignCMS:       proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Handle: h}},
+		proto.MethodSignCMS:       proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Handle: h}},
 		proto.MethodVerifyCMS:     proto.VerifyCMSParams{Signature: proto.Content{Handle: h}},
 	} {
 		if got := code(t, two, method, params); got != proto.CodeContentAbsent {
@@ -53,7 +53,7 @@ func TestDisconnect(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		done <- c.Call(context.Background(), proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Handle: h}}, nil)
+		done <- c.Call(context.Background(), proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Handle: h}}, nil)
 	}()
 	eventually(t, "a prompt", func() bool { return len(b.person.questions()) == 1 && b.engine.Prompts() == 1 })
 	c.Close()
@@ -83,7 +83,7 @@ func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- c.Call(ctx, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Inline: []byte("x")}}, nil)
+		done <- c.Call(ctx, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Inline: []byte("x")}}, nil)
 	}()
 	eventually(t, "a prompt", func() bool { return b.engine.Prompts() == 1 })
 	cancel()
@@ -148,7 +148,7 @@ func TestProgress(t *testing.T) {
 	b := newBench(t, &person{decide: yes}, demo)
 	c := b.dial(t, native)
 	for want := 1; want <= 2; want++ {
-		if got := code(t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Inline: []byte("x")}}); got != "" {
+		if got := code(t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Inline: []byte("x")}}); got != "" {
 			t.Fatal(got)
 		}
 		for _, step := range []proto.Step{proto.StepWaiting, proto.StepToken, proto.StepSigning} {
@@ -204,7 +204,7 @@ func TestLastStateIsTrue(t *testing.T) {
 	tray, c := b.dial(t, local), b.dial(t, native)
 	code(t, tray, proto.MethodAgentStatus, nil) // it is served from here on
 	for range 30 {
-		code(t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Inline: []byte("x")}})
+		code(t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Inline: []byte("x")}})
 	}
 	var last note
 	for n := range 60 {
@@ -225,7 +225,7 @@ func TestNotificationsRunNothing(t *testing.T) {
 	b := newBench(t, &person{decide: yes}, demo)
 	c := b.dial(t, local)
 	for method, params := range map[string]any{
-		proto.MethodSignCMS:      proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Inline: []byte("x")}},
+		proto.MethodSignCMS:      proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Inline: []byte("x")}},
 		proto.MethodAgentStop:    map[string]any{},
 		proto.MethodOriginsAllow: map[string]string{"origin": other},
 	} {
@@ -255,7 +255,7 @@ func TestNoGoroutinesStay(t *testing.T) {
 	b := newBench(t, &person{decide: no}, demo)
 	visit := func() {
 		c := b.dial(t, native)
-		code(t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Inline: []byte("x")}})
+		code(t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Inline: []byte("x")}})
 		c.Close()
 		<-c.ended
 	}

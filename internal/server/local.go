@@ -23,7 +23,13 @@ func (c *client) OriginsList(context.Context, proto.OriginsListParams) (*proto.O
 
 // OriginsAllow lets a site use the agent.
 func (c *client) OriginsAllow(_ context.Context, p proto.OriginsAllowParams) (*proto.OriginsAllowResult, error) {
-	return &proto.OriginsAllowResult{}, c.decide(p.Origin, "", c.o.Origins.Allow)
+	return &proto.OriginsAllowResult{}, c.decide(p.Origin, "", func(origin string) error {
+		err := c.o.Origins.Allow(origin)
+		if err == nil && p.Hidden {
+			err = c.o.Origins.SetHidden(origin, true)
+		}
+		return err
+	})
 }
 
 // OriginsDeny refuses a site without asking again.

@@ -59,7 +59,7 @@ func TestLargeDocument(t *testing.T) {
 			}
 			sent := time.Since(start)
 			start = time.Now()
-			p := proto.SignCMSParams{Certificate: gost, Content: proto.Content{Handle: s.Handle}}
+			p := proto.SignCMSParams{Certificate: gost, Content: &proto.Content{Handle: s.Handle}}
 			if err := c.Call(t.Context(), proto.MethodSignCMS, p, nil); err != nil {
 				t.Fatal(err)
 			}

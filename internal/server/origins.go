@@ -23,6 +23,9 @@ type Origins interface {
 	Deny(origin string) error
 	Forget(origin string) error
 	List() ([]proto.Origin, error)
+	// Hidden is the decision whether origin may ask for signatures of what the person cannot see; SetHidden keeps an answer.
+	Hidden(origin string) (allowed, known bool)
+	SetHidden(origin string, allowed bool) error
 }
 
 // askEvery is how often one unknown origin may raise the question "Allow SITE?".
@@ -54,9 +57,33 @@ type gate struct {
 func (g *gate) check(who signing.Caller) error {
 	err := g.decision(who)
 	if _, known := g.origins.Decision(who.Origin); err != nil && !known {
-		g.raise(who)
+		g.raise(who, signing.KindOrigin)
 	}
 	return err
+}
+
+// hidden returns nil for a caller that may ask for signatures of ready digests: a local one, and a page whose site, and the
+// site around it, the person gave that right. Where nobody has said, the person is asked beside the request.
+func (g *gate) hidden(who signing.Caller) error {
+	if who.Local() {
+		return nil
+	}
+	for _, origin := range []string{who.Origin, who.Top} {
+		if origin == "" {
+			continue
+		}
+		switch allowed, known := g.origins.Hidden(origin); {
+		case allowed:
+		case known:
+			return proto.E(proto.CodeContentHidden, nil)
+		default:
+			asked := who
+			asked.Origin, asked.Top = origin, ""
+			g.raise(asked, signing.KindHidden)
+			return proto.E(proto.CodeHiddenNotAllowed, nil, "origin", origin)
+		}
+	}
+	return nil
 }
 
 // decision is what is known about a caller now. An allowed frame inside a page that is not allowed is refused.
@@ -76,17 +103,23 @@ func (g *gate) decision(who signing.Caller) error {
 	return nil
 }
 
-// raise asks the person about an origin, at most once an hour.
-func (g *gate) raise(who signing.Caller) {
-	if g.paused.Load() || !g.first(who.Origin, time.Now()) {
+// raise asks the person one question about an origin, at most once an hour.
+func (g *gate) raise(who signing.Caller, kind signing.Kind) {
+	if g.paused.Load() || !g.first(asked(who.Origin, kind), time.Now()) {
 		return
 	}
 	go func() {
-		allowed, err := g.engine.AskOrigin(context.Background(), who)
+		ask := g.engine.AskOrigin
+		if kind == signing.KindHidden {
+			ask = g.engine.AskHidden
+		}
+		allowed, err := ask(context.Background(), who)
 		g.answered(allowed)
 		switch {
 		case err != nil:
-			slog.Warn("origin question got no answer", "origin", who.Origin, "cause", err)
+			slog.Warn("origin question got no answer", "origin", who.Origin, "kind", kind, "cause", err)
+		case kind == signing.KindHidden:
+			err = g.origins.SetHidden(who.Origin, allowed)
 		case allowed:
 			err = g.origins.Allow(who.Origin)
 		default:
@@ -96,6 +129,14 @@ func (g *gate) raise(who signing.Caller) {
 			slog.Error("origin answer not kept", "origin", who.Origin, "cause", err)
 		}
 	}()
+}
+
+// asked names a question; that of KindOrigin is the origin itself.
+func asked(origin string, kind signing.Kind) string {
+	if kind == signing.KindOrigin {
+		return origin
+	}
+	return string(kind) + " " + origin
 }
 
 func (g *gate) first(origin string, now time.Time) bool {
@@ -131,6 +172,7 @@ func (g *gate) forget(origin string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.asked, origin)
+	delete(g.asked, asked(origin, signing.KindHidden))
 }
 
 // AllowedOrigin is the WebSocket handshake's rule.
@@ -145,5 +187,5 @@ func (s *Server) UnknownOrigin(origin string, p ipc.Peer) {
 		return
 	}
 	p.Origin = origin
-	s.gate.raise(s.callerOf(p))
+	s.gate.raise(s.callerOf(p), signing.KindOrigin)
 }

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"runtime/debug"
@@ -44,6 +45,9 @@ type Options struct {
 	Version string
 	User    string // operating-system user the agent runs for
 	Lang    string // of questions no caller named a language for
+
+	// Page writes a report as a page for people in a language; nil: there are none.
+	Page func(w io.Writer, form proto.PageForm, lang string, r *proto.Report) error
 }
 
 // Server answers any number of connections.

@@ -154,6 +154,10 @@ func newBench(t testing.TB, p *person, keys token.Inventory) *bench {
 	b.Server = server.New(server.Options{
 		Engine: b.engine, Origins: b.origins, Journal: journalFile(b.journal), Version: "0.1.0", User: "u", Lang: "en",
 		Stop: func() { b.stopped.Store(true) },
+		Page: func(w io.Writer, form proto.PageForm, lang string, _ *proto.Report) error {
+			_, err := io.WriteString(w, string(form)+" "+lang)
+			return err
+		},
 	})
 	return b
 }

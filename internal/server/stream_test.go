@@ -160,7 +160,7 @@ func TestStreamedDocument(t *testing.T) {
 				t.Errorf("%s: closed again: %s", way, got)
 			}
 			for _, k := range keys[:2] {
-				made, bad := call[proto.SignCMSResult](t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: k.ID(), Content: proto.Content{Handle: s.Handle}})
+				made, bad := call[proto.SignCMSResult](t, c, proto.MethodSignCMS, proto.SignCMSParams{Certificate: k.ID(), Content: &proto.Content{Handle: s.Handle}})
 				if bad != nil {
 					t.Fatalf("%s: %+v", way, bad)
 				}
@@ -224,7 +224,7 @@ func TestStreamFaults(t *testing.T) {
 			} else if got := s.close(t); got != f.want && (got != proto.CodeContentAbsent || name == "too short") {
 				t.Errorf("%s %s: closing answers %q", way, name, got)
 			}
-			sign := proto.SignCMSParams{Certificate: certificate(t), Content: proto.Content{Handle: s.Handle}}
+			sign := proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Handle: s.Handle}}
 			if got := code(t, c, proto.MethodSignCMS, sign); got != proto.CodeContentAbsent {
 				t.Errorf("%s %s: signing answers %q", way, name, got)
 			}

@@ -107,27 +107,3 @@ func TestReportedHoles(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// What is wrong with a signature is told apart: that it does not fit, that nobody knows whose it is, that it cannot be checked.
-func TestReason(t *testing.T) {
-	for _, c := range []struct {
-		s    cms.SignerReport
-		want proto.Code
-	}{
-		{cms.SignerReport{Valid: true, Trusted: true}, ""},
-		{cms.SignerReport{Valid: true}, proto.CodeCertificateUntrusted},
-		{cms.SignerReport{Problem: cms.ErrDigest}, proto.CodeSignatureInvalid},
-		{cms.SignerReport{Problem: fmt.Errorf("x: %w", xmldsig.ErrReference)}, proto.CodeSignatureInvalid},
-		{cms.SignerReport{Problem: fmt.Errorf("%w: %w", cms.ErrNoCertificate, xmldsig.ErrBareKey)}, proto.CodeSignerUnknown},
-		{cms.SignerReport{Problem: fmt.Errorf("x: %w", cms.ErrAlgorithm)}, proto.CodeAlgorithmUnsupported},
-		{cms.SignerReport{Problem: fmt.Errorf("x: %w", xmldsig.ErrUnsupported)}, proto.CodeAlgorithmUnsupported},
-	} {
-		got := proto.Code("")
-		if bad := reason(c.s); bad != nil {
-			got = bad.Code
-		}
-		if got != c.want {
-			t.Errorf("%v: %q, want %q", c.s.Problem, got, c.want)
-		}
-	}
-}

@@ -3,15 +3,12 @@
 package signing
 
 import (
-	"errors"
 	"path"
 	"strings"
 	"time"
 
 	"persten/internal/cert"
-	"persten/internal/cms"
 	"persten/internal/token"
-	"persten/internal/xmldsig"
 	"persten/proto"
 )
 
@@ -82,65 +79,6 @@ func ListedToken(t token.Info, full bool) proto.Token {
 		out.Serial, out.Module, out.Slot = t.Serial, t.Module, t.Slot
 	}
 	return out
-}
-
-// Reported turns a verification report into the form of verify.cms and verify.xml, with reasons in lang.
-func Reported(r *cms.Report, lang string) *proto.Report {
-	out := &proto.Report{Valid: r.Valid(), Attached: r.Attached, Size: r.Content.Size, Signers: []proto.Signer{}}
-	for _, s := range r.Signers {
-		one := proto.Signer{
-			ID: s.ID, Format: s.Format, References: references(s.References),
-			Algorithm: string(s.Algorithm), Valid: s.Valid, Trusted: s.Valid && s.Trusted, SigningTime: s.SigningTime,
-		}
-		if s.Certificate != nil {
-			c := summary(s.Certificate)
-			one.Certificate = &c
-		}
-		if s.Policy != nil {
-			one.Policy = s.Policy.ID
-		}
-		if bad := reason(s); bad != nil {
-			one.Code, one.Text = bad.Code, proto.Text(bad.Code, lang, bad.Args).What
-		}
-		out.Signers = append(out.Signers, one)
-	}
-	return out
-}
-
-// maxHoles is how many pieces a reported reference may leave out; of one with more it is not told what it covers.
-const maxHoles = 1024
-
-// references describes what an XML signature covers.
-func references(list []cms.Reference) (out []proto.Reference) {
-	for _, r := range list {
-		one := proto.Reference{
-			URI: r.URI, Element: r.Name, ID: r.ID, Begin: r.Begin, End: r.End, Whole: r.Whole, Own: r.Own,
-			DigestAlg: string(r.Digest), Valid: r.Valid,
-		}
-		if len(r.Holes) > maxHoles {
-			one.Begin, one.End, one.Whole, r.Holes = 0, 0, false, nil
-		}
-		for _, hole := range r.Holes {
-			one.Holes = append(one.Holes, proto.Span{Begin: hole[0], End: hole[1]})
-		}
-		out = append(out, one)
-	}
-	return out
-}
-
-// reason is what is wrong with one signature, or nil.
-func reason(s cms.SignerReport) *proto.Error {
-	switch {
-	case !s.Valid && (errors.Is(s.Problem, cms.ErrAlgorithm) || errors.Is(s.Problem, xmldsig.ErrUnsupported)):
-		return proto.E(proto.CodeAlgorithmUnsupported, s.Problem, "algorithm", "")
-	case !s.Valid && errors.Is(s.Problem, cms.ErrNoCertificate):
-		return proto.E(proto.CodeSignerUnknown, s.Problem)
-	case !s.Valid:
-		return proto.E(proto.CodeSignatureInvalid, s.Problem)
-	case !s.Trusted:
-		return proto.E(proto.CodeCertificateUntrusted, s.TrustProblem)
-	}
-	return nil
 }
 
 // ListedAll describes keys that have a certificate: all of them, or those that can sign at now. It leaves their chains out;

@@ -22,6 +22,7 @@ import (
 
 	"persten/internal/algo"
 	"persten/internal/cert"
+	"persten/internal/cms"
 	"persten/internal/journal"
 	"persten/internal/token"
 	"persten/proto"
@@ -40,6 +41,8 @@ type Engine struct {
 	log        Journal
 	store      *Store
 	trust      func() cert.Trust
+	kept       cert.Source
+	stamper    func(url string) cms.Stamper
 	chains     chains
 	version    string
 	noSoftware bool
@@ -49,8 +52,13 @@ type Engine struct {
 type Options struct {
 	Store   *Store
 	Trust   func() cert.Trust // for verification; nil trusts nobody
+	Kept    cert.Source       // what is kept on disk about revocation, for who wants nobody asked; may be nil
 	Version string            // written to the journal
-	Changed func()            // told when a prompt opens or closes; may be nil
+
+	// Stamper finds a time-stamping authority by its address, the configured one when that is empty; nil when there is none.
+	// Errors of what it returns are of the catalogue. May be nil.
+	Stamper func(url string) cms.Stamper
+	Changed func() // told when a prompt opens or closes; may be nil
 
 	NoSoftware bool // policy: keys in Persten's own code, which is not a certified means, do not sign
 }
@@ -63,7 +71,7 @@ func New(keys token.Inventory, ask Approver, log Journal, o Options) *Engine {
 	if o.Changed == nil {
 		o.Changed = func() {}
 	}
-	return &Engine{keys: keys, desk: newDesk(ask, o.Changed), log: log, store: o.Store, trust: o.Trust, version: o.Version, noSoftware: o.NoSoftware}
+	return &Engine{keys: keys, desk: newDesk(ask, o.Changed), log: log, store: o.Store, trust: o.Trust, kept: o.Kept, stamper: o.Stamper, version: o.Version, noSoftware: o.NoSoftware}
 }
 
 // Store is where the contents of pages lie.
@@ -168,7 +176,12 @@ func inTime(c *cert.Certificate, now time.Time) *proto.Error {
 
 // AskOrigin asks the person whether a site may use the agent at all, and journals the answer.
 func (e *Engine) AskOrigin(ctx context.Context, who Caller) (bool, error) {
-	q := who.question(KindOrigin)
+	return e.askSite(ctx, who, KindOrigin)
+}
+
+// askSite asks one question about a site; its kind is the kind of the journal's record.
+func (e *Engine) askSite(ctx context.Context, who Caller, kind Kind) (bool, error) {
+	q := who.question(kind)
 	p, leave, err := e.desk.open(ctx, q)
 	if err != nil {
 		return false, err
@@ -178,7 +191,7 @@ func (e *Engine) AskOrigin(ctx context.Context, who Caller) (bool, error) {
 	allowed := err == nil
 	rejected := code(err) == proto.CodeUserRejected
 	if allowed || rejected {
-		r := e.record(who, q, "origin")
+		r := e.record(who, q, string(kind))
 		r.Result = journal.OK
 		if rejected {
 			r.Result = string(proto.CodeUserRejected)

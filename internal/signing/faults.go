@@ -28,6 +28,10 @@ func fault(err error) error {
 		return proto.E(proto.CodePINIncorrect, err, "attempts", strconv.Itoa(pin.Attempts))
 	case errors.As(err, &module) && known(module) == "":
 		return proto.E(proto.CodeModuleFailed, err, "module", module.Module, "reason", module.Kind())
+	case errors.Is(err, cms.ErrProfile):
+		return proto.E(proto.CodeProfileUnsupported, err, "detail", err.Error())
+	case errors.Is(err, cms.ErrFormat), errors.Is(err, cms.ErrLimit):
+		return proto.E(proto.CodeFormatCMS, err, "detail", err.Error())
 	}
 	if module != nil {
 		return proto.E(known(module), err) // what its code means, such as a token that was pulled
@@ -63,6 +67,8 @@ var faults = []struct {
 	{algo.ErrUnsupported, proto.CodeAlgorithmUnsupported},
 	{cms.ErrContentChanged, proto.CodeContentChanged},
 	{cms.ErrSelfCheck, proto.CodeSignatureSelfCheck},
+	{cms.ErrStamp, proto.CodeTimestampInvalid},
+	{cms.ErrNoContent, proto.CodeContentRequired},
 	{journal.ErrUnwritable, proto.CodeJournalUnwritable},
 }
 

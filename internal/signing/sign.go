@@ -6,8 +6,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"io"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"persten/internal/algo"
@@ -18,30 +18,10 @@ import (
 	"persten/proto"
 )
 
-// CMSRequest asks for one CAdES-BES signature. The content is sealed; its owner releases it afterwards.
-type CMSRequest struct {
-	Certificate string // id (SHA-256) or SHA-1 thumbprint, hex
-	Content     *Content
-	Name, MIME  string // instead of the content's own, when not empty
-	Attached    bool
-	Note        string // "the site says"
-}
-
 // Result tells what was made; the signature itself went to the writer.
 type Result struct {
 	Certificate *cert.Certificate
 	Time        time.Time
-}
-
-// SignCMS asks the person, signs and writes the DER of the SignedData to w. On error w holds nothing of use.
-func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Writer) (*Result, error) {
-	return e.sign(ctx, who, order{
-		method: proto.MethodSignCMS, certificate: r.Certificate, content: r.Content, name: r.Name, mime: r.MIME,
-		describe: func(q *Question) { q.Note, q.Attached, q.Profile = r.Note, r.Attached, "cades-bes" },
-		encode: func(ctx context.Context, s cms.Signer, at time.Time, digest []byte) error {
-			return cms.Sign(ctx, w, r.Content.Reader(), s, cms.Options{Attached: r.Attached, SigningTime: at, Digest: digest})
-		},
-	})
 }
 
 // order is a request for one signature of one document, whatever its format.
@@ -50,11 +30,13 @@ type order struct {
 	certificate string
 	algorithm   algo.ID // "": the key's default
 	content     *Content
+	hidden      []byte // the digest, when there is no content to show
 	name, mime  string
 
 	// describe completes the question: the document stands in it, what the signature will be is to be added.
 	describe func(*Question)
-	// encode makes the signature. It reads the content anew and refuses when its digest is not the approved one.
+	// encode makes the signature. It reads the content anew and refuses when its digest is not the approved one. Its context
+	// takes the progress.
 	encode func(ctx context.Context, s cms.Signer, at time.Time, digest []byte) error
 }
 
@@ -71,16 +53,18 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
-	digest, err := o.content.Digest(ctx, alg.Digest)
+	digest, err := o.digest(ctx, alg)
 	if err != nil {
 		return nil, err
 	}
 	q := e.signQuestion(ctx, who, key, alg, o, digest)
 	o.describe(&q)
-	if q.Documents[0].Content, err = o.content.Descriptor(); err != nil {
-		return nil, proto.E(proto.CodeInternal, err)
+	if o.content != nil {
+		if q.Documents[0].Content, err = o.content.Descriptor(); err != nil {
+			return nil, proto.E(proto.CodeInternal, err)
+		}
+		defer q.Documents[0].Content.Close()
 	}
-	defer q.Documents[0].Content.Close()
 
 	prompt, leave, err := e.desk.open(ctx, q)
 	if err != nil {
@@ -88,7 +72,11 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 	}
 	defer leave()
 	at := time.Now().UTC().Truncate(time.Second)
-	err = e.approved(ctx, who, key, alg, q, prompt, func(s cms.Signer) error { return o.encode(ctx, s, at, digest) })
+	shown := WithProgress(ctx, func(s Step) {
+		prompt.Progress(s)
+		progress(ctx, s)
+	})
+	err = e.approved(ctx, who, key, alg, q, prompt, func(s cms.Signer) error { return o.encode(shown, s, at, digest) })
 	out := outcome(err)
 	out.Owner = q.Certificate.Name
 	if err == nil {
@@ -102,6 +90,18 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 	return &Result{Certificate: key.Certificate(), Time: at}, nil
 }
 
+// digest is what the approval binds of the document.
+func (o order) digest(ctx context.Context, alg algo.Algorithm) ([]byte, error) {
+	if o.content != nil {
+		return o.content.Digest(ctx, alg.Digest)
+	}
+	if len(o.hidden) != alg.Digest.Size() {
+		return nil, proto.E(proto.CodeRequestInvalid, nil, "field", "digest",
+			"detail", "must be "+strconv.Itoa(alg.Digest.Size())+" bytes of "+string(alg.Digest))
+	}
+	return o.hidden, nil
+}
+
 // signQuestion puts into a Question what every approval binds.
 func (e *Engine) signQuestion(ctx context.Context, who Caller, key token.Key, alg algo.Algorithm, o order, digest []byte) Question {
 	q := who.question(KindSign)
@@ -109,10 +109,12 @@ func (e *Engine) signQuestion(ctx context.Context, who Caller, key token.Key, al
 	if h, ok := key.(token.Holder); ok && h.Held(ctx) {
 		q.Token.LoginRequired = false // policy keeps the PIN for a while: the person approves without typing it
 	}
-	q.Documents = []Document{{
-		Name: cmp.Or(o.name, o.content.Name, unnamed(who.Lang)), MIME: cmp.Or(o.mime, o.content.MIME), Size: o.content.Size(),
-		Digest: hex.EncodeToString(digest), Alg: string(alg.Digest),
-	}}
+	d := Document{Name: o.name, MIME: o.mime, Digest: hex.EncodeToString(digest), Alg: string(alg.Digest), Hidden: o.content == nil}
+	if c := o.content; c != nil {
+		d.Name, d.MIME, d.Size = cmp.Or(o.name, c.Name), cmp.Or(o.mime, c.MIME), c.Size()
+	}
+	d.Name = cmp.Or(d.Name, unnamed(who.Lang))
+	q.Documents = []Document{d}
 	return q
 }
 

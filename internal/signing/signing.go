@@ -46,8 +46,12 @@ type Kind string
 const (
 	KindSign   Kind = "sign"
 	KindOrigin Kind = "origin" // "Allow SITE?"
+	KindHidden Kind = "hidden" // "Allow SITE to ask for signatures of what you cannot see?"
 	KindPIN    Kind = "pin"
 )
+
+// Site reports whether the question is about a site and not about a key.
+func (k Kind) Site() bool { return k == KindOrigin || k == KindHidden }
 
 // Question is everything the person is asked to decide, and therefore everything an approval binds.
 // It crosses to the prompt process as JSON, with Documents[i].Content as descriptors beside it.
@@ -68,6 +72,8 @@ type Question struct {
 	Profile     string       `json:"profile,omitempty"`
 	Attached    bool         `json:"attached,omitempty"`
 	XML         *XMLForm     `json:"xml,omitempty"`   // set for XML signatures
+	CMS         *CMSForm     `json:"cms,omitempty"`   // set for CMS signatures
+	Raw         bool         `json:"raw,omitempty"`   // the bare value over a digest, whatever it is for
 	Batch       bool         `json:"batch,omitempty"` // a signature of each document, by one PIN
 	Documents   []Document   `json:"documents,omitempty"`
 
@@ -127,10 +133,11 @@ type Step string
 
 // The steps of one request.
 const (
-	StepWaiting Step = "waiting" // for the person
-	StepToken   Step = "token"   // for another user of the token
-	StepSigning Step = "signing" // the token is working
-	StepKeypad  Step = "keypad"  // the reader waits for the PIN; pages see it as waiting
+	StepWaiting Step = "waiting"   // for the person
+	StepToken   Step = "token"     // for another user of the token
+	StepSigning Step = "signing"   // the token is working
+	StepKeypad  Step = "keypad"    // the reader waits for the PIN; pages see it as waiting
+	StepStamp   Step = "timestamp" // for the time-stamping authority
 )
 
 // Outcome is how the request ended; the prompt shows it in the same window. Code is empty when a signature was created,

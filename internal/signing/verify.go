@@ -7,17 +7,24 @@ import (
 	"errors"
 	"io"
 
+	"persten/internal/cert"
 	"persten/internal/cms"
+	"persten/internal/xmldsig"
 	"persten/proto"
 )
 
-// VerifyCMS checks a CMS signature; content is nil when it is attached. A signature that does not hold is a report, not an
-// error; errors mean that there is nothing to report on.
+// VerifyCMS checks a CMS signature and draws the conclusions; content is nil when it is attached. A signature that does not
+// hold is a report, not an error; errors mean that there is nothing to report on.
 func (e *Engine) VerifyCMS(ctx context.Context, signature, content io.Reader) (*cms.Report, error) {
+	return VerifyCMS(ctx, signature, content, e.vouched())
+}
+
+// VerifyCMS is Engine.VerifyCMS for a program without an engine.
+func VerifyCMS(ctx context.Context, signature, content io.Reader, trust cert.Trust) (*cms.Report, error) {
 	if content != nil {
 		content = &reading{ctx, content}
 	}
-	report, err := cms.Verify(&reading{ctx, signature}, content, e.trust())
+	report, err := cms.Verify(ctx, &reading{ctx, signature}, content, trust)
 	switch {
 	case errors.Is(err, cms.ErrNoContent):
 		return nil, proto.E(proto.CodeContentRequired, err)
@@ -26,5 +33,42 @@ func (e *Engine) VerifyCMS(ctx context.Context, signature, content io.Reader) (*
 	case err != nil:
 		return nil, fault(err)
 	}
-	return report, nil
+	report.Conclude(ctx, trust)
+	return report, ctx.Err()
+}
+
+// VerifyXML checks every XML signature in a document and draws the conclusions. A signature that does not hold is a report, not
+// an error; errors mean that there is nothing to report on. IDAttributes are as in XMLForm.
+func (e *Engine) VerifyXML(ctx context.Context, doc io.ReadSeeker, idAttributes []string) (*cms.Report, error) {
+	return VerifyXML(ctx, doc, e.vouched(), idAttributes)
+}
+
+// VerifyXML is Engine.VerifyXML for a program without an engine.
+func VerifyXML(ctx context.Context, doc io.ReadSeeker, trust cert.Trust, idAttributes []string) (*cms.Report, error) {
+	options, err := XMLForm{IDAttributes: idAttributes}.options()
+	if err != nil {
+		return nil, err
+	}
+	report, err := xmldsig.Verify(ctx, doc, trust, xmldsig.VerifyOptions{IDNames: options.IDNames})
+	if err != nil {
+		return nil, xmlFault(err, XMLRequest{})
+	}
+	report.Conclude(ctx, trust)
+	return report, ctx.Err()
+}
+
+// vouched is the trust for documents that a page brings: issuers are not fetched from the addresses in its certificates,
+// because nobody vouches for those yet. Revocation is asked only of issuers that lead to a root.
+func (e *Engine) vouched() cert.Trust {
+	t := e.trust()
+	if t.Source != nil {
+		t.Source = noIssuers{t.Source}
+	}
+	return t
+}
+
+type noIssuers struct{ cert.Source }
+
+func (noIssuers) Issuers(context.Context, *cert.Certificate) ([]*cert.Certificate, error) {
+	return nil, nil
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"persten/internal/algo"
-	"persten/internal/cert"
 	"persten/internal/cms"
 	"persten/internal/xmldsig"
 	"persten/proto"
@@ -187,20 +186,4 @@ func (f XMLForm) options() (xmldsig.Options, error) {
 		o.Policy = &xmldsig.Policy{ID: p.ID, Digest: digest, Value: p.Digest, URI: p.URI}
 	}
 	return o, nil
-}
-
-// VerifyXML checks every XML signature in a document. A signature that does not hold is a report, not an error; errors mean
-// that there is nothing to report on. IDAttributes are as in XMLForm.
-func (e *Engine) VerifyXML(ctx context.Context, doc io.ReadSeeker, idAttributes []string) (*cms.Report, error) {
-	return VerifyXML(ctx, doc, e.trust(), idAttributes)
-}
-
-// VerifyXML is Engine.VerifyXML for a program without an engine.
-func VerifyXML(ctx context.Context, doc io.ReadSeeker, trust cert.Trust, idAttributes []string) (*cms.Report, error) {
-	options, err := XMLForm{IDAttributes: idAttributes}.options()
-	if err != nil {
-		return nil, err
-	}
-	report, err := xmldsig.Verify(ctx, doc, trust, xmldsig.VerifyOptions{IDNames: options.IDNames})
-	return report, xmlFault(err, XMLRequest{})
 }

@@ -377,7 +377,7 @@ func TestVerifyXMLSaysWhatIsMissing(t *testing.T) {
 		t.Fatalf("a changed document: %v, %+v", err, report)
 	}
 	r := signing.Reported(report, "ru")
-	if r.Valid || r.Signers[0].Code != proto.CodeSignatureInvalid || r.Signers[0].References[0].Valid {
+	if r.Valid || r.Signers[0].Code != proto.CodeContentMismatch || r.Signers[0].References[0].Valid {
 		t.Errorf("%+v", r.Signers[0])
 	}
 }

@@ -26,6 +26,7 @@ const (
 // Files of the demo token's folder, beside one .p12 per key.
 const (
 	demoCA       = "ca.pem"
+	demoList     = "ca.crl"
 	demoAttempts = "attempts.json"
 	demoLock     = "lock"
 )

@@ -3,8 +3,13 @@
 package keyfile
 
 import (
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"math/big"
 	"os"
 	"path/filepath"
 	"time"
@@ -68,8 +73,34 @@ func makeDemo(dir string) error {
 			return fmt.Errorf("demo key %s: %w", k.kind, err)
 		}
 	}
+	if err := makeDemoList(dir, ca, caKey); err != nil {
+		return fmt.Errorf("demo revocation list: %w", err)
+	}
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
 	return writeFile(filepath.Join(dir, demoCA), block)
+}
+
+// makeDemoList writes the only list the CA will ever make: nobody is revoked, as long as the CA lives.
+func makeDemoList(dir string, ca *cert.Certificate, key algo.PrivateKey) error {
+	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: ca.X509.NotBefore, NextUpdate: ca.X509.NotAfter,
+	}, ca.X509, listSigner{ca.X509.PublicKey, key})
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, demoList), der)
+}
+
+// listSigner is a P-256 key for crypto/x509.
+type listSigner struct {
+	public crypto.PublicKey
+	key    algo.PrivateKey
+}
+
+func (s listSigner) Public() crypto.PublicKey { return s.public }
+
+func (s listSigner) Sign(rand io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
+	return s.key.Sign(rand, algo.ECDSASHA256, algo.Input{Digest: digest})
 }
 
 func makeDemoKey(dir, kind, name string, ca *cert.Certificate, caKey algo.PrivateKey, pin *secret.Buffer) error {
