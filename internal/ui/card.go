@@ -4,6 +4,7 @@ package ui
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -205,11 +206,50 @@ func facts(lang text.Lang, q signing.Question) []Fact {
 	if q.XML != nil && q.XML.Policy != nil {
 		policy = q.XML.Policy.ID
 	}
-	return filled([]Fact{
-		{Label: say(lang, "prompt.form.label"), Value: format},
+	facts := []Fact{{Label: say(lang, "prompt.form.label"), Value: format, Warn: q.Raw}}
+	if f := q.CMS; f != nil {
+		if f.Policy != nil {
+			policy = f.Policy.ID
+		}
+		facts = append(facts, cmsFacts(lang, *f)...)
+	}
+	return filled(append(facts, []Fact{
 		{Label: say(lang, "prompt.form.policy"), Value: policy},
 		{Label: say(lang, "prompt.token.label"), Value: label, Warn: q.Token.Demo},
-	})
+	}...))
+}
+
+// cmsFacts tells what is special about a CMS signature: whose signatures it joins, who stamps it, what it is given for.
+func cmsFacts(lang text.Lang, f signing.CMSForm) []Fact {
+	var names []string
+	for _, n := range f.Signers {
+		if n == "" {
+			n = say(lang, "prompt.form.nobody")
+		}
+		names = append(names, n)
+	}
+	beside := Fact{Label: say(lang, "prompt.form.addto"), Value: strings.Join(names, ", ")}
+	if n := f.Countersign; n > 0 && n <= len(names) {
+		beside = Fact{Label: say(lang, "prompt.form.countersign"), Value: names[n-1], Strong: true}
+	}
+	stamp := Fact{Label: say(lang, "prompt.form.tsa")}
+	if f.Profile == signing.ProfileT {
+		if stamp.Value = f.TSA; f.TSA == "" {
+			stamp.Value = say(lang, "prompt.form.tsa.configured")
+		}
+	}
+	var place string
+	if l := f.Location; l != nil {
+		place = strings.Join(slices.DeleteFunc(append([]string{l.Country, l.Locality}, l.Postal...), func(s string) bool { return s == "" }), ", ")
+	}
+	commitment := string(f.Commitment)
+	if key := "prompt.commitment." + strings.TrimPrefix(commitment, "proof-of-"); text.Has(key) {
+		commitment = say(lang, key)
+	}
+	return []Fact{
+		beside, stamp, {Label: say(lang, "prompt.form.commitment"), Value: commitment, Strong: commitment != ""},
+		{Label: say(lang, "prompt.form.location"), Value: place}, {Label: say(lang, "prompt.form.documentname"), Value: f.DocumentName},
+	}
 }
 
 // place says where the key works, and warns of keys that no certified means looks after.
@@ -270,8 +310,8 @@ func (c Card) Lines() []string {
 	if c.Note != "" {
 		lines = append(lines, c.Say("prompt.note.label")+": «"+c.Note+"»")
 	}
-	if c.Kind == signing.KindOrigin {
-		return append(lines, "", c.Say("prompt.origin.body"))
+	if c.Kind.Site() {
+		return append(lines, "", c.Say("prompt."+string(c.Kind)+".body"))
 	}
 	lines = append(lines, "")
 	named := c.Documents
@@ -300,6 +340,10 @@ func form(lang text.Lang, q signing.Question) string {
 		if q.XML.Mode == "detached" {
 			where = "prompt.form.beside"
 		}
+	case q.Raw:
+		return say(lang, "prompt.form.raw")
+	case q.CMS != nil && q.CMS.AddTo != "":
+		where = "prompt.form.added"
 	case q.Attached:
 		where = "prompt.form.attached"
 	}
@@ -314,14 +358,14 @@ func form(lang text.Lang, q signing.Question) string {
 
 // profileNames are the names the standards give.
 var profileNames = map[string]string{
-	"cades-bes": "CAdES-BES", "xmldsig": "XMLDSig", "xades-bes": "XAdES-BES", "xades-epes": "XAdES-EPES",
+	"cades-bes": "CAdES-BES", "cades-epes": "CAdES-EPES", "cades-t": "CAdES-T", "xmldsig": "XMLDSig", "xades-bes": "XAdES-BES", "xades-epes": "XAdES-EPES",
 }
 
 func profileName(lang text.Lang, p string) string {
 	if name, ok := profileNames[p]; ok {
 		return name
 	}
-	if key := "prompt.profile." + p; text.Has(key) {
+	if key := "prompt.profile." + strings.ReplaceAll(p, "-", ""); text.Has(key) {
 		return say(lang, key)
 	}
 	return Safe(p, 40)

@@ -202,7 +202,7 @@ func (b *Body) Close(ctx context.Context, o signing.Outcome) error {
 		return nil
 	}
 	defer b.kill()
-	if b.card.Kind == signing.KindOrigin && (o.Code == "" || o.Code == "user_rejected") {
+	if b.card.Kind.Site() && (o.Code == "" || o.Code == "user_rejected") {
 		return nil
 	}
 	closing := ui.NewClosing(b.card.Kind, o, b.card.Lang)

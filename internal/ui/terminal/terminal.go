@@ -63,7 +63,7 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 	b.tty, b.card = t, ui.NewCard(q, text.Lang(q.Lang))
 	b.mu.Unlock()
 	ask := "prompt.terminal.ask"
-	if q.Kind == signing.KindOrigin {
+	if q.Kind.Site() {
 		ask = "prompt.terminal.allow"
 	}
 	b.print("\n" + b.card.Title + "\n\n" + strings.Join(b.card.Lines(), "\n") + "\n\n" + b.card.Say(ask))
@@ -202,7 +202,7 @@ func fill(r io.Reader, pin *secret.Buffer) error {
 
 // Progress says what is being waited for.
 func (b *Body) Progress(s signing.Step) {
-	if s == signing.StepToken || s == signing.StepSigning || s == signing.StepKeypad {
+	if s == signing.StepToken || s == signing.StepSigning || s == signing.StepKeypad || s == signing.StepStamp {
 		b.print(b.card.Say("prompt.step."+string(s)) + "\n")
 	}
 }

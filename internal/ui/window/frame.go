@@ -181,7 +181,7 @@ func (w *Window) before(p *pinField) event.Tag {
 // ready tells whether "Sign" can be pressed, apart from deafness.
 func (w *Window) ready() bool {
 	switch {
-	case w.screen != asking && w.screen != pinning, w.pin.Token.Locked && w.card.Kind != signing.KindOrigin:
+	case w.screen != asking && w.screen != pinning, w.pin.Token.Locked && !w.card.Kind.Site():
 		return false
 	case !w.typing():
 		return true
@@ -271,7 +271,7 @@ func (w *Window) status(gtx layout.Context) layout.Dimensions {
 	}
 	key := "prompt.step.working"
 	switch w.step {
-	case signing.StepToken, signing.StepSigning, signing.StepKeypad:
+	case signing.StepToken, signing.StepSigning, signing.StepKeypad, signing.StepStamp:
 		key = "prompt.step." + string(w.step)
 	}
 	return layout.Flex{Alignment: layout.Middle}.Layout(gtx,
@@ -295,7 +295,7 @@ func (w *Window) doing(key string) string {
 
 // pinPart is the PIN field with all that should be known before typing.
 func (w *Window) pinPart(gtx layout.Context) layout.Dimensions {
-	if w.screen == working || w.screen == ended || w.card.Kind == signing.KindOrigin {
+	if w.screen == working || w.screen == ended || w.card.Kind.Site() {
 		return layout.Dimensions{}
 	}
 	if !w.typing() {

@@ -29,7 +29,7 @@ func (w *Window) accent() color.NRGBA {
 		return amber
 	case w.screen == ended:
 		return red
-	case w.card.Kind == signing.KindOrigin:
+	case w.card.Kind.Site():
 		return violet
 	}
 	return blue
@@ -38,7 +38,7 @@ func (w *Window) accent() color.NRGBA {
 // question draws the card.
 func (w *Window) question(gtx layout.Context) layout.Dimensions {
 	title := label{size: 22, bold: true}
-	if w.card.Kind == signing.KindOrigin {
+	if w.card.Kind.Site() {
 		title.color = violet
 	}
 	parts := []layout.Widget{w.text(w.title(), title), gap(8), w.asker}
@@ -48,8 +48,8 @@ func (w *Window) question(gtx layout.Context) layout.Dimensions {
 	if w.card.Note != "" {
 		parts = append(parts, gap(8), w.note)
 	}
-	if w.card.Kind == signing.KindOrigin {
-		parts = append(parts, gap(14), w.text(w.card.Say("prompt.origin.body"), label{size: 15}))
+	if w.card.Kind.Site() {
+		parts = append(parts, gap(14), w.text(w.card.Say("prompt."+string(w.card.Kind)+".body"), label{size: 15}))
 	}
 	if len(w.docs) > 0 {
 		heading, list := w.heading(text.Plural(w.card.Lang, "prompt.closing.documents", len(w.docs))), w.documentList

@@ -103,7 +103,7 @@ func (w *Window) Decide(ctx context.Context, q signing.Question) (signing.Decisi
 	w.mu.Lock()
 	w.card = ui.NewCard(q, lang)
 	w.pin = q.Token.Request("", false)
-	w.wantPIN = q.Kind != signing.KindOrigin && q.Token.LoginRequired && !q.Token.PINPad
+	w.wantPIN = !q.Kind.Site() && q.Token.LoginRequired && !q.Token.PINPad
 	w.twice = w.wantPIN && q.Token.Final
 	w.docs = w.documents(q.Documents)
 	w.turn(asking)
@@ -190,7 +190,7 @@ func (w *Window) Progress(s signing.Step) {
 func (w *Window) Close(ctx context.Context, o signing.Outcome) error {
 	w.held.Wipe()
 	w.mu.Lock()
-	quiet := w.card.Kind == signing.KindOrigin && (o.Code == "" || o.Code == "user_rejected")
+	quiet := w.card.Kind.Site() && (o.Code == "" || o.Code == "user_rejected")
 	if w.card.Title == "" {
 		w.mu.Unlock()
 		return nil // never shown

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package report
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"codeberg.org/go-pdf/fpdf"
+	"golang.org/x/image/font/gofont/gobold"
+	"golang.org/x/image/font/gofont/goregular"
+)
+
+// PDF writes the page as PDF, A4, with the letters of both languages inside. It says what the HTML page says; the signed document is
+// not in it.
+func PDF(out io.Writer, d Document) error {
+	w := writer{d}
+	p := &pages{Fpdf: fpdf.New("P", "mm", "A4", ""), w: w}
+	p.AddUTF8FontFromBytes("go", "", goregular.TTF)
+	p.AddUTF8FontFromBytes("go", "B", gobold.TTF)
+	p.SetMargins(margin, margin, margin)
+	p.SetAutoPageBreak(true, margin+8)
+	p.AliasNbPages("{nb}")
+	p.SetFooterFunc(p.foot)
+	doc := w.make()
+	p.SetTitle(doc.Title+": "+d.File, true)
+	p.SetCreator("Persten", true)
+	p.SetLang(doc.Lang)
+	p.SetCreationDate(d.Report.CheckedAt)
+	p.SetModificationDate(d.Report.CheckedAt)
+	p.AddPage()
+	p.head(doc)
+	for _, s := range doc.Signers {
+		p.signer(s)
+	}
+	p.gap(4)
+	p.text(8, "", grey, doc.Footer)
+	if err := p.Output(out); err != nil {
+		return fmt.Errorf("write PDF: %w", err)
+	}
+	return nil
+}
+
+const (
+	margin = 18.0
+	names  = 48.0 // width of the column of names
+
+	jointHeight = 5.0 // between two boxes of a chain
+)
+
+type colour [3]int
+
+var (
+	ink    = colour{28, 32, 36}
+	grey   = colour{91, 102, 112}
+	colors = map[look]colour{good: {26, 127, 55}, bad: {179, 38, 30}, unsure: {138, 90, 0}, neutral: ink}
+)
+
+// pages draws blocks from the top down.
+type pages struct {
+	*fpdf.Fpdf
+	w writer
+}
+
+func (p *pages) width() float64 {
+	w, _ := p.GetPageSize()
+	return w - 2*margin
+}
+
+func (p *pages) gap(mm float64) { p.Ln(mm) }
+
+// text writes a paragraph.
+func (p *pages) text(size float64, style string, c colour, s string) {
+	p.SetFont("go", style, size)
+	p.SetTextColor(c[0], c[1], c[2])
+	p.MultiCell(0, size*0.5, printable(s), "", "L", false)
+}
+
+// printable leaves out what the font has no letters for; a line of a report is one line.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			return ' '
+		case r < ' ' || r > 0xffff || odd(r):
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
+
+// room begins a new page when less than mm is left of this one.
+func (p *pages) room(mm float64) {
+	if _, h := p.GetPageSize(); p.GetY()+mm > h-margin-8 {
+		p.AddPage()
+	}
+}
+
+func (p *pages) head(d document) {
+	p.text(10, "", grey, d.Title)
+	p.text(18, "B", colors[d.Look], mark(d.Look)+d.Verdict)
+	p.gap(2)
+	p.facts(d.Facts)
+}
+
+// mark says what the colour says, for printers without colour. The font has no better ones.
+func mark(l look) string {
+	return map[look]string{good: "√ ", bad: "× ", unsure: "? "}[l]
+}
+
+func (p *pages) signer(s signer) {
+	p.gap(4)
+	p.room(50)
+	c := colors[s.Look]
+	p.SetDrawColor(c[0], c[1], c[2])
+	p.SetLineWidth(0.8)
+	p.Line(margin, p.GetY(), margin+p.width(), p.GetY())
+	p.gap(2)
+	if s.Heading != "" {
+		p.text(10, "", grey, s.Heading)
+	}
+	p.text(14, "B", c, mark(s.Look)+s.Verdict)
+	p.text(10, "", ink, s.About)
+	if s.Advice != "" && s.Look != good {
+		p.text(10, "B", ink, p.w.t("advice")+": "+s.Advice)
+	}
+	for _, g := range s.Groups {
+		p.gap(2)
+		p.room(16)
+		p.text(11, "B", ink, g.Title)
+		p.facts(g.Facts)
+	}
+	p.chain(s)
+	for _, n := range s.Nested {
+		p.signer(n)
+	}
+	p.gap(2)
+	p.room(16)
+	p.text(9, "B", grey, p.w.t("details"))
+	p.facts(s.Details)
+}
+
+// facts writes lines, names on the left.
+func (p *pages) facts(list []fact) {
+	for _, f := range list {
+		p.room(8)
+		y, page := p.GetY(), p.PageNo()
+		p.SetFont("go", "", 10)
+		if f.Name != "" {
+			p.SetTextColor(grey[0], grey[1], grey[2])
+			p.MultiCell(names-2, 5, printable(f.Name), "", "L", false)
+		}
+		under := p.GetY()
+		c := colors[f.Look]
+		p.SetTextColor(c[0], c[1], c[2])
+		width := p.width()
+		if f.Name != "" {
+			p.SetXY(margin+names, y)
+			width -= names
+		}
+		value := f.Value
+		if f.Look == good || f.Look == bad || f.Look == unsure {
+			value = mark(f.Look) + value
+		}
+		p.MultiCell(width, 5, printable(value), "", "L", false)
+		if p.PageNo() == page && p.GetY() < under {
+			p.SetY(under)
+		}
+		p.SetX(margin)
+	}
+}
+
+// chain draws the boxes, the root above, joined by a line that is broken where the chain is.
+func (p *pages) chain(s signer) {
+	p.gap(2)
+	p.room(30)
+	p.text(11, "B", ink, s.ChainTitle)
+	if len(s.Chain) == 0 {
+		p.text(10, "", grey, p.w.t("chain.missing"))
+		return
+	}
+	p.gap(1)
+	for i := len(s.Chain) - 1; i >= 0; i-- {
+		p.room(p.boxHeight(s.Chain[i]) + jointHeight)
+		if i < len(s.Chain)-1 {
+			p.joint(s.Chain[i].Look)
+		}
+		p.box(s.Chain[i])
+	}
+}
+
+// boxHeight is what box needs. Names are bold and a little wider, so it is measured in bold.
+func (p *pages) boxHeight(l link) float64 {
+	height := 3.0
+	p.SetFont("go", "B", 9)
+	for _, line := range l.lines() {
+		height += 4.5 * float64(len(p.SplitText(printable(line), p.width()-9)))
+	}
+	return height
+}
+
+func (l link) lines() []string {
+	return append([]string{l.Role, l.Name, mark(l.Look) + l.State}, l.Notes...)
+}
+
+func (p *pages) box(l link) {
+	height, width := p.boxHeight(l), p.width()-8
+	c := colors[l.Look]
+	p.SetDrawColor(c[0], c[1], c[2])
+	p.SetLineWidth(0.5)
+	p.dash(l.Look != good)
+	p.Rect(margin, p.GetY(), p.width(), height, "D")
+	p.dash(false)
+	bottom := p.GetY() + height
+	p.SetY(p.GetY() + 1.5)
+	for i, line := range l.lines() {
+		style, color := "", grey
+		switch i {
+		case 1:
+			style, color = "B", ink
+		case 2:
+			color = c
+		}
+		p.SetX(margin + 4)
+		p.SetFont("go", style, 9)
+		p.SetTextColor(color[0], color[1], color[2])
+		p.MultiCell(width, 4.5, printable(line), "", "L", false)
+	}
+	p.SetY(bottom)
+}
+
+// joint is the line from an issuer down to what it issued.
+func (p *pages) joint(below look) {
+	c := colors[below]
+	p.SetDrawColor(c[0], c[1], c[2])
+	p.dash(below != good)
+	p.Line(margin+10, p.GetY(), margin+10, p.GetY()+jointHeight)
+	p.dash(false)
+	p.SetY(p.GetY() + jointHeight)
+}
+
+func (p *pages) dash(on bool) {
+	if on {
+		p.SetDashPattern([]float64{1.6, 1.2}, 0)
+		return
+	}
+	p.SetDashPattern([]float64{}, 0)
+}
+
+func (p *pages) foot() {
+	p.SetY(-margin)
+	p.SetFont("go", "", 8)
+	p.SetTextColor(grey[0], grey[1], grey[2])
+	p.CellFormat(0, 5, p.w.t("page", "n", strconv.Itoa(p.PageNo()), "all", "{nb}"), "", 0, "C", false, 0, "")
+}
