@@ -21,41 +21,55 @@ import (
 
 // signAlone runs the same engine in this process, with the same journal.
 func (a *app) signAlone(ctx context.Context, o order, in *os.File, w io.Writer) (signed, error) {
-	if err := secret.Harden(); err != nil {
-		return signed{}, err
-	}
-	s, err := a.alone(ctx, o)
+	s, engine, err := a.aloneEngine(ctx, o)
 	if err != nil {
 		return signed{}, err
 	}
 	defer s.close()
-	engine, err := a.engine(s.keys, s.ask, nil)
-	if err != nil {
-		return signed{}, err
-	}
 	who := commandCaller(string(a.lang))
-	handle, content, err := engine.Store().Create(who.Channel, filepath.Base(o.in), "", func(spool io.Writer) error {
-		b := a.bar("cli.progress.sending", size(in))
-		defer b.clear()
-		_, err := io.Copy(spool, b.reader(in))
-		return err
-	})
-	if err != nil {
-		return signed{}, err
+	var content *signing.Content
+	if in != nil {
+		handle, kept, err := engine.Store().Create(who.Channel, filepath.Base(o.in), "", func(spool io.Writer) error {
+			b := a.bar("cli.progress.sending", size(in))
+			defer b.clear()
+			_, err := io.Copy(spool, b.reader(in))
+			return err
+		})
+		if err != nil {
+			return signed{}, err
+		}
+		defer engine.Store().Drop(who.Channel, handle)
+		content = kept
 	}
-	defer engine.Store().Drop(who.Channel, handle)
 	var made *signing.Result
 	if p := o.xml; p != nil {
 		made, err = engine.SignXML(ctx, who, signing.XMLRequest{
 			Certificate: s.cert, Content: content, Algorithm: p.Algorithm, Form: signing.FormOf(*p),
 		}, w)
 	} else {
-		made, err = engine.SignCMS(ctx, who, signing.CMSRequest{Certificate: s.cert, Content: content, Attached: o.attached}, w)
+		made, err = cmsAlone(ctx, engine, who, s.cert, o, content, w)
 	}
 	if err != nil {
 		return signed{}, err
 	}
 	return signed{"", made.Certificate.ID(), made.Time}, nil
+}
+
+// aloneEngine is the engine of this process, with the keys and the approval of a command.
+func (a *app) aloneEngine(ctx context.Context, o order) (*standalone, *signing.Engine, error) {
+	if err := secret.Harden(); err != nil {
+		return nil, nil, err
+	}
+	s, err := a.alone(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	engine, err := a.engine(s.keys, s.ask, nil)
+	if err != nil {
+		s.close()
+		return nil, nil, err
+	}
+	return s, engine, nil
 }
 
 // standalone is where a command's keys and its approval come from.

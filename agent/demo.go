@@ -74,6 +74,7 @@ func (a *app) demo(ctx context.Context, port int) error {
 		return err
 	}
 	c.Trust.Roots = append(c.Trust.Roots, filepath.Join(dir, "token", "ca.pem"))
+	c.Trust.CRLs = append(c.Trust.CRLs, filepath.Join(dir, "token", "ca.crl"))
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	origin := "http://" + portal.Addr().String()
@@ -222,7 +223,9 @@ func (a *app) demoInTerminal(ctx context.Context) error {
 	if err := a.sign(ctx, o); err != nil {
 		return err
 	}
-	return a.verify(ctx, checking{path: o.out, roots: []string{filepath.Join(token, "ca.pem")}})
+	return a.verify(ctx, checking{path: o.out, believing: believing{
+		roots: []string{filepath.Join(token, "ca.pem")}, crls: []string{filepath.Join(token, "ca.crl")}, offline: true,
+	}})
 }
 
 // demoSecret is the practice token's PIN as a person would have typed it.

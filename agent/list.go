@@ -115,7 +115,7 @@ func (a *app) listCertificates(ctx context.Context, all bool, demo string) (*pro
 		return nil, err
 	}
 	engine := signing.New(keys, nil, nil, signing.Options{
-		Trust: func() cert.Trust { return roots(c.Trust.Roots) }, NoSoftware: c.Keyfiles.Forbid,
+		Trust: func() cert.Trust { return a.anchors(c, nil) }, NoSoftware: c.Keyfiles.Forbid,
 	})
 	found, problems, err := engine.Keys(ctx)
 	if err != nil {

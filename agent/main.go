@@ -36,6 +36,7 @@ const (
 	exitFailed
 	exitUsage
 	exitRefused // the person said no
+	exitUnsure  // a check neither passed nor failed: something is not known
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -89,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	root.RunE = showHelp
 	root.AddCommand(
 		a.sessionCommand(), a.hostCommand(), a.moduleCommand(), a.promptCommand(), a.serviceCommand(),
-		a.statusCommand(), a.tokensCommand(), a.certsCommand(), a.signCommand(), a.verifyCommand(),
+		a.statusCommand(), a.tokensCommand(), a.certsCommand(), a.certCommand(), a.trustCommand(), a.signCommand(), a.verifyCommand(),
 		a.journalCommand(), a.originsCommand(), a.browserCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root
@@ -175,6 +176,9 @@ func (a *app) report(err error) int {
 		return exitUsage
 	case proto.CodeUserRejected:
 		return exitRefused
+	}
+	if u := (*unconfirmed)(nil); errors.As(err, &u) {
+		return exitUnsure
 	}
 	return exitFailed
 }

@@ -38,7 +38,16 @@ func (a *app) originsCommand() *cobra.Command {
 			RunE: func(_ *cobra.Command, args []string) error { return a.changeOrigin(name, args[0], do) },
 		}
 	}
-	c.AddCommand(list, change("allow", (*config.Origins).Allow), change("deny", (*config.Origins).Deny),
+	var hidden bool
+	allow := change("allow", func(o *config.Origins, origin string) error {
+		err := o.Allow(origin)
+		if err == nil && hidden {
+			err = o.SetHidden(origin, true)
+		}
+		return err
+	})
+	allow.Flags().BoolVar(&hidden, "hidden", false, a.t("cli.flag.hidden"))
+	c.AddCommand(list, allow, change("deny", (*config.Origins).Deny),
 		change("forget", (*config.Origins).Forget))
 	return c
 }
@@ -79,6 +88,9 @@ func (a *app) listOrigins() error {
 			word := a.t("cli.origins.denied")
 			if one.Allowed {
 				word = a.t("cli.origins.allowed")
+			}
+			if one.Hidden {
+				word += ", " + a.t("cli.origins.hidden")
 			}
 			fmt.Fprintf(w, "%s  %s (%s)\n", one.Origin, word, a.t("cli.origins.source."+string(one.Source)))
 		}

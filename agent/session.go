@@ -144,7 +144,7 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 	}
 	srv = server.New(server.Options{
 		Engine: engine, Origins: origins, Journal: record, Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
-		Watched: keys.modules.Watched,
+		Watched: keys.modules.Watched, Page: reportPage,
 	})
 	return srv, nil
 }

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -82,13 +81,9 @@ func (x xmlOrder) parse() (*proto.SignXMLParams, error) {
 			p.Place.Namespaces = append(p.Place.Namespaces, proto.XMLNamespace{Prefix: prefix, URI: uri})
 		}
 	}
-	if x.policy != "" {
-		alg, digits, _ := strings.Cut(x.digest, ":")
-		digest, err := hex.DecodeString(digits)
-		if err != nil || len(digest) == 0 {
-			return nil, usage(errors.New("--policy needs --policy-digest ALGORITHM:HEX"))
-		}
-		p.Policy = &proto.XMLPolicy{ID: x.policy, Digest: digest, DigestAlg: alg, URI: x.policyURI}
+	var err error
+	if p.Policy, err = policyFlags(x.policy, x.digest, x.policyURI); err != nil {
+		return nil, err
 	}
 	return &p, usable(p)
 }

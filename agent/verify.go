@@ -6,10 +6,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +16,7 @@ import (
 	"persten/internal/cert"
 	"persten/internal/cms"
 	"persten/internal/signing"
-	"persten/internal/ui"
+	"persten/internal/ui/report"
 	"persten/proto"
 )
 
@@ -32,43 +30,72 @@ func (a *app) verifyCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.content, "content", "", a.t("cli.flag.content"))
-	c.Flags().StringArrayVar(&o.roots, "roots", nil, a.t("cli.flag.roots"))
 	c.Flags().StringArrayVar(&o.idAttributes, "id-attr", nil, a.t("cli.flag.idattr"))
+	c.Flags().StringVar(&o.report, "report", "", a.t("cli.flag.report"))
+	c.Flags().BoolVar(&o.open, "open", false, a.t("cli.flag.openreport"))
+	a.trustFlags(c, &o.believing)
 	return c
 }
 
 // checking is a parsed `persten verify` command line.
 type checking struct {
-	path, content       string
-	roots, idAttributes []string
+	path, content string
+	idAttributes  []string
+	report        string // file of the page for people
+	open          bool   // show it
+	believing
 }
 
-// verify needs no keys and no session. A detached signature FILE.p7s is checked against FILE when --content is not given.
+// verify needs no keys and no session. A detached signature FILE.p7s is checked against FILE when --content is not given. Its exit
+// code tells the three outcomes apart.
 func (a *app) verify(ctx context.Context, o checking) error {
-	c, err := a.config()
+	trust, done, err := a.trust(o.believing)
 	if err != nil {
 		return err
 	}
-	trust := roots(append(c.Trust.Roots, o.roots...))
-	report, err := verifyFile(ctx, o, trust)
+	defer done()
+	if _, err := reportKind(o.report); err != nil {
+		return err
+	}
+	found, err := verifyFile(ctx, o, trust)
 	if errors.Is(err, cms.ErrNoContent) && o.content == "" {
 		if beside, ok := besideSignature(o.path); ok {
 			o.content = beside
-			report, err = verifyFile(ctx, o, trust)
+			found, err = verifyFile(ctx, o, trust)
 		}
 	}
 	if err != nil {
 		return verifyError(err)
 	}
-	result := signing.Reported(report, string(a.lang))
-	if err := a.print(result, func(w io.Writer) { a.printReport(w, result) }); err != nil {
+	d := report.Document{Lang: a.lang, File: o.path, Version: version, Report: signing.Reported(found, string(a.lang))}
+	if err := a.print(d.Report, func(w io.Writer) { report.Text(w, d) }); err != nil {
 		return err
 	}
-	if !report.Valid() {
-		return proto.E(proto.CodeSignatureInvalid, nil)
+	if err := a.savePage(ctx, o, d); err != nil {
+		return err
 	}
-	return nil
+	return outcome(found.Indication(), signing.VerifyFault(found))
 }
+
+// outcome is the error of a check that did not pass.
+func outcome(i cms.Indication, fault *proto.Error) error {
+	switch i {
+	case cms.TotalPassed:
+		return nil
+	case cms.TotalFailed:
+		return fault
+	}
+	if fault == nil { // a report without signatures
+		fault = proto.E(proto.CodeSignatureInvalid, nil)
+	}
+	return &unconfirmed{fault}
+}
+
+// unconfirmed is the outcome of a check that neither passed nor failed. It has an exit code of its own.
+type unconfirmed struct{ cause *proto.Error }
+
+func (u *unconfirmed) Error() string { return "not confirmed: " + u.cause.Error() }
+func (u *unconfirmed) Unwrap() error { return u.cause }
 
 func verifyFile(ctx context.Context, o checking, trust cert.Trust) (*cms.Report, error) {
 	f, err := os.Open(o.path)
@@ -86,14 +113,29 @@ func verifyFile(ctx context.Context, o checking, trust cert.Trust) (*cms.Report,
 		return signing.VerifyXML(ctx, f, trust, o.idAttributes)
 	}
 	if o.content == "" {
-		return cms.Verify(f, nil, trust)
+		return signing.VerifyCMS(ctx, f, nil, trust)
 	}
 	d, err := os.Open(o.content)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
-	return cms.Verify(f, d, trust)
+	return signing.VerifyCMS(ctx, f, d, trust)
+}
+
+// parseTime reads a moment as people write it: RFC 3339, or a day, which is its end in this time zone.
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	day, err := time.ParseInLocation(time.DateOnly, s, time.Local)
+	if err != nil {
+		return time.Time{}, usage(errors.New("--at wants a date such as 2026-03-02 or 2026-03-02T09:15:00Z"))
+	}
+	return day.AddDate(0, 0, 1).Add(-time.Second), nil
 }
 
 // looksXML tells an XML document from a CMS signature by its first bytes, and leaves f at its beginning. DER begins with the
@@ -134,54 +176,6 @@ func verifyError(err error) error {
 	switch {
 	case errors.As(err, &pathErr), errors.As(err, &known), errors.Is(err, context.Canceled):
 		return err
-	case errors.Is(err, cms.ErrNoContent):
-		return proto.E(proto.CodeContentRequired, err)
 	}
 	return proto.E(proto.CodeFormatCMS, err, "detail", err.Error())
 }
-
-func (a *app) printReport(w io.Writer, r *proto.Report) {
-	for _, s := range r.Signers {
-		name, at := a.t("common.unknown"), a.t("common.unknown")
-		if s.Certificate != nil {
-			name = join(s.Certificate.Name, s.Certificate.Organization)
-		}
-		if !s.SigningTime.IsZero() {
-			at = s.SigningTime.Local().Format(time.DateTime)
-		}
-		if !s.Valid {
-			fmt.Fprintln(w, a.t("cli.verify.invalid", "reason", s.Text))
-			continue
-		}
-		fmt.Fprintln(w, a.t("cli.verify.valid", "name", name, "time", at))
-		for _, ref := range s.References {
-			a.printCovered(w, ref)
-		}
-		if s.Trusted {
-			fmt.Fprintln(w, a.t("cli.verify.trusted"))
-		} else {
-			fmt.Fprintln(w, a.t("cli.verify.untrusted"))
-		}
-	}
-}
-
-// printCovered says what a signature speaks of; its own parts say nothing to people, but for what was put into it.
-func (a *app) printCovered(w io.Writer, r proto.Reference) {
-	element := ui.Safe(r.Element, maxElement)
-	switch {
-	case r.Own && r.Element == "Object":
-		fmt.Fprintln(w, "  "+a.t("cli.verify.inside"))
-	case r.Own:
-		return
-	case r.Whole:
-		fmt.Fprintln(w, "  "+a.t("cli.verify.whole"))
-	case r.Begin == r.End:
-		fmt.Fprintln(w, "  "+a.t("cli.verify.uncertain"))
-	case len(r.Holes) > 0:
-		fmt.Fprintln(w, "  "+a.t("cli.verify.holes", "name", element, "id", ui.Safe(r.ID, maxElement), "n", strconv.Itoa(len(r.Holes))))
-	default:
-		fmt.Fprintln(w, "  "+a.t("cli.verify.element", "name", element, "id", ui.Safe(r.ID, maxElement)))
-	}
-}
-
-const maxElement = 80 // columns of an element's name or Id

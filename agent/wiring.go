@@ -107,9 +107,19 @@ func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func())
 	if err != nil {
 		return nil, err
 	}
-	trust := func() cert.Trust { return roots(c.Trust.Roots) }
+	online, err := a.network(c, false)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := a.network(c, true)
+	if err != nil {
+		return nil, err
+	}
+	m := &remembered{read: func() (cert.Trust, cert.Source) { return a.anchors(c, nil), lists(c.Trust.CRLs) }}
+	trust := m.with(online)
 	return signing.New(keys, ask, j, signing.Options{
-		Store: store, Trust: trust, Version: version, Changed: changed, NoSoftware: c.Keyfiles.Forbid,
+		Stamper: a.stampers(c, trust),
+		Store:   store, Trust: trust, Kept: cert.Sources{m.lists(), kept}, Version: version, Changed: changed, NoSoftware: c.Keyfiles.Forbid,
 	}), nil
 }
 

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+//go:build linux
+
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"persten/internal/algo"
+	"persten/internal/cert"
+	"persten/internal/token/keyfile"
+	"persten/proto"
+)
+
+// signingAlone is a person's machine with a practice token and a time-stamping authority of OpenSSL on a loopback address.
+type signingAlone struct {
+	*verifying
+	program, id, tsa string
+	demo             *keyfile.Demo
+}
+
+func newSigningAlone(t *testing.T) *signingAlone {
+	program, err := built() // while HOME is the one with the compiler's cache
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &signingAlone{program: program, verifying: newVerifying(t, "md_gost12_256", "-algorithm", "gost2012_256", "-pkeyopt", "paramset:A")}
+	s.issue("root", "tsa", "tsacert")
+	s.list("root")
+	if s.demo, err = keyfile.OpenDemo(s.path("tok")); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.demo.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		if strings.HasPrefix(k.Certificate().Key.Describe(), "GOST R 34.10-2012 256") {
+			s.id = k.ID()
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(s.reply))
+	t.Cleanup(server.Close)
+	s.tsa = server.URL + "/tsa"
+	s.write("config.toml", fmt.Sprintf("[trust]\nroots = [%q, %q]\ncrls = [%q, %q]\n[network]\nproxy = \"none\"\nallow = [\"127.0.0.1\"]\n",
+		s.path("root.pem"), s.path("tok/ca.pem"), s.path("root.crl"), s.path("tok/ca.crl")))
+	return s
+}
+
+// reply answers a time-stamp request.
+func (s *signingAlone) reply(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	q, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	os.WriteFile(s.path("request"), q, 0o600)
+	os.Remove(s.path("response"))
+	out, _ := s.try("ts", "-reply", "-config", "root.tsa", "-queryfile", "request", "-signer", "tsa.pem", "-inkey", "tsa.key", "-out", "response")
+	answer, err := os.ReadFile(s.path("response"))
+	if err != nil {
+		s.t.Errorf("openssl ts: %s", out)
+	}
+	w.Header().Set("Content-Type", "application/timestamp-reply")
+	w.Write(answer)
+}
+
+// run runs the built program with the PIN on a descriptor: its module children are programs of their own.
+func (s *signingAlone) run(args ...string) (out, errOut string, code int) {
+	s.t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer r.Close()
+	fmt.Fprintln(w, keyfile.DemoPIN)
+	w.Close()
+	cmd := exec.Command(s.program, append(args, "--cert", s.id, "--demo-token", s.path("tok"), "--pin-fd", "3")...)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &stdout, &stderr, []*os.File{r}
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		s.t.Fatal(err)
+	}
+	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
+}
+
+func (s *signingAlone) signed(args ...string) {
+	s.t.Helper()
+	if out, errOut, code := s.run(append([]string{"sign", "cms"}, args...)...); code != 0 {
+		s.t.Fatalf("%v: %s%s", args, out, errOut)
+	}
+}
+
+// TestSignReal makes T signatures with a time-stamp of a real authority, adds signers and countersigns from the command line; persten
+// verify passes them all and OpenSSL accepts the time-stamps.
+func TestSignReal(t *testing.T) {
+	s := newSigningAlone(t)
+	in := s.path("doc.txt")
+	s.signed("--in", in, "--out", s.path("t.p7s"), "--profile", "t", "--tsa", s.tsa, "--document-name", "Contract 17", "--commitment", "proof-of-approval", "--locality", "Тверь")
+	r, code := s.verify("t.p7s")
+	if code != 0 || r.Signers[0].Format != "cades-t" || len(r.Signers[0].Timestamps) != 1 || r.Signers[0].DocumentName != "Contract 17" {
+		t.Errorf("T: %d, %+v", code, r)
+	}
+	s.signed("--in", in, "--out", s.path("two.p7s"), "--add-to", s.path("t.p7s"))
+	s.signed("--in", in, "--out", s.path("three.p7s"), "--add-to", s.path("two.p7s"), "--countersign", "1")
+	r, code = s.verify("three.p7s")
+	if counted := len(r.Signers[0].Countersignatures) + len(r.Signers[1].Countersignatures); code != 0 || counted != 1 {
+		t.Errorf("three: %d, %+v", code, r)
+	}
+	s.signed("--in", in, "--out", s.path("attached.p7m"), "--attached", "--profile", "472")
+	s.signed("--out", s.path("attached2.p7m"), "--add-to", s.path("attached.p7m"))
+	out, _, code := s.persten("verify", s.path("attached2.p7m"), "--json")
+	var attached proto.Report
+	if err := json.Unmarshal([]byte(out), &attached); err != nil || code != 0 || len(attached.Signers) != 2 || !attached.Attached {
+		t.Errorf("attached: %d, %s", code, out)
+	}
+}
+
+// TestSignRealRefusals: without its time-stamp, or against another document, there is no file.
+func TestSignRealRefusals(t *testing.T) {
+	s := newSigningAlone(t)
+	in := s.path("doc.txt")
+	s.signed("--in", in, "--out", s.path("one.p7s"))
+	s.write("other.txt", "Contract 18.\n")
+	s.silence(true)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no authority":    {[]string{"--profile", "t"}, "timestamp_absent"},
+		"silent":          {[]string{"--profile", "t", "--tsa", s.tsa}, "network_answer"},
+		"nobody there":    {[]string{"--profile", "t", "--tsa", gone.URL}, "network_unreachable"},
+		"forbidden port":  {[]string{"--profile", "t", "--tsa", "http://127.0.0.1:1/"}, "network_refused"},
+		"another content": {[]string{"--add-to", s.path("one.p7s"), "--in", s.path("other.txt")}, "content_mismatch"},
+		"no such signer":  {[]string{"--add-to", s.path("one.p7s"), "--countersign", "2"}, "signer_absent"},
+		"tsa without t":   {[]string{"--tsa", s.tsa}, "usage"},
+		"profile":         {[]string{"--profile", "x"}, "usage"},
+	} {
+		out, errOut, code := s.run(append([]string{"sign", "cms", "--in", in, "--out", s.path("none.p7s")}, c.args...)...)
+		if code == 0 || !strings.Contains(errOut, c.want) {
+			t.Errorf("%s: %d, %s%s", name, code, out, errOut)
+		}
+		if left, _ := filepath.Glob(s.path("*none*")); len(left) != 0 {
+			t.Errorf("%s: left %v", name, left)
+		}
+	}
+}
+
+// TestSignRawReal: the bare value verifies with the certificate's key.
+func TestSignRawReal(t *testing.T) {
+	s := newSigningAlone(t)
+	sum := algo.Streebog256.Sum(s.read("doc.txt"))
+	out, errOut, code := s.run("sign", "raw", "--digest", hex.EncodeToString(sum))
+	if code != 0 {
+		t.Fatalf("%s%s", out, errOut)
+	}
+	value, err := hex.DecodeString(strings.TrimSpace(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.demo.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own *cert.Certificate
+	for _, k := range keys {
+		if k.ID() == s.id {
+			own = k.Certificate()
+		}
+	}
+	if err := own.Key.Verify(algo.GOST256, algo.Input{Digest: sum}, value); err != nil {
+		t.Error(err)
+	}
+	for _, digest := range []string{"", "00", hex.EncodeToString(sum[1:]), strings.Repeat("0", 128)} {
+		if out, _, code := s.run("sign", "raw", "--digest", digest); code == 0 {
+			t.Errorf("digest %q: %s", digest, out)
+		}
+	}
+}
