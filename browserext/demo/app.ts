@@ -135,12 +135,24 @@ function showResult(): void {
 
 async function verify(into: HTMLElement, signature: Blob, content: Blob | undefined): Promise<void> {
   const xml = signature instanceof File && /\.xml$/i.test(signature.name);
-  await showFindings(into, () => (xml ? persten!.verifyXml(signature) : persten!.verifyCms(signature, { content })));
+  await showFindings(into, (page) => (xml ? persten!.verifyXml(signature, { page }) : persten!.verifyCms(signature, { content, page })));
 }
 
 function chooseFile(f: File | undefined): void {
   file = f;
   update();
+}
+
+/** Puts dropped files into their fields by their names, and checks at once when the signature is there. */
+function chooseSigned(files: File[]): void {
+  for (const f of files) {
+    const into = find<HTMLInputElement>(/\.(p7s|p7m|sig|sgn|xml)$/i.test(f.name) ? 'signatureFile' : 'contentFile');
+    const one = new DataTransfer();
+    one.items.add(f);
+    into.files = one.files;
+  }
+  update();
+  if (!find<HTMLButtonElement>('verify').disabled) find('verify').click();
 }
 
 const xmlPage: Page = { persten: () => persten, certificate: chosenCertificate, nameOf, busy };
@@ -166,20 +178,21 @@ function wire(): void {
     const signature = find<HTMLInputElement>('signatureFile').files?.[0];
     if (signature) void verify(find('verified'), signature, find<HTMLInputElement>('contentFile').files?.[0]);
   });
-  wireDrop(find('drop'));
+  wireDrop(find('drop'), (files) => chooseFile(files[0]));
+  wireDrop(find('dropSignature'), chooseSigned);
   for (const b of document.querySelectorAll<HTMLElement>('[data-lang]')) {
     b.addEventListener('click', () => retell(b.dataset['lang'] === 'ru' ? 'ru' : 'en'));
   }
 }
 
-function wireDrop(zone: HTMLElement): void {
+function wireDrop(zone: HTMLElement, take: (files: File[]) => void): void {
   for (const type of ['dragenter', 'dragover', 'dragleave', 'drop']) {
     zone.addEventListener(type, (e) => {
       e.preventDefault();
       zone.classList.toggle('over', type === 'dragenter' || type === 'dragover');
     });
   }
-  zone.addEventListener('drop', (e) => chooseFile(e.dataTransfer?.files[0]));
+  zone.addEventListener('drop', (e) => take([...(e.dataTransfer?.files ?? [])]));
 }
 
 /** Says everything again in another language; the agent's own texts follow at the next connection. */

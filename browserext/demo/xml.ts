@@ -79,7 +79,7 @@ function link(): void {
 
 function check(page: Page): Promise<void> {
   const xml = find<HTMLTextAreaElement>('xmlSigned').value;
-  return showFindings(find('xmlChecked'), () => page.persten()!.verifyXml(xml));
+  return showFindings(find('xmlChecked'), (form) => page.persten()!.verifyXml(xml, { page: form }));
 }
 
 /** Brings the section to life. */

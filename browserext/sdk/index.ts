@@ -26,11 +26,12 @@ export type { BatchAccount, BatchDocument, BatchOptions, BatchSigned } from './b
 export type { CallOptions } from './rpc.js';
 export {
   Persten, type AskOptions, type Events, type ListOptions, type SignBatchOptions, type Signed, type SignedCms, type SignedXml, type SignOptions,
-  type SignXmlOptions, type Status, type Verification, type VerifyOptions, type VerifyXmlOptions,
+  type SignRawOptions, type SignXmlOptions, type Status, type Verification, type VerifyOptions, type VerifyXmlOptions,
 } from './persten.js';
 export type {
-  Certificate, CertificateSummary, ErrorCode, Problem, Reference, Signer, Span, Step, Token, XMLMode, XMLPosition, XMLProfile,
+  Certificate, CertificateStatus, CertificateSummary, ChainLink, ErrorCode, Indication, Problem, Reference, Revocation, Signer, Span, Step, SubIndication, Timestamp, Token, XMLMode, XMLPosition, XMLProfile,
 } from '../src/proto.gen.js';
+export type { CmsForm } from './cms.js';
 export type { XmlForm, XmlPlace, XmlPolicy } from './xml.js';
 export type { ClientCode } from './texts.gen.js';
 export type { Reason } from './wire.js';

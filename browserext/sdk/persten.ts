@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { signBatch, type BatchAccount, type BatchDocument, type BatchOptions } from './batch.js';
+import { cmsParams, type CmsForm } from './cms.js';
 import { link, pageLang, type ConnectOptions, type Hello, type Link } from './connect.js';
 import { readContent, toSource, withContent, type TransferOptions } from './content.js';
 import type { Lang } from './errors.js';
-import type { CallOptions, Method, Params, Result } from './rpc.js';
-import type { Certificate, Content, Report, Token } from '../src/proto.gen.js';
+import type { CallOptions, Connection, Method, Params, Result } from './rpc.js';
+import type { Certificate, CertificateStatus, Content, Report, Token } from '../src/proto.gen.js';
 import type { Data } from './source.js';
 import type { Reason } from './wire.js';
 import { formParams, type XmlForm } from './xml.js';
 
 export type Status = Result<'agent.status'>;
-export type Verification = Report;
+/** What a verification found; `page` is the report for people, when it was asked for. */
+export type Verification = Omit<Report, 'page'> & { page?: Uint8Array<ArrayBuffer> };
 
 /** What every signature is asked for with. */
 export interface AskOptions extends TransferOptions {
@@ -23,9 +25,17 @@ export interface AskOptions extends TransferOptions {
   note?: string | undefined;
 }
 
-export interface SignOptions extends AskOptions {
-  /** Put the document inside the signature. False by default: the signature is a file of its own. */
-  attached?: boolean | undefined;
+export interface SignOptions extends AskOptions, CmsForm {}
+
+export interface SignRawOptions extends CallOptions {
+  /** A certificate of {@link Persten.certificates}, its id, or its SHA-1 thumbprint. */
+  certificate: Certificate | string;
+  /** One the key can use, such as `rsa-pss-sha256`. */
+  algorithm?: string | undefined;
+  /** What the window calls the document. */
+  name?: string | undefined;
+  /** One line, at most 200 characters, that the window shows as your site's words. */
+  note?: string | undefined;
 }
 
 export interface SignXmlOptions extends AskOptions, XmlForm {}
@@ -61,12 +71,17 @@ export interface SignedXml extends Signed {
   document: Uint8Array<ArrayBuffer>;
 }
 
-export interface VerifyOptions extends TransferOptions {
+interface PageOptions {
+  /** Also make a page of the report for people, to save or to show. */
+  page?: 'html' | 'pdf' | undefined;
+}
+
+export interface VerifyOptions extends TransferOptions, PageOptions {
   /** The document, when the signature does not hold it. */
   content?: Data | undefined;
 }
 
-export interface VerifyXmlOptions extends TransferOptions {
+export interface VerifyXmlOptions extends TransferOptions, PageOptions {
   /** The attributes that count as Id beside `Id` itself: a name, or `{namespace}name`. */
   idAttributes?: readonly string[] | undefined;
 }
@@ -143,8 +158,22 @@ export class Persten {
    */
   async signCms(data: Data, o: SignOptions): Promise<SignedCms> {
     const attached = o.attached ?? false;
-    const { bytes, ...signed } = await this.sign('sign.cms', data, o, { attached }, (r) => r.signature);
+    const run = (more: Partial<Params<'sign.cms'>>) =>
+      this.sign('sign.cms', data, o, { ...cmsParams(o), ...more }, (r) => r.signature);
+    const { connection } = await this.ready(o.signal);
+    const { bytes, ...signed } = await (o.addTo === undefined ? run({})
+      : withContent(connection, toSource(o.addTo), { name: 'signature.p7s' }, o, (addTo) => run({ addTo })));
     return { ...signed, signature: bytes, attached };
+  }
+
+  /**
+   * Asks the person to sign a ready digest, in lower hex, and returns the bare signature value. The person cannot see what it is
+   * of, so your site needs a right of its own: the first call rejects with `hidden_not_allowed`, and the person is asked.
+   */
+  async signRaw(digest: string, o: SignRawOptions): Promise<Result<'sign.raw'>> {
+    const { algorithm, name, note } = o;
+    const about = { ...(algorithm && { algorithm }), ...(name && { name }), ...(note && { note }) };
+    return this.call('sign.raw', { certificate: idOf(o.certificate), digest, ...about }, o);
   }
 
   /**
@@ -171,9 +200,10 @@ export class Persten {
   async verifyCms(signature: Data, o: VerifyOptions = {}): Promise<Verification> {
     const { connection } = await this.ready(o.signal);
     return withContent(connection, toSource(signature), { name: 'signature.p7s' }, o, async (given) => {
-      if (o.content === undefined) return connection.call('verify.cms', { signature: given }, o);
-      return withContent(connection, toSource(o.content), { name: nameOf(o.content) }, o, (content) =>
-        connection.call('verify.cms', { signature: given, content }, o));
+      const page = o.page ? { page: o.page } : {};
+      if (o.content === undefined) return found(connection, await connection.call('verify.cms', { signature: given, ...page }, o), o);
+      return withContent(connection, toSource(o.content), { name: nameOf(o.content) }, o, async (content) =>
+        found(connection, await connection.call('verify.cms', { signature: given, content, ...page }, o), o));
     });
   }
 
@@ -183,9 +213,14 @@ export class Persten {
    */
   async verifyXml(data: Data, o: VerifyXmlOptions = {}): Promise<Verification> {
     const { connection } = await this.ready(o.signal);
-    const more = o.idAttributes ? { idAttributes: [...o.idAttributes] } : {};
-    return withContent(connection, toSource(data), { name: nameOf(data) }, o, (content) =>
-      connection.call('verify.xml', { content, ...more }, o));
+    const more = { ...(o.idAttributes && { idAttributes: [...o.idAttributes] }), ...(o.page && { page: o.page }) };
+    return withContent(connection, toSource(data), { name: nameOf(data) }, o, async (content) =>
+      found(connection, await connection.call('verify.xml', { content, ...more }, o), o));
+  }
+
+  /** Tells whether a certificate on a token is good now. `offline` asks nobody: the answer comes from what is kept on disk. */
+  checkCertificate(certificate: Certificate | string, o: CallOptions & { offline?: boolean | undefined } = {}): Promise<CertificateStatus> {
+    return this.call('certificates.check', { certificate: idOf(certificate), ...(o.offline && { offline: true }) }, o);
   }
 
   /** Any method of the protocol by its name, typed. */
@@ -271,4 +306,9 @@ function idOf(certificate: Certificate | string): string {
 
 function nameOf(data: Data): string {
   return data instanceof File && data.name ? data.name : 'document';
+}
+
+/** Fetches the page of a report, which is a handle when it is large. */
+async function found(c: Connection, { page, ...report }: Report, o: TransferOptions): Promise<Verification> {
+  return page ? { ...report, page: await readContent(c, page, o) } : report;
 }

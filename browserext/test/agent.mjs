@@ -26,6 +26,9 @@ function makeToken(dir, env) {
   sh('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '30', '-subj', '/CN=Persten test CA');
   sh('openssl', 'req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'leaf.key', '-out', 'leaf.csr', '-utf8', '-subj', '/CN=Демонстрационный Подписант/O=Демонстрационная организация');
   sh('openssl', 'x509', '-req', '-in', 'leaf.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '30', '-extfile', 'leaf.ext', '-outform', 'DER', '-out', 'leaf.der');
+  writeFileSync(at('ca.cnf'), '[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ndefault_md=sha256\ndefault_crl_days=30\n');
+  writeFileSync(at('index.txt'), '');
+  sh('openssl', 'ca', '-config', 'ca.cnf', '-gencrl', '-keyfile', 'ca.key', '-cert', 'ca.pem', '-out', 'ca.crl');
   sh('openssl', 'pkcs8', '-topk8', '-nocrypt', '-in', 'leaf.key', '-out', 'leaf.p8');
   sh('softhsm2-util', '--init-token', '--free', '--label', 'browser-test', '--pin', PIN, '--so-pin', '87654321');
   sh('softhsm2-util', '--import', 'leaf.p8', '--token', 'browser-test', '--label', 'leaf', '--id', 'a1', '--pin', PIN);
@@ -58,6 +61,9 @@ approver = "window"
 language = "ru"
 [origins]
 allow = ${JSON.stringify(origins)}
+[trust]
+roots = ${JSON.stringify([ca])}
+crls = ${JSON.stringify([ca.replace('.pem', '.crl')])}
 [listen]
 websocket = "127.0.0.1:${port}"
 `, { mode: 0o600 });

@@ -76,8 +76,40 @@ check('native messaging: a detached signature that OpenSSL accepts', async () =>
   await agent.opensslVerify(signature, text);
   await assert.rejects(agent.opensslVerify(signature, `${text}!`), 'another text is refused');
   await page.click('#check');
-  await page.waitForSelector('#checked .valid');
+  await page.waitForSelector('#checked p.valid');
   if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/portal.png`, fullPage: true });
+  await page.close();
+});
+
+/** Drops files on the panel of the portal that checks signatures; resolves to what it says. */
+async function dropOnPortal(page, ...files) {
+  await page.evaluate(() => document.querySelector('#verified').replaceChildren());
+  const dropped = await page.evaluateHandle((list) => {
+    const data = new DataTransfer();
+    for (const { name, base64 } of list) data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name));
+    return data;
+  }, files.map(([name, bytes]) => ({ name, base64: Buffer.from(bytes).toString('base64') })));
+  await page.dispatchEvent('#dropSignature', 'drop', { dataTransfer: dropped });
+  await page.waitForSelector('#verified .finding');
+  return page.innerText('#verified');
+}
+
+check('a signature and its document dropped on the portal: the report, its chain, its PDF; a changed document is told', async () => {
+  const page = await openPortal();
+  const signature = await signInPortal(page, { shot: 'report' });
+  const good = await dropOnPortal(page, ['договор.txt', text], ['договор.txt.p7s', signature]);
+  assert.match(good, /Подпись верна: документ не изменён\./);
+  assert.match(good, /TOTAL_PASSED/);
+  assert.match(good, /по часам подписавшего, ничем не подтверждено/);
+  assert.match(good, /Persten test CA\s+доверенный корень/);
+  assert.match(good, /не отозван по сведениям от .*ca\.crl/);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#verified .report')]);
+  assert.equal((await readFile(await download.path())).subarray(0, 5).toString(), '%PDF-');
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/portal-report.png`, fullPage: true });
+  const bad = await dropOnPortal(page, ['договор.txt.p7s', signature], ['договор.txt', `${text}!`]);
+  assert.match(bad, /TOTAL_FAILED \/ HASH_FAILURE/);
+  assert.match(bad, /Что делать: Выберите именно тот файл/);
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/portal-report-changed.png`, fullPage: true });
   await page.close();
 });
 
@@ -115,8 +147,8 @@ async function signXMLInPortal(page, choose, shot) {
 async function verifyInPortal(page, change = (xml) => xml) {
   await page.fill('#xmlSigned', change(await page.inputValue('#xmlSigned')));
   await page.click('#xmlCheck');
-  await page.waitForSelector('#xmlChecked .valid, #xmlChecked .invalid');
-  return { valid: await page.isVisible('#xmlChecked .valid'), text: await page.innerText('#xmlChecked') };
+  await page.waitForSelector('#xmlChecked .finding');
+  return { valid: await page.isVisible('#xmlChecked p.valid'), text: await page.innerText('#xmlChecked') };
 }
 
 check('XML over native messaging: a XAdES signature of the whole document, which xmlsec1 accepts', async () => {
@@ -128,7 +160,7 @@ check('XML over native messaging: a XAdES signature of the whole document, which
   await agent.xmlsecVerify(signed);
   await page.setInputFiles('#signatureFile', { name: 'заказ.xml', mimeType: 'application/xml', buffer: Buffer.from(signed) });
   await page.click('#verify');
-  await page.waitForSelector('#verified .valid');
+  await page.waitForSelector('#verified p.valid');
   await assert.rejects(agent.xmlsecVerify(signed.replace('37200.00', '97200.00')), 'another sum is refused');
   const right = await verifyInPortal(page);
   assert.ok(right.valid && right.text.includes('Подписан весь документ. Не изменён.'), right.text);
