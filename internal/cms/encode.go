@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/binary"
 	"math/big"
 	"slices"
 
@@ -32,7 +33,29 @@ const (
 	tagSequence = 0x30
 	tagSet      = 0x31
 	tagContext0 = 0xa0
+	tagContext4 = 0xa4
 )
+
+// What every signature repeats, encoded once.
+var (
+	derData                 = mustDER(oidData)
+	derSignedData           = mustDER(oidSignedData)
+	derContentType          = mustDER(oidContentType)
+	derMessageDigest        = mustDER(oidMessageDigest)
+	derSigningTime          = mustDER(oidSigningTime)
+	derContentHints         = mustDER(oidContentHints)
+	derSigningCertificateV2 = mustDER(oidSigningCertificateV2)
+	derMIMEType             = mustDER(oidMIMEType)
+	derOne                  = mustDER(1)
+)
+
+func mustDER(v any) []byte {
+	der, err := asn1.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
 
 // attribute is one signed attribute (RFC 5652 section 5.3).
 type attribute struct {
@@ -55,75 +78,84 @@ type essCertID struct {
 
 // attributes returns the encoded attributes in DER SET order.
 func (m *maker) attributes(sum []byte) ([][]byte, error) {
-	type pair struct {
-		oid   asn1.ObjectIdentifier
-		value any
+	at, err := asn1.Marshal(m.o.SigningTime.UTC())
+	if err != nil {
+		return nil, err
 	}
-	list := []pair{
-		{oidContentType, oidData},
-		{oidSigningTime, m.o.SigningTime.UTC()},
-		{oidMessageDigest, sum},
-		{oidSigningCertificateV2, m.reference()},
+	reference, err := m.reference()
+	if err != nil {
+		return nil, err
+	}
+	out := [][]byte{
+		encodedAttribute(derContentType, derData),
+		encodedAttribute(derSigningTime, at),
+		encodedAttribute(derMessageDigest, tlv(tagOctets, sum)),
+		encodedAttribute(derSigningCertificateV2, reference),
 	}
 	if m.o.FileName != "" {
-		list = append(list, pair{oidContentHints, struct {
-			Description string `asn1:"utf8"`
-			Type        asn1.ObjectIdentifier
-		}{m.o.FileName, oidData}})
+		name, err := asn1.MarshalWithParams(m.o.FileName, "utf8") // refuses what is not UTF-8
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, encodedAttribute(derContentHints, tlv(tagSequence, name, derData)))
 	}
 	if m.o.MIMEType != "" {
-		list = append(list, pair{oidMIMEType, asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(m.o.MIMEType)}})
-	}
-	var out [][]byte
-	for _, p := range list {
-		value, err := asn1.Marshal(p.value)
-		if err != nil {
-			return nil, err
-		}
-		der, err := asn1.Marshal(attribute{p.oid, []asn1.RawValue{{FullBytes: value}}})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, der)
+		out = append(out, encodedAttribute(derMIMEType, tlv(asn1.TagUTF8String, []byte(m.o.MIMEType))))
 	}
 	slices.SortFunc(out, bytes.Compare)
 	return out, nil
 }
 
-// reference is the signing-certificate-v2 attribute: the signer's certificate by digest, issuer and serial.
-func (m *maker) reference() any {
-	name := asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: m.cert.X509.RawIssuer}
-	id := essCertID{
-		Digest:       m.alg.Digest.Sum(m.cert.Raw),
-		IssuerSerial: issuerSerial{[]asn1.RawValue{name}, m.cert.X509.SerialNumber},
+func encodedAttribute(oid, value []byte) []byte { return tlv(tagSequence, oid, tlv(tagSet, value)) }
+
+// reference is the signing-certificate-v2 attribute: the signer's certificate by digest, issuer and serial. The digest's name
+// is left out when it is SHA-256, as DER asks of defaults.
+func (m *maker) reference() ([]byte, error) {
+	serial, err := asn1.Marshal(m.cert.X509.SerialNumber)
+	if err != nil {
+		return nil, err
 	}
+	var hash []byte
 	if m.alg.Digest != algo.SHA256 {
-		id.Hash = m.alg.Digest.Identifier()
+		if hash, err = identifier(m.alg.Digest.Identifier()); err != nil {
+			return nil, err
+		}
 	}
-	return struct{ Certificates []essCertID }{[]essCertID{id}}
+	issuer := tlv(tagSequence, tlv(tagSequence, tlv(tagContext4, m.cert.X509.RawIssuer)), serial)
+	id := tlv(tagSequence, hash, tlv(tagOctets, m.alg.Digest.Sum(m.cert.Raw)), issuer)
+	return tlv(tagSequence, tlv(tagSequence, id)), nil
 }
 
 // signerInfo encodes SignerInfo version 1 (RFC 5652 section 5.3).
 func (m *maker) signerInfo(attrs [][]byte, sig []byte) ([]byte, error) {
 	signed := set(attrs)
 	signed[0] = tagContext0 // implicit tag; the SET tag was for the signature (section 5.4)
-	return asn1.Marshal(struct {
-		Version            int
-		SID                signerID
-		DigestAlgorithm    pkix.AlgorithmIdentifier
-		SignedAttrs        asn1.RawValue
-		SignatureAlgorithm pkix.AlgorithmIdentifier
-		Signature          []byte
-	}{
-		1, signerID{asn1.RawValue{FullBytes: m.cert.X509.RawIssuer}, m.cert.X509.SerialNumber},
-		m.alg.Digest.Identifier(), asn1.RawValue{FullBytes: signed}, m.alg.SignerIdentifier(), sig,
-	})
+	serial, err := asn1.Marshal(m.cert.X509.SerialNumber)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := identifier(m.alg.Digest.Identifier())
+	if err != nil {
+		return nil, err
+	}
+	signature, err := identifier(m.alg.SignerIdentifier())
+	if err != nil {
+		return nil, err
+	}
+	return tlv(tagSequence, derOne, tlv(tagSequence, m.cert.X509.RawIssuer, serial), digest, signed, signature, tlv(tagOctets, sig)), nil
 }
 
-// signerID is IssuerAndSerialNumber.
-type signerID struct {
-	Issuer asn1.RawValue
-	Serial *big.Int
+// identifier encodes an AlgorithmIdentifier, without reflection where it has no parameters or NULL: a batch needs thousands.
+func identifier(id pkix.AlgorithmIdentifier) ([]byte, error) {
+	var params []byte
+	switch p := id.Parameters; {
+	case len(p.FullBytes) > 0 || len(p.Bytes) > 0 || p.Class != asn1.ClassUniversal:
+		return asn1.Marshal(id)
+	case p.Tag == asn1.TagNull:
+		params = asn1.NullBytes
+	}
+	oid, err := asn1.Marshal(id.Algorithm)
+	return tlv(tagSequence, oid, params), err
 }
 
 // framing is everything before and after the content.
@@ -132,15 +164,7 @@ type framing struct{ head, tail []byte }
 // frame wraps one SignerInfo and room for size bytes of content into ContentInfo and SignedData. SignedData is version 1:
 // plain data, certificates of X.509 only, the signer named by issuer and serial (RFC 5652 section 5.1).
 func (m *maker) frame(info []byte, size int64) (framing, error) {
-	digest, err := asn1.Marshal(m.alg.Digest.Identifier())
-	if err != nil {
-		return framing{}, err
-	}
-	data, err := asn1.Marshal(oidData)
-	if err != nil {
-		return framing{}, err
-	}
-	signed, err := asn1.Marshal(oidSignedData)
+	digest, err := identifier(m.alg.Digest.Identifier())
 	if err != nil {
 		return framing{}, err
 	}
@@ -149,7 +173,7 @@ func (m *maker) frame(info []byte, size int64) (framing, error) {
 	}
 	certs := set(m.certificates())
 	certs[0] = tagContext0
-	f := framing{tail: append(certs, set([][]byte{info})...)}
+	f := framing{tail: slices.Concat(certs, set([][]byte{info}))}
 
 	// From the inside out: each layer puts its header before what is there and grows by the header's length.
 	length := int64(0)
@@ -164,11 +188,11 @@ func (m *maker) frame(info []byte, size int64) (framing, error) {
 		wrap(tagOctets)
 		wrap(tagContext0)
 	}
-	wrap(tagSequence, data)
+	wrap(tagSequence, derData)
 	length += int64(len(f.tail))
-	wrap(tagSequence, []byte{asn1.TagInteger, 1, 1}, set([][]byte{digest}))
+	wrap(tagSequence, derOne, tlv(tagSet, digest))
 	wrap(tagContext0)
-	wrap(tagSequence, signed)
+	wrap(tagSequence, derSignedData)
 	return f, nil
 }
 
@@ -187,17 +211,34 @@ func (m *maker) certificates() [][]byte {
 
 // set encodes a SET OF in DER order.
 func set(elements [][]byte) []byte {
-	sorted := slices.Clone(elements)
-	slices.SortFunc(sorted, bytes.Compare)
-	body := bytes.Join(sorted, nil)
-	return append(head(tagSet, int64(len(body))), body...)
+	if !slices.IsSortedFunc(elements, bytes.Compare) {
+		elements = slices.SortedFunc(slices.Values(elements), bytes.Compare)
+	}
+	return tlv(tagSet, elements...)
+}
+
+// tlv is one DER element with the given content.
+func tlv(tag byte, parts ...[]byte) []byte {
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	out := appendHead(make([]byte, 0, n+5), tag, int64(n))
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
 }
 
 // head is a DER tag and length.
-func head(tag byte, length int64) []byte {
+func head(tag byte, length int64) []byte { return appendHead(nil, tag, length) }
+
+func appendHead(b []byte, tag byte, length int64) []byte {
 	if length < 0x80 {
-		return []byte{tag, byte(length)}
+		return append(b, tag, byte(length))
 	}
-	n := big.NewInt(length).Bytes()
-	return append([]byte{tag, 0x80 | byte(len(n))}, n...)
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(length))
+	short := bytes.TrimLeft(n[:], "\x00")
+	return append(append(b, tag, 0x80|byte(len(short))), short...)
 }
