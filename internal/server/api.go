@@ -3,7 +3,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"time"
@@ -124,14 +123,10 @@ func (c *client) signed(p proto.Content, mime string, sign func(*signing.Content
 		return out, nil, err
 	}
 	defer done()
-	handle, written, err := c.o.Engine.Store().Create(c.who.Channel, "", mime, func(w io.Writer) (err error) {
+	out.Inline, out.Handle, err = c.o.Engine.Store().Collect(c.who.Channel, mime, inlineLimit, func(w io.Writer) (err error) {
 		made, err = sign(content, w)
 		return err
 	})
-	if err != nil {
-		return out, nil, err
-	}
-	out, err = c.result(handle, written)
 	return out, made, err
 }
 
@@ -175,34 +170,12 @@ func (c *client) VerifyXML(ctx context.Context, p proto.VerifyXMLParams) (*proto
 // content finds or spools what a request names; done releases it.
 func (c *client) content(p proto.Content) (_ *signing.Content, done func(), err error) {
 	store := c.o.Engine.Store()
-	handle := p.Handle
-	if handle == "" {
-		handle, _, err = store.Create(c.who.Channel, "", "", func(w io.Writer) error {
-			_, err := io.Copy(w, bytes.NewReader(p.Inline))
-			return err
-		})
-		if err != nil {
-			return nil, nil, err
-		}
+	if p.Handle == "" {
+		return store.Inline(c.who.Channel, p.Inline)
 	}
-	found, err := store.Sealed(c.who.Channel, handle)
+	found, err := store.Sealed(c.who.Channel, p.Handle)
 	if err != nil {
 		return nil, nil, err
 	}
-	return found, func() {
-		found.Release()
-		if p.Handle == "" {
-			store.Drop(c.who.Channel, handle)
-		}
-	}, nil
-}
-
-// result returns a finished content inline when it is small, else its handle.
-func (c *client) result(handle string, made *signing.Content) (proto.Content, error) {
-	if made.Size() > inlineLimit {
-		return proto.Content{Handle: handle}, nil
-	}
-	defer c.o.Engine.Store().Drop(c.who.Channel, handle)
-	data, err := io.ReadAll(made.Reader())
-	return proto.Content{Inline: data}, err
+	return found, found.Release, nil
 }
