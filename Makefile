@@ -20,6 +20,7 @@ STAMPS  := bin/.stamps
 FUZZTIME  ?= 30s
 SOAKCOUNT ?= 20
 BENCH     ?= .
+BENCHES   ?= all
 DEMOFLAGS ?=
 
 # What the binaries and the extension are made of: make rebuilds them only when one of these is newer.
@@ -32,7 +33,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build demo test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak bench bench-go clean help
+.PHONY: all build demo test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak soak-algo bench bench-go clean help
 
 all: build ## the same as build
 
@@ -60,7 +61,7 @@ test-browser: deps-test build ## Chromium, the unpacked extension, SoftHSM, and 
 
 deps: deps-test deps-windows $(STAMPS)/npm $(STAMPS)/modules ## install everything that build, test and check need
 
-.PHONY: deps-build deps-test deps-windows deps-lint deps-soak
+.PHONY: deps-build deps-test deps-windows deps-lint deps-soak deps-bench
 deps-build:
 	@$(DEPS) build
 deps-test:
@@ -71,6 +72,8 @@ deps-lint:
 	@$(DEPS) lint
 deps-soak:
 	@$(DEPS) soak
+deps-bench:
+	@$(DEPS) bench
 
 # go.sum and package-lock.json change rarely; a stamp newer than the file says that its downloads are done.
 $(STAMPS)/modules: go.sum | deps-build
@@ -126,8 +129,14 @@ soak: deps-test deps-soak ## the concurrent packages SOAKCOUNT (20) times under 
 	testdata/p11/softhsm-gost.sh
 	CGO_ENABLED=1 go test -race -count=$(SOAKCOUNT) -timeout 4h ./internal/ipc/... ./internal/rpc/... ./internal/token/... ./internal/signing/... ./internal/server/... ./internal/journal/...
 
-bench: deps-test $(STAMPS)/modules ## Persten and other programs side by side, into BENCHMARKS.md
-	go run ./internal/bench all
+soak-algo: deps-test ## GOST against gogost and OpenSSL, all cases, on both paths; timing; one key in 16 goroutines (an hour)
+	PERSTEN_LONG=1 go test -count=1 -timeout 3h ./internal/algo/...
+	PERSTEN_LONG=1 go test -count=1 -timeout 3h -tags purego ./internal/algo ./internal/algo/streebog
+	CGO_ENABLED=1 PERSTEN_LONG=1 go test -race -count=1 -timeout 1h -run '^TestShared$$' ./internal/algo/gost3410
+
+bench: deps-test deps-soak deps-bench $(STAMPS)/modules $(STAMPS)/ext ## Persten and others side by side, into BENCHMARKS.md (BENCHES='gost idle'); as root for all
+	testdata/p11/softhsm-gost.sh
+	go run ./internal/bench $(BENCHES)
 
 bench-go: $(STAMPS)/modules ## Go benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...

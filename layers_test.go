@@ -67,8 +67,8 @@ const layers = `
 const owners = `
 	C: token/pkcs11
 	github.com/miekg/pkcs11: token/pkcs11
-	github.com/ddulesov/gogost: algo algo/streebog_test algo/gost3410_test
-	github.com/gorilla/websocket: ipc rpc_test server_test agent_test
+	github.com/ddulesov/gogost: algo algo/streebog_test algo/gost3410_test bench
+	github.com/gorilla/websocket: ipc rpc_test server_test agent_test bench
 	github.com/Microsoft/go-winio: ipc
 	github.com/pelletier/go-toml/v2: config
 	github.com/kardianos/service: agent

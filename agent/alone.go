@@ -99,7 +99,7 @@ func (a *app) alone(ctx context.Context, o order) (*standalone, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &standalone{keys: keys, cert: o.cert, ask: ask, close: keys.Close}, nil
+	return &standalone{keys: keys.Inventory, cert: o.cert, ask: ask, close: keys.Close}, nil
 }
 
 // keyFile unlocks the PKCS#12 file of --key; without --cert its first certificate signs.

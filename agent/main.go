@@ -166,6 +166,9 @@ func (a *app) report(err error) int {
 		pe = proto.E(proto.CodeInternal, err, "ref", ref)
 	}
 	data := pe.Data(string(a.lang))
+	if errors.As(err, &partly{}) {
+		data.Text = proto.Partly(data.Text)
+	}
 	if a.json {
 		json.NewEncoder(a.errOut).Encode(map[string]any{"error": data})
 	} else {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,6 +29,7 @@ type bar struct {
 	w     io.Writer // nil shows nothing
 	stage string
 	total int64 // 0 when unknown
+	items bool  // it counts things, not bytes
 	now   func() time.Time
 
 	done         int64
@@ -74,8 +76,11 @@ func (b *bar) add(n int) {
 	if b.w == nil {
 		return
 	}
-	b.done += int64(n)
 	now := b.now()
+	if b.items && b.done == 0 { // before, a person was asked
+		b.begun, b.from = now, now
+	}
+	b.done += int64(n)
 	if now.Sub(b.begun) < barAfter || now.Sub(b.shown) < barEvery {
 		return
 	}
@@ -93,6 +98,9 @@ func (b *bar) line(now time.Time) string {
 		rate = float64(b.done) / now.Sub(b.begun).Seconds()
 	}
 	size := func(n int64) string { return ui.Size(b.a.lang, n) }
+	if b.items {
+		size = func(n int64) string { return strconv.FormatInt(n, 10) }
+	}
 	args := []string{"stage", b.a.t(b.stage), "done", size(b.done), "rate", size(int64(rate))}
 	if b.total <= 0 || b.done > b.total {
 		return b.a.t("cli.progress.unknown", args...)
@@ -101,18 +109,9 @@ func (b *bar) line(now time.Time) string {
 	drawn := strings.Repeat("#", cells) + strings.Repeat("-", barCells-cells)
 	args = append(args, "bar", drawn, "total", size(b.total))
 	if rate >= 1 {
-		args = append(args, "left", clock(time.Duration(float64(b.total-b.done)/rate*float64(time.Second))))
+		args = append(args, "left", ui.Clock(time.Duration(float64(b.total-b.done)/rate*float64(time.Second))))
 	}
 	return b.a.t("cli.progress.line", args...)
-}
-
-// clock writes a time as 0:07 or 1:02:03.
-func clock(d time.Duration) string {
-	s := int64(d.Round(time.Second).Seconds())
-	if s >= 3600 {
-		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
 // put writes a line over the one before.

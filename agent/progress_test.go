@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"persten/internal/text"
+	"persten/internal/ui"
 )
 
 // TestBar: nothing for a second, then lines over one another that say how much, how fast and how long still; in the end
@@ -73,7 +74,7 @@ func TestBarForPrograms(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	if got := clock(3*time.Hour + 4*time.Minute + 5*time.Second); got != "3:04:05" {
+	if got := ui.Clock(3*time.Hour + 4*time.Minute + 5*time.Second); got != "3:04:05" {
 		t.Error(got)
 	}
 }

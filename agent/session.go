@@ -126,7 +126,7 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 		return nil, err
 	}
 	var srv *server.Server
-	engine, err := a.engine(keys, ask, func() {
+	engine, err := a.engine(keys.Inventory, ask, func() {
 		if srv != nil {
 			srv.Changed()
 		}

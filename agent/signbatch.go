@@ -65,14 +65,22 @@ func (a *app) signBatch(ctx context.Context, o order, files []string) error {
 		return err
 	}
 	b := &batchFiles{a: a, o: o, files: files, made: map[int]bool{}, failed: map[int]error{}}
+	b.bar = a.bar("cli.progress.signing", int64(len(files)))
+	b.bar.items = true
 	sign := b.bySession
 	if o.standalone || o.key != "" || o.pinFD >= 0 || o.demo != "" {
 		sign = b.alone
 	}
 	account, err := sign(ctx)
-	b.line("")
-	if err != nil {
+	b.bar.clear()
+	switch {
+	case err != nil && len(b.made) == 0:
 		return err
+	case err != nil:
+		account.stopped = err
+	}
+	if ctx.Err() != nil {
+		account.stopped = proto.E(proto.CodeUserStopped, ctx.Err())
 	}
 	return b.tell(account)
 }
@@ -84,9 +92,7 @@ type batchFiles struct {
 	files  []string
 	made   map[int]bool
 	failed map[int]error
-	start  time.Time
-	told   time.Time
-	shown  bool
+	bar    *bar // of signatures
 }
 
 // keep writes the signature of file i beside the others.
@@ -97,37 +103,7 @@ func (b *batchFiles) keep(i int, write func(io.Writer) error) {
 	} else {
 		b.made[i] = true
 	}
-	b.progress()
-}
-
-// progress writes "n of total, rate, time left" on the terminal, over itself.
-func (b *batchFiles) progress() {
-	n, now := len(b.made)+len(b.failed), time.Now()
-	if b.start.IsZero() {
-		b.start = now
-	}
-	took := now.Sub(b.start)
-	if b.a.json || now.Sub(b.told) < 100*time.Millisecond && n < len(b.files) || took == 0 {
-		return
-	}
-	b.told = now
-	left := time.Duration(float64(took) / float64(n) * float64(len(b.files)-n)).Round(time.Second)
-	rate := strconv.FormatFloat(float64(n)/took.Seconds(), 'f', 1, 64)
-	b.line(b.a.t("cli.batch.progress", "n", strconv.Itoa(n), "total", strconv.Itoa(len(b.files)), "rate", rate, "left", left.String()))
-}
-
-// line replaces the progress line; only a terminal gets one.
-func (b *batchFiles) line(s string) {
-	if s == "" && !b.shown || !isTerminal(os.Stderr) {
-		return
-	}
-	b.shown = true
-	fmt.Fprint(os.Stderr, "\r\x1b[K"+s)
-}
-
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	b.bar.add(1)
 }
 
 // tell prints the account. The command fails when a file is without its signature.
@@ -157,8 +133,17 @@ func (b *batchFiles) tell(account batchAccount) error {
 		}
 		fmt.Fprintln(w, a.t("cli.batch.done", "n", strconv.Itoa(len(account.Signed)), "total", strconv.Itoa(len(b.files)), "dir", b.o.out))
 	})
-	return cmp.Or(err, account.stopped, first)
+	why := cmp.Or(account.stopped, first)
+	if err == nil && why != nil && len(account.Signed) > 0 {
+		why = partly{why}
+	}
+	return cmp.Or(err, why)
 }
+
+// partly is why a batch ended in which something was signed all the same.
+type partly struct{ error }
+
+func (p partly) Unwrap() error { return p.error }
 
 // bySession lets the running session ask, and takes the signatures as they come.
 func (b *batchFiles) bySession(ctx context.Context) (batchAccount, error) {
@@ -170,12 +155,8 @@ func (b *batchFiles) bySession(ctx context.Context) (batchAccount, error) {
 	}
 	defer c.Close()
 	p := proto.SignBatchParams{Certificate: b.o.cert, Attached: b.o.attached}
-	for _, name := range b.files {
-		handle, err := b.upload(ctx, c, name)
-		if err != nil {
-			return batchAccount{}, err
-		}
-		p.Items = append(p.Items, proto.BatchItem{Content: proto.BatchContent{Handle: handle}})
+	if p.Items, err = b.uploads(ctx, c); err != nil {
+		return batchAccount{}, err
 	}
 	type answer struct {
 		r   *proto.SignBatchResult
@@ -196,9 +177,6 @@ func (b *batchFiles) bySession(ctx context.Context) (batchAccount, error) {
 				b.lastOnes(whole, c, notes)
 			}
 			if got.err != nil {
-				if len(b.made) > 0 {
-					return batchAccount{stopped: got.err}, nil
-				}
 				return batchAccount{}, got.err
 			}
 			out := batchAccount{Certificate: got.r.Certificate}
@@ -225,14 +203,34 @@ func (b *batchFiles) lastOnes(ctx context.Context, c *client, notes *notes) {
 	}
 }
 
-func (b *batchFiles) upload(ctx context.Context, c *client, name string) (string, error) {
+// uploads hands over all documents, under one bar.
+func (b *batchFiles) uploads(ctx context.Context, c *client) (items []proto.BatchItem, err error) {
+	var total int64
+	for _, name := range b.files {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+	}
+	sent := b.a.bar("cli.progress.sendings", total)
+	defer sent.clear()
+	for _, name := range b.files {
+		handle, err := b.upload(ctx, c, name, sent)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, proto.BatchItem{Content: proto.BatchContent{Handle: handle}})
+	}
+	return items, nil
+}
+
+func (b *batchFiles) upload(ctx context.Context, c *client, name string, sent *bar) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	as := proto.ContentOpenParams{Name: filepath.Base(name), Size: size(f), Certificate: b.o.cert}
-	return c.upload(ctx, as, f)
+	return c.upload(ctx, as, sent.reader(f))
 }
 
 func (b *batchFiles) take(ctx context.Context, c *client, items []proto.BatchItemParams) {
@@ -241,7 +239,7 @@ func (b *batchFiles) take(ctx context.Context, c *client, items []proto.BatchIte
 		case n.Index < 0 || n.Index >= len(b.files):
 		case n.Error != nil:
 			b.failed[n.Index] = &proto.Error{Code: n.Error.Code, Args: n.Error.Args}
-			b.progress()
+			b.bar.add(1)
 		case n.Signature != nil:
 			b.keep(n.Index, func(w io.Writer) error { return c.download(ctx, *n.Signature, w) })
 		}
@@ -308,7 +306,7 @@ func (b *batchFiles) alone(ctx context.Context) (batchAccount, error) {
 	made, err := engine.SignBatch(ctx, who, r, func(one signing.BatchSigned) {
 		if one.Err != nil {
 			b.failed[one.Index] = one.Err
-			b.progress()
+			b.bar.add(1)
 			return
 		}
 		b.keep(one.Index, func(w io.Writer) error {

@@ -3,7 +3,7 @@
 #
 # Installs the Debian or Ubuntu packages that building and testing Persten needs.
 #
-#   installer/deps.sh [build|test|windows|lint|soak]...   install what is missing (default: build)
+#   installer/deps.sh [build|test|windows|lint|soak|bench]...   install what is missing (default: build)
 #   installer/deps.sh --list [GROUP]...              print the packages, install nothing
 #   installer/deps.sh --browser                      print the path of a Chromium that loads unpacked extensions
 #
@@ -29,6 +29,7 @@ debian_test_packages=(chromium)                                       # Ubuntu's
 windows_packages=(gcc-mingw-w64-x86-64)
 lint_packages=(shellcheck)
 soak_packages=(libbotan-2-dev automake libtool g++)                   # SoftHSM with GOST, testdata/p11/softhsm-gost.sh
+bench_packages=(libbotan-2-dev libgcrypt20-dev g++)                   # GOST of others to compare with, internal/bench/peer
 
 why() {
     case $1 in
@@ -37,6 +38,7 @@ why() {
     windows) echo "to check that the Windows build compiles" ;;
     lint) echo "to check the shell scripts" ;;
     soak) echo "to build a second token with GOST for the long tests" ;;
+    bench) echo "to measure beside other libraries with GOST" ;;
     esac
 }
 
@@ -53,7 +55,8 @@ packages_of() {
     windows) printf '%s\n' "${windows_packages[@]}" ;;
     lint) printf '%s\n' "${lint_packages[@]}" ;;
     soak) printf '%s\n' "${soak_packages[@]}" ;;
-    *) say "unknown group '$1': build, test, windows, lint or soak"; exit 2 ;;
+    bench) printf '%s\n' "${bench_packages[@]}" ;;
+    *) say "unknown group '$1': build, test, windows, lint, soak or bench"; exit 2 ;;
     esac
 }
 

@@ -94,6 +94,8 @@ const (
 	CodeUnattendedPINFile Code = "unattended_pin_file"
 	// The PIN of this token is typed on its reader, so nobody can sign with it without a person.
 	CodeUnattendedKeypad Code = "unattended_keypad"
+	// The person stopped a batch while it ran, in the window or on the terminal. What was signed before is in the account.
+	CodeUserStopped Code = "user_stopped"
 	// No token, or not the one the certificate needs.
 	CodeTokenAbsent Code = "token_absent"
 	// Another request or program is using the token.

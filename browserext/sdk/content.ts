@@ -2,12 +2,14 @@
 import type { Content } from '../src/proto.gen.js';
 import type { CallOptions, Connection, Params, Result } from './rpc.js';
 import { Source, type Data } from './source.js';
-import { HEAD, sendStream } from './stream.js';
+import { sendStream } from './stream.js';
 import { abortable } from './transport.js';
 
 const INLINE = 256 * 1024;
 /** Of a document on its way to the agent. As base64 it stays well below what a message may hold, so that the extension need not measure. */
 const PIECE = 500 * 1024;
+/** The most a binary message carries: each costs the browser some milliseconds, and the agent takes 4 MiB with what is around it. */
+const LARGE = 4000 * 1024;
 /** Of a result on its way back. */
 const READ = 512 * 1024;
 /** Appends under way at a time, where there is no stream. */
@@ -57,25 +59,20 @@ export async function withContent<T>(
 export async function handOver(
   c: Connection, source: Source, d: Described, o: TransferOptions, opened: (handle: string) => void, inline = INLINE,
 ): Promise<Content> {
-  const pieces = source.pieces(PIECE, HEAD, o.signal);
   try {
-    const first = await pieces.next();
-    if (first.done || first.value.length - HEAD <= inline) {
-      return { inline: first.done ? '' : toBase64(first.value.subarray(HEAD)) };
-    }
+    const small = await source.small(inline, o.signal);
+    if (small) return { inline: toBase64(small) };
     const there = await open(c, source, d, o);
     opened(there.handle);
-    await send(c, there, again(first.value, pieces), source, o);
+    await send(c, there, source, o);
     await c.call('content.close', { handle: there.handle }, { signal: o.signal });
     return { handle: there.handle };
+  } catch (cause) {
+    if (!c.alive) await source.distrust();
+    throw cause;
   } finally {
     source.cancel();
   }
-}
-
-async function* again<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {
-  yield first;
-  yield* rest;
 }
 
 async function open(c: Connection, source: Source, d: Described, o: CallOptions): Promise<Result<'content.open'>> {
@@ -88,13 +85,12 @@ async function open(c: Connection, source: Source, d: Described, o: CallOptions)
   return abortable(opening, o.signal, () => void opening.then((r) => drop(c, r.handle), () => undefined));
 }
 
-async function send(
-  c: Connection, opened: Result<'content.open'>, pieces: AsyncIterable<Uint8Array<ArrayBuffer>>, source: Source, o: TransferOptions,
-): Promise<void> {
+async function send(c: Connection, opened: Result<'content.open'>, source: Source, o: TransferOptions): Promise<void> {
   const { handle, stream, window } = opened;
   const sent = (bytes: number): void => o.onTransfer?.({ stage: 'sending', sent: bytes, total: source.total });
-  if (stream && window && window >= 2 * PIECE) await sendStream(c, { handle, stream, window }, pieces, sent, o.signal);
-  else await append(c, handle, pieces, sent, o);
+  if (!stream || !window || window < 2 * PIECE) return append(c, handle, source.pieces(PIECE, o.signal), sent, o);
+  const parts = source.parts(Math.min(LARGE, Math.max(PIECE, window >> 2)), o.signal);
+  await sendStream(c, { handle, stream, window }, parts, sent, o.signal);
 }
 
 /** Sends pieces as messages, a few at a time. */
@@ -103,8 +99,7 @@ async function append(
 ): Promise<void> {
   const under: Promise<unknown>[] = [];
   let size = 0;
-  for await (const piece of pieces) {
-    const data = piece.subarray(HEAD);
+  for await (const data of pieces) {
     const at = (size += data.length);
     const call = c.call('content.append', { handle, data: toBase64(data), size }, { signal: o.signal }).then(() => sent(at));
     call.catch(() => undefined); // it is met when its turn comes

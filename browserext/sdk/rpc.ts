@@ -63,8 +63,8 @@ export class Connection {
   }
 
   /** Sends bytes; only where content.open named a stream. */
-  sendBinary(bytes: Uint8Array<ArrayBuffer>): void {
-    this.transport.sendBinary?.(bytes);
+  sendBinary(message: Blob): void {
+    this.transport.sendBinary?.(message);
   }
 
   /** Watches a document until the returned function is called. */

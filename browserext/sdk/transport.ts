@@ -10,7 +10,7 @@ export interface Transport {
   onclose: (reason: Reason) => void;
   send(text: string): void;
   /** Sends bytes; there where the way carries them. */
-  sendBinary?(bytes: Uint8Array<ArrayBuffer>): void;
+  sendBinary?(message: Blob): void;
   close(): void;
 }
 

@@ -120,8 +120,8 @@ class WebSocketTransport implements Transport {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text);
   }
 
-  sendBinary(bytes: Uint8Array<ArrayBuffer>): void {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(bytes);
+  sendBinary(message: Blob): void {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(message);
   }
 
   close(): void {

@@ -48,6 +48,8 @@ export const ERROR_NUMBERS = {
   unattended_pin_file: 1208,
   /** The PIN of this token is typed on its reader, so nobody can sign with it without a person. */
   unattended_keypad: 1209,
+  /** The person stopped a batch while it ran, in the window or on the terminal. What was signed before is in the account. */
+  user_stopped: 1210,
   /** No token, or not the one the certificate needs. */
   token_absent: 1301,
   /** Another request or program is using the token. */

@@ -27,12 +27,12 @@ func child(args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("nothing to do")
 	}
-	work, ok := map[string]func(...string) error{"c14n": canonicalize, "sign": sign, "verify": verify}[args[0]]
+	work, ok := map[string]func(...string) error{"c14n": canonicalize, "sign": sign, "verify": verify, "digest": hashOnly, "spool": spool}[args[0]]
 	switch {
 	case args[0] == "canonical" && len(args) == 2:
 		return canonical(args[1], os.Stdout)
-	case args[0] == "launch" && len(args) > 1:
-		return launch(args[1:])
+	case args[0] == "primitive" && len(args) > 1:
+		return primitive(args[1], args[2:])
 	}
 	if !ok {
 		return fmt.Errorf("child cannot %q", args[0])

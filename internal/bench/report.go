@@ -13,104 +13,128 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"text/tabwriter"
 	"time"
 )
 
 const fileHead = `# Benchmarks
 
-Written by ` + "`make bench`" + `; do not edit. Persten and other programs do the same work on the same files, in turn and in one run.
+Written by ` + "`make bench`" + `; do not edit. Persten and other programs do the same work on the same data, in turn and in one run.
 
 - work: the contestant's own clock, without starting the process. Ratios compare work with work, and whole processes where
   one of the two has no such clock.
-- process: from start to exit. CPU: user and system time of all threads. Memory: peak resident set of the process (wait4).
-- A figure is the median of the runs, each by itself. MB is 10⁶ bytes.
+- process: from start to exit. CPU: user and system time of all threads; CPU each: of one operation. Memory: peak resident set of
+  the process (wait4).
+- A figure is the median of the runs, each by itself. MB is 10⁶ bytes, MiB 2²⁰.
+- A target that is missed stands here as missed; the sentences with it say why.
 
 `
 
+// table is what an experiment found: cells ready to be printed, the first of a row naming it, and what goes below them.
+type table struct {
+	name    string // the experiment's
+	head    []string
+	rows    [][]string
+	notes   []string // paragraphs
+	targets []target
+}
+
+// target is a figure and what it should be.
+type target struct {
+	what     string
+	got, bar float64
+	atMost   bool   // else at least
+	unit     string // "×", "ms", "MiB", "%"
+}
+
+func (t target) met() bool {
+	if t.atMost {
+		return t.got <= t.bar
+	}
+	return t.got >= t.bar
+}
+
+func (t target) String() string {
+	bound, verdict := "at least", "**missed**"
+	if t.atMost {
+		bound = "at most"
+	}
+	if t.met() {
+		verdict = "met"
+	}
+	return fmt.Sprintf("Target: %s: %s %s %s: %s, %s.", t.what, bound, figure(t.bar), t.unit, verdict, figure(t.got))
+}
+
+// figure is three digits, or all before the point.
+func figure(v float64) string {
+	if v >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
 // section is the group's part of the file.
-func section(g group, p *plan, results []result, rounds int) string {
+func section(g group, p *plan, tables []*table, rounds int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n", g.title)
 	fmt.Fprintf(&b, "%s, %s. %s. Medians of %d.\n\n%s\n", time.Now().Format(time.DateOnly), machine(), strings.Join(p.versions, "; "), rounds, p.about)
-	for _, r := range results {
-		fmt.Fprintf(&b, "\n### %s\n\n%s", r.name, r.markdown())
+	for _, t := range tables {
+		fmt.Fprintf(&b, "\n### %s\n\n%s", t.name, t.markdown())
 	}
 	return b.String()
 }
 
-func (r result) markdown() string {
+func (t *table) markdown() string {
 	var b strings.Builder
-	b.WriteString("| | work | process | MB/s | CPU | memory | Persten is |\n|---|---:|---:|---:|---:|---:|---|\n")
-	for i, c := range r.contestants {
-		fmt.Fprintf(&b, "| %s |", c.name)
-		for _, cell := range r.cells(i) {
-			fmt.Fprintf(&b, " %s |", cell)
-		}
-		b.WriteString("\n")
+	writeRow(&b, t.head)
+	b.WriteString("|---|" + strings.Repeat("---:|", max(0, len(t.head)-1)) + "\n")
+	for _, row := range t.rows {
+		writeRow(&b, row)
 	}
-	if v := r.verdict(); v != "" {
-		b.WriteString("\n" + v + "\n")
+	for _, note := range t.notes {
+		b.WriteString("\n" + note + "\n")
+	}
+	for i, target := range t.targets {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString("- " + target.String() + "\n")
 	}
 	return b.String()
+}
+
+func writeRow(b *strings.Builder, cells []string) {
+	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
 // text is the same for the terminal.
-func (r result) text() string {
+func (t *table) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", r.name)
-	for i, c := range r.contestants {
-		cells := r.cells(i)
-		fmt.Fprintf(&b, "  %-45s %9s %9s %6s MB/s %9s cpu %8s  %s\n", c.name, cells[0], cells[1], cells[2], cells[3], cells[4], cells[5])
+	b.WriteString(t.name + "\n")
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range append([][]string{t.head}, t.rows...) {
+		fmt.Fprintln(w, "  "+strings.Join(row, "\t"))
 	}
-	if v := r.verdict(); v != "" {
-		fmt.Fprintf(&b, "  %s\n", v)
+	w.Flush()
+	for _, note := range t.notes {
+		b.WriteString("  " + note + "\n")
+	}
+	for _, target := range t.targets {
+		b.WriteString("  " + target.String() + "\n")
 	}
 	return b.String()
-}
-
-func (r result) cells(i int) []string {
-	s, ratio := r.medians[i], ""
-	if i > 0 {
-		ours := r.medians[0]
-		ratio = fmt.Sprintf("%.2f × as fast, memory × %.2g", faster(ours, s), float64(ours.memory)/float64(s.memory))
-	}
-	return []string{duration(s.work), duration(s.process), r.throughput(s), duration(s.cpu), megabytes(s.memory), ratio}
-}
-
-func (r result) throughput(s sample) string {
-	took := s.work
-	if took == 0 {
-		took = s.process
-	}
-	if r.size == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("%.0f", float64(r.size)/1e6/took.Seconds())
-}
-
-// verdict holds the result against the target, each time against the peer that is hardest to beat.
-func (r result) verdict() string {
-	if r.faster == 0 {
-		return ""
-	}
-	speed, memory := r.worst()
-	return fmt.Sprintf("Target: %g × as fast as the fastest peer: %s, %.2f. Memory below × %.2g of the most frugal peer's: %s, %.2g.",
-		r.faster, met(speed >= r.faster), speed, r.memory, met(memory < r.memory), memory)
-}
-
-func met(ok bool) string {
-	if ok {
-		return "met"
-	}
-	return "**missed**"
 }
 
 func duration(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "–"
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.1f µs", d.Seconds()*1e6)
 	case d < 10*time.Millisecond:
 		return fmt.Sprintf("%.2f ms", d.Seconds()*1e3)
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", d.Seconds()*1e3)
 	default:
 		return fmt.Sprintf("%.0f ms", d.Seconds()*1e3)
 	}

@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 )
 
 const xmlAbout = `The documents are registers of invoices in Cyrillic, made with a fixed seed. Persten reads from the file and writes the
@@ -17,18 +16,18 @@ signed document to a file, and both check the certificate's path (the certificat
 signature completely before writing it; xmlsec1 fills the template it is given and does not. Each verifies its own and the
 other's signatures first.`
 
-func xmlPlan(ctx context.Context, dir string, sizes []int) (*plan, error) {
-	t := &tools{dir: dir}
+func xmlPlan(ctx context.Context, bench *workbench) (*plan, error) {
+	t := &tools{workbench: bench}
 	if err := t.prepare(ctx); err != nil {
 		return nil, err
 	}
 	p := &plan{about: xmlAbout, versions: []string{ourVersion(), "libxml2 " + says(ctx, t.driver, "version"), says(ctx, t.xmlsec1, "--version")}}
-	for _, size := range sizes {
+	for _, size := range bench.sizes {
 		w := newXMLWork(t, size)
 		if err := w.write(); err != nil {
 			return nil, err
 		}
-		p.experiments = append(p.experiments, w.canonical(), w.sign(), w.verify())
+		p.experiments = append(p.experiments, w.canonical().experiment(), w.sign().experiment(), w.verify().experiment())
 	}
 	return p, nil
 }
@@ -43,7 +42,7 @@ type xmlWork struct {
 }
 
 func newXMLWork(t *tools, size int) xmlWork {
-	name := func(what string) string { return filepath.Join(t.dir, fmt.Sprintf("%d-%s.xml", size, what)) }
+	name := func(what string) string { return t.path(fmt.Sprintf("%d-%s.xml", size, what)) }
 	return xmlWork{t, size, name("document"), name("template"), name("signed"), name("theirs")}
 }
 
@@ -67,8 +66,8 @@ func (w xmlWork) title(what string) string {
 	return fmt.Sprintf("%s, %g MB", what, float64(w.size)/1e6)
 }
 
-func (w xmlWork) canonical() experiment {
-	return experiment{
+func (w xmlWork) canonical() race {
+	return race{
 		name: w.title("Parse and exclusive C14N"), size: w.size, faster: 1.5, memory: 1.0 / 3,
 		check: func(ctx context.Context) error {
 			ours, err := digest(ctx, w.self, "child", "canonical", w.document)
@@ -82,32 +81,32 @@ func (w xmlWork) canonical() experiment {
 			return err
 		},
 		contestants: []contestant{
-			command("Persten, c14n.Run", true, w.self, "child", "c14n", w.document),
-			command("libxml2, xmlReadFile + xmlC14NDocSaveTo", true, w.driver, "stream", w.document),
-			command("libxml2, xmlReadMemory + xmlC14NDocDumpMemory", true, w.driver, "memory", w.document),
-			command("xmllint --exc-c14n", false, w.xmllint, "--huge", "--exc-c14n", w.document),
+			w.command("Persten, c14n.Run", true, w.self, "child", "c14n", w.document),
+			w.command("libxml2, xmlReadFile + xmlC14NDocSaveTo", true, w.driver, "stream", w.document),
+			w.command("libxml2, xmlReadMemory + xmlC14NDocDumpMemory", true, w.driver, "memory", w.document),
+			w.command("xmllint --exc-c14n", false, w.xmllint, "--huge", "--exc-c14n", w.document),
 		},
 	}
 }
 
-func (w xmlWork) sign() experiment {
-	return experiment{
+func (w xmlWork) sign() race {
+	return race{
 		name: w.title("Enveloped signature"), size: w.size, faster: 2, memory: 1.0 / 3,
 		check: w.agree,
 		contestants: []contestant{
-			command("Persten, xmldsig.Sign", true, w.self, "child", "sign", w.key(), w.certificate(), w.document, w.signed),
-			command("xmlsec1 --sign", false, w.xmlsec1, w.xmlsecSign()...),
+			w.command("Persten, xmldsig.Sign", true, w.self, "child", "sign", w.key(), w.certificate(), w.document, w.signed),
+			w.command("xmlsec1 --sign", false, w.xmlsec1, w.xmlsecSign()...),
 		},
 	}
 }
 
-func (w xmlWork) verify() experiment {
-	return experiment{
+func (w xmlWork) verify() race {
+	return race{
 		name: w.title("Verification"), size: w.size, faster: 2, memory: 1.0 / 3,
 		// No check of its own: signing, which comes first, has both verify.
 		contestants: []contestant{
-			command("Persten, xmldsig.Verify", true, w.self, "child", "verify", w.certificate(), w.signed),
-			command("xmlsec1 --verify", false, w.xmlsec1, "--verify", "--trusted-pem", w.certificate(), w.signed),
+			w.command("Persten, xmldsig.Verify", true, w.self, "child", "verify", w.certificate(), w.signed),
+			w.command("xmlsec1 --verify", false, w.xmlsec1, "--verify", "--trusted-pem", w.certificate(), w.signed),
 		},
 	}
 }

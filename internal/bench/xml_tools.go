@@ -12,7 +12,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	_ "embed"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -27,47 +26,25 @@ import (
 
 // tools is what the XML experiments work with: this program, its peers and a key.
 type tools struct {
-	dir, self, driver, xmllint, xmlsec1 string
+	*workbench
+	driver, xmllint, xmlsec1 string
 }
-
-//go:embed peer/libxml2.c
-var driverSource []byte
 
 // prepare finds the peers, compiles the driver of libxml2 and makes a key with a certificate.
 func (t *tools) prepare(ctx context.Context) (err error) {
-	if t.self, err = os.Executable(); err != nil {
-		return err
-	}
 	for name, path := range map[string]*string{"xmllint": &t.xmllint, "xmlsec1": &t.xmlsec1} {
 		if *path, err = exec.LookPath(name); err != nil {
 			return fmt.Errorf("%w: installer/deps.sh build test", err)
 		}
 	}
-	if err := t.compile(ctx); err != nil {
+	if t.driver, err = t.compile(ctx, "libxml2.c", "pkg:libxml-2.0"); err != nil {
 		return err
 	}
 	return writeKey(t.key(), t.certificate())
 }
 
-func (t *tools) key() string         { return filepath.Join(t.dir, "key.pem") }
-func (t *tools) certificate() string { return filepath.Join(t.dir, "cert.pem") }
-
-func (t *tools) compile(ctx context.Context) error {
-	flags, err := exec.CommandContext(ctx, "pkg-config", "--cflags", "--libs", "libxml-2.0").Output()
-	if err != nil {
-		return fmt.Errorf("pkg-config libxml-2.0: %w: installer/deps.sh build test", err)
-	}
-	source := filepath.Join(t.dir, "libxml2.c")
-	if err := os.WriteFile(source, driverSource, 0o600); err != nil {
-		return err
-	}
-	t.driver = filepath.Join(t.dir, "libxml2")
-	args := append([]string{"-O2", "-o", t.driver, source}, strings.Fields(string(flags))...)
-	if out, err := exec.CommandContext(ctx, "cc", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("cc: %w: %s", err, out)
-	}
-	return nil
-}
+func (t *tools) key() string         { return t.path("key.pem") }
+func (t *tools) certificate() string { return t.path("cert.pem") }
 
 // writeKey makes an RSA key and a certificate for it, signed by itself.
 func writeKey(keyPath, certPath string) error {

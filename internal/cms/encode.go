@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/binary"
 	"math/big"
 	"slices"
 
@@ -33,7 +34,27 @@ const (
 	tagSet      = 0x31
 	tagContext0 = 0xa0
 	tagContext1 = 0xa1
+	tagContext4 = 0xa4
 )
+
+// What every signature repeats, encoded once.
+var (
+	derData                 = mustDER(oidData)
+	derSignedData           = mustDER(oidSignedData)
+	derContentType          = mustDER(oidContentType)
+	derMessageDigest        = mustDER(oidMessageDigest)
+	derSigningTime          = mustDER(oidSigningTime)
+	derSigningCertificateV2 = mustDER(oidSigningCertificateV2)
+	derOne                  = mustDER(1)
+)
+
+func mustDER(v any) []byte {
+	der, err := asn1.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
 
 // attribute is one attribute (RFC 5652 section 5.3).
 type attribute struct {
@@ -65,47 +86,48 @@ type essCertID struct {
 
 // attributes returns the encoded signed attributes in DER SET order.
 func (m *maker) attributes(sum []byte) ([][]byte, error) {
-	list, err := m.optional()
+	at, err := asn1.Marshal(m.o.SigningTime.UTC())
+	if err != nil {
+		return nil, err
+	}
+	reference, err := m.reference()
+	if err != nil {
+		return nil, err
+	}
+	out, err := m.optional()
 	if err != nil {
 		return nil, err
 	}
 	if !m.counter { // a countersignature has no content type (RFC 5652 section 11.4)
-		list = append(list, pair{oidContentType, oidData})
+		out = append(out, encodedAttribute(derContentType, derData))
 	}
-	list = append(list,
-		pair{oidSigningTime, m.o.SigningTime.UTC()},
-		pair{oidMessageDigest, sum},
-		pair{oidSigningCertificateV2, m.reference()},
+	out = append(out,
+		encodedAttribute(derSigningTime, at),
+		encodedAttribute(derMessageDigest, tlv(tagOctets, sum)),
+		encodedAttribute(derSigningCertificateV2, reference),
 	)
-	var out [][]byte
-	for _, p := range list {
-		der, err := newAttribute(p.oid, p.value)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, der)
-	}
 	slices.SortFunc(out, bytes.Compare)
 	return out, nil
 }
 
-// pair is an attribute before it is encoded.
-type pair struct {
-	oid   asn1.ObjectIdentifier
-	value any
-}
+func encodedAttribute(oid, value []byte) []byte { return tlv(tagSequence, oid, tlv(tagSet, value)) }
 
-// reference is the signing-certificate-v2 attribute: the signer's certificate by digest, issuer and serial.
-func (m *maker) reference() any {
-	name := asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: m.cert.X509.RawIssuer}
-	id := essCertID{
-		Digest:       m.alg.Digest.Sum(m.cert.Raw),
-		IssuerSerial: issuerSerial{[]asn1.RawValue{name}, m.cert.X509.SerialNumber},
+// reference is the signing-certificate-v2 attribute: the signer's certificate by digest, issuer and serial. The digest's name
+// is left out when it is SHA-256, as DER asks of defaults.
+func (m *maker) reference() ([]byte, error) {
+	serial, err := asn1.Marshal(m.cert.X509.SerialNumber)
+	if err != nil {
+		return nil, err
 	}
+	var hash []byte
 	if m.alg.Digest != algo.SHA256 {
-		id.Hash = m.digestID()
+		if hash, err = identifier(m.digestID()); err != nil {
+			return nil, err
+		}
 	}
-	return struct{ Certificates []essCertID }{[]essCertID{id}}
+	issuer := tlv(tagSequence, tlv(tagSequence, tlv(tagContext4, m.cert.X509.RawIssuer)), serial)
+	id := tlv(tagSequence, hash, tlv(tagOctets, m.alg.Digest.Sum(m.cert.Raw)), issuer)
+	return tlv(tagSequence, tlv(tagSequence, id)), nil
 }
 
 // digestID and signerID are the identifiers in the form Options ask for. NULL is left out of GOST's alone: RSA has to have it.
@@ -129,29 +151,37 @@ func isGOST(id algo.ID) bool { return id == algo.GOST256 || id == algo.GOST512 }
 
 // signerInfo encodes SignerInfo version 1 (RFC 5652 section 5.3).
 func (m *maker) signerInfo(attrs [][]byte, sig []byte, unsigned [][]byte) ([]byte, error) {
-	info := struct {
-		Version            int
-		SID                signerID
-		DigestAlgorithm    pkix.AlgorithmIdentifier
-		SignedAttrs        asn1.RawValue
-		SignatureAlgorithm pkix.AlgorithmIdentifier
-		Signature          []byte
-		Unsigned           asn1.RawValue `asn1:"optional"`
-	}{
-		Version: 1, SID: signerID{asn1.RawValue{FullBytes: m.cert.X509.RawIssuer}, m.cert.X509.SerialNumber},
-		DigestAlgorithm: m.digestID(), SignedAttrs: asn1.RawValue{FullBytes: implicit(tagContext0, set(attrs))},
-		SignatureAlgorithm: m.algorithmID(), Signature: sig,
+	serial, err := asn1.Marshal(m.cert.X509.SerialNumber)
+	if err != nil {
+		return nil, err
 	}
+	digest, err := identifier(m.digestID())
+	if err != nil {
+		return nil, err
+	}
+	signature, err := identifier(m.algorithmID())
+	if err != nil {
+		return nil, err
+	}
+	issuer := tlv(tagSequence, m.cert.X509.RawIssuer, serial)
+	info := [][]byte{derOne, issuer, digest, implicit(tagContext0, set(attrs)), signature, tlv(tagOctets, sig)}
 	if len(unsigned) > 0 {
-		info.Unsigned.FullBytes = implicit(tagContext1, set(unsigned))
+		info = append(info, implicit(tagContext1, set(unsigned)))
 	}
-	return asn1.Marshal(info)
+	return tlv(tagSequence, info...), nil
 }
 
-// signerID is IssuerAndSerialNumber.
-type signerID struct {
-	Issuer asn1.RawValue
-	Serial *big.Int
+// identifier encodes an AlgorithmIdentifier, without reflection where it has no parameters or NULL: a batch needs thousands.
+func identifier(id pkix.AlgorithmIdentifier) ([]byte, error) {
+	var params []byte
+	switch p := id.Parameters; {
+	case len(p.FullBytes) > 0 || len(p.Bytes) > 0 || p.Class != asn1.ClassUniversal:
+		return asn1.Marshal(id)
+	case p.Tag == asn1.TagNull:
+		params = asn1.NullBytes
+	}
+	oid, err := asn1.Marshal(id.Algorithm)
+	return tlv(tagSequence, oid, params), err
 }
 
 // implicit gives a set an implicit tag.
@@ -175,17 +205,34 @@ func (m *maker) certificates() [][]byte {
 
 // set encodes a SET OF in DER order.
 func set(elements [][]byte) []byte {
-	sorted := slices.Clone(elements)
-	slices.SortFunc(sorted, bytes.Compare)
-	body := bytes.Join(sorted, nil)
-	return append(head(tagSet, int64(len(body))), body...)
+	if !slices.IsSortedFunc(elements, bytes.Compare) {
+		elements = slices.SortedFunc(slices.Values(elements), bytes.Compare)
+	}
+	return tlv(tagSet, elements...)
+}
+
+// tlv is one DER element with the given content.
+func tlv(tag byte, parts ...[]byte) []byte {
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	out := appendHead(make([]byte, 0, n+5), tag, int64(n))
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
 }
 
 // head is a DER tag and length.
-func head(tag byte, length int64) []byte {
+func head(tag byte, length int64) []byte { return appendHead(nil, tag, length) }
+
+func appendHead(b []byte, tag byte, length int64) []byte {
 	if length < 0x80 {
-		return []byte{tag, byte(length)}
+		return append(b, tag, byte(length))
 	}
-	n := big.NewInt(length).Bytes()
-	return append([]byte{tag, 0x80 | byte(len(n))}, n...)
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(length))
+	short := bytes.TrimLeft(n[:], "\x00")
+	return append(append(b, tag, 0x80|byte(len(short))), short...)
 }

@@ -146,7 +146,11 @@ func TestForgedAttributes(t *testing.T) {
 
 func referTo(t testing.TB, m maker, c *cert.Certificate) []byte {
 	m.cert = c
-	return attr(t, oidSigningCertificateV2, m.reference())
+	der, err := m.reference()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return attr(t, oidSigningCertificateV2, asn1.RawValue{FullBytes: der})
 }
 
 func referV1(t testing.TB, c *cert.Certificate) []byte {

@@ -3,7 +3,6 @@
 package cms
 
 import (
-	"encoding/asn1"
 	"fmt"
 	"io"
 )
@@ -64,11 +63,6 @@ func (p pieces) writeTo(w io.Writer) error {
 type signedData struct {
 	version, digests, content, certificates, revocation, signers pieces
 }
-
-var (
-	derSignedData, _ = asn1.Marshal(oidSignedData)
-	derData, _       = asn1.Marshal(oidData)
-)
 
 // layout wraps a SignedData into ContentInfo.
 func (d signedData) layout() pieces {

@@ -187,10 +187,11 @@ func (p *Policy) encode() (out policyID, err error) {
 }
 
 // optional is the signed attributes that Options ask for.
-func (m *maker) optional() (list []pair, err error) {
+func (m *maker) optional() (list [][]byte, err error) {
 	add := func(oid asn1.ObjectIdentifier, v any, bad error) {
-		list = append(list, pair{oid, v})
-		err = errors.Join(err, bad)
+		der, wrong := newAttribute(oid, v)
+		list = append(list, der)
+		err = errors.Join(err, bad, wrong)
 	}
 	if m.o.FileName != "" {
 		name, bad := utf8String(m.o.FileName)

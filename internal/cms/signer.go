@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 
 	"persten/internal/algo"
@@ -163,6 +164,12 @@ func (v *verifier) find(si signerInfo) (*cert.Certificate, error) {
 		return nil, fmt.Errorf("%w; %d embedded certificates could not be read", ErrNoCertificate, n)
 	}
 	return nil, ErrNoCertificate
+}
+
+// signerID is IssuerAndSerialNumber.
+type signerID struct {
+	Issuer asn1.RawValue
+	Serial *big.Int
 }
 
 // byKeyID tells how the signer is named; the version must say the same.

@@ -100,6 +100,9 @@ func (s *fileStream) write(frame []byte, files []*os.File) error {
 			return err
 		}
 	}
+	if n == len(frame) {
+		return nil
+	}
 	_, err := s.c.Write(frame[n:])
 	return err
 }

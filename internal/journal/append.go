@@ -30,12 +30,34 @@ func (j *Journal) append(ctx context.Context, l Line) (Line, error) {
 		return l, unwritable(errors.New("the head cannot be opened"))
 	}
 	defer head.Close()
-	w := writer{file: f, head: head}
+	w := writer{file: f, head: head, last: j.last.Swap(nil)}
 	l.Record = l.clean()
 	if err := w.write(&l); err != nil {
 		return l, unwritable(err)
 	}
+	j.last.Store(w.tail())
 	return l, nil
+}
+
+// tail is the end of the file as it was left.
+type tail struct {
+	info os.FileInfo
+	seq  uint64
+	hash string
+}
+
+// tail is what was just written, nil when that cannot be told.
+func (w *writer) tail() *tail {
+	info, err := w.file.Stat()
+	if err != nil || info.Size() != w.end {
+		return nil
+	}
+	return &tail{info, w.seq, w.hash}
+}
+
+// still reports whether nobody has written to the file since.
+func (t *tail) still(now os.FileInfo) bool {
+	return t != nil && os.SameFile(t.info, now) && t.info.Size() == now.Size() && t.info.ModTime().Equal(now.ModTime())
 }
 
 // openFile opens the journal for appending and makes it, 0600, if need be.
@@ -77,6 +99,7 @@ func lock(ctx context.Context, f *os.File, exclusive bool) error {
 // writer is one append under the lock.
 type writer struct {
 	file, head *os.File
+	last       *tail // of the append before this one, if it is known
 	end        int64 // where the next line goes
 	size       int64 // of the file, past end when it is torn
 	seq        uint64
@@ -134,21 +157,31 @@ func (w *writer) readTail() error {
 		return err
 	}
 	w.size, w.hash = info.Size(), firstPrev
+	if w.last.still(info) {
+		w.end, w.seq, w.hash = w.size, w.last.seq, w.last.hash
+	} else if err := w.readLast(); err != nil {
+		return err
+	}
+	if seq, hash, ok := readHead(w.head); ok && seq > w.seq {
+		w.seq, w.hash = seq, hash
+	}
+	return nil
+}
+
+func (w *writer) readLast() error {
 	raw, end, err := lastLine(w.file, w.size)
 	if err != nil {
 		return err
 	}
 	w.end = end
-	if raw != nil {
-		last, err := decode(raw)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		w.seq, w.hash = last.Seq, last.Hash
+	if raw == nil {
+		return nil
 	}
-	if seq, hash, ok := readHead(w.head); ok && seq > w.seq {
-		w.seq, w.hash = seq, hash
+	last, err := decode(raw)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
+	w.seq, w.hash = last.Seq, last.Hash
 	return nil
 }
 

@@ -22,7 +22,7 @@
 // # Concurrency
 //
 // Any number of goroutines and processes may append: each append takes a lock between processes, reads the end of the file
-// anew and writes after it. Readers take the same lock, shared.
+// anew, unless it is just what this Journal wrote last, and writes after it. Readers take the same lock, shared.
 package journal
 
 import (
@@ -32,6 +32,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"persten/proto"
@@ -85,6 +86,7 @@ type Document struct {
 // Journal appends to one file.
 type Journal struct {
 	path string
+	last atomic.Pointer[tail]
 }
 
 // Open makes the file and its folder if need be and checks that they are the user's alone.
@@ -100,7 +102,7 @@ func Open(path string) (*Journal, error) {
 	if err != nil {
 		return nil, unwritable(err)
 	}
-	return &Journal{path}, f.Close()
+	return &Journal{path: path}, f.Close()
 }
 
 func unwritable(err error) error {

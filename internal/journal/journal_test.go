@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"persten/proto"
 )
@@ -367,7 +368,7 @@ func fill(path string) int {
 		return 1
 	}
 	for n := range 100 {
-		err := (&Journal{path}).Note(Record{Kind: "pin", Ref: strings.Repeat("x", 300)})
+		err := (&Journal{path: path}).Note(Record{Kind: "pin", Ref: strings.Repeat("x", 300)})
 		if errors.Is(err, ErrUnwritable) {
 			fmt.Print(n)
 			return 0
@@ -474,9 +475,42 @@ func FuzzList(f *testing.F) {
 		if s.Records != len(list) {
 			t.Errorf("List has %d lines, Verify %d", len(list), s.Records)
 		}
-		err = (&Journal{path}).Note(Record{Kind: "pin"})
+		err = (&Journal{path: path}).Note(Record{Kind: "pin"})
 		if err != nil && !errors.Is(err, ErrUnwritable) {
 			t.Errorf("untyped error %v", err)
 		}
 	})
+}
+
+// TestTwoWritersInTurn: what one Journal remembers of the end of the file does not hold when another has written since, nor when
+// somebody has changed the last line.
+func TestTwoWritersInTurn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.jsonl")
+	var writers []*Journal
+	for range 2 {
+		j, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writers = append(writers, j)
+	}
+	for n := range 12 { // a a b b a a ...
+		if err := writers[n/2%2].Note(Record{Kind: "pin"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r, err := Verify(path); err != nil || !r.OK() || r.Records != 12 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(20 * time.Millisecond) // longer than the file system's clock ticks
+	if err := os.WriteFile(path, bytes.Replace(text, []byte(`"seq":12`), []byte(`"seq":13`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := writers[1].Note(Record{Kind: "pin"}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("after the last line was changed: %v", err)
+	}
 }

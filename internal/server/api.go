@@ -3,7 +3,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"io"
@@ -171,14 +170,10 @@ func (c *client) signed(p proto.Content, mime string, sign func(*signing.Content
 
 // made keeps what sign writes as the result.
 func (c *client) made(mime string, sign func(io.Writer) (*signing.Result, error)) (out proto.Content, made *signing.Result, err error) {
-	handle, written, err := c.o.Engine.Store().Create(c.who.Channel, "", mime, func(w io.Writer) (err error) {
+	out.Inline, out.Handle, err = c.o.Engine.Store().Collect(c.who.Channel, mime, inlineLimit, func(w io.Writer) (err error) {
 		made, err = sign(w)
 		return err
 	})
-	if err != nil {
-		return out, nil, err
-	}
-	out, err = c.result(handle, written)
 	return out, made, err
 }
 
@@ -210,15 +205,16 @@ func (c *client) reported(out *proto.Report, form proto.PageForm) (*proto.Report
 	if form == "" || c.o.Page == nil {
 		return out, nil
 	}
-	handle, made, err := c.o.Engine.Store().Create(c.who.Channel, "", "", func(w io.Writer) error {
+	var page proto.Content
+	var err error
+	page.Inline, page.Handle, err = c.o.Engine.Store().Collect(c.who.Channel, "", inlineLimit, func(w io.Writer) error {
 		return c.o.Page(w, form, c.lang(), out)
 	})
 	if err != nil {
 		return nil, err
 	}
-	page, err := c.result(handle, made)
 	out.Page = &page
-	return out, err
+	return out, nil
 }
 
 // VerifyXML reports on every signature in a document.
@@ -238,34 +234,12 @@ func (c *client) VerifyXML(ctx context.Context, p proto.VerifyXMLParams) (*proto
 // content finds or spools what a request names; done releases it.
 func (c *client) content(p proto.Content) (_ *signing.Content, done func(), err error) {
 	store := c.o.Engine.Store()
-	handle := p.Handle
-	if handle == "" {
-		handle, _, err = store.Create(c.who.Channel, "", "", func(w io.Writer) error {
-			_, err := io.Copy(w, bytes.NewReader(p.Inline))
-			return err
-		})
-		if err != nil {
-			return nil, nil, err
-		}
+	if p.Handle == "" {
+		return store.Inline(c.who.Channel, p.Inline)
 	}
-	found, err := store.Sealed(c.who.Channel, handle)
+	found, err := store.Sealed(c.who.Channel, p.Handle)
 	if err != nil {
 		return nil, nil, err
 	}
-	return found, func() {
-		found.Release()
-		if p.Handle == "" {
-			store.Drop(c.who.Channel, handle)
-		}
-	}, nil
-}
-
-// result returns a finished content inline when it is small, else its handle.
-func (c *client) result(handle string, made *signing.Content) (proto.Content, error) {
-	if made.Size() > inlineLimit {
-		return proto.Content{Handle: handle}, nil
-	}
-	defer c.o.Engine.Store().Drop(c.who.Channel, handle)
-	data, err := io.ReadAll(made.Reader())
-	return proto.Content{Inline: data}, err
+	return found, found.Release, nil
 }

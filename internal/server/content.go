@@ -23,8 +23,8 @@ func (c *client) ContentOpen(ctx context.Context, p proto.ContentOpenParams) (*p
 		return nil, err
 	}
 	out := &proto.ContentOpenResult{Handle: h}
-	if n := c.streams.start(h); n > 0 {
-		out.Stream, out.Window = int(n), window
+	if st := c.streams.start(h); st != nil {
+		out.Stream, out.Window = int(st.number), st.window
 	}
 	return out, nil
 }

@@ -79,9 +79,10 @@ func (c *client) JournalVerify(context.Context, proto.JournalVerifyParams) (*pro
 	return &r, nil
 }
 
-// AgentPause stops and resumes serving pages.
+// AgentPause stops and resumes serving pages, and signing without a person for anybody.
 func (c *client) AgentPause(_ context.Context, p proto.AgentPauseParams) (*proto.AgentPauseResult, error) {
 	c.paused.Store(p.Paused)
+	c.o.Engine.Pause(p.Paused)
 	c.Changed()
 	return &proto.AgentPauseResult{}, nil
 }

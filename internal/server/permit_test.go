@@ -233,6 +233,36 @@ func TestPause(t *testing.T) {
 	}
 }
 
+// Contents are opened at a pace of their own, with room for two batches at once; the requests that belong to an open content are
+// not counted.
+func TestOpenRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, &person{decide: no}, demo)
+		good, limited := 0, 0
+		for range 10 {
+			c := b.dial(t, native)
+			for range 250 {
+				r, e := call[proto.ContentOpenResult](t, c, proto.MethodContentOpen, proto.ContentOpenParams{Name: "a"})
+				switch {
+				case e == nil:
+					good++
+					if got := code(t, c, proto.MethodContentDrop, proto.ContentDropParams{Handle: r.Handle}); got != "" {
+						t.Fatal(got)
+					}
+				case e.Code == proto.CodeRequestLimit:
+					limited++
+				default:
+					t.Fatal(e)
+				}
+			}
+			c.Close()
+		}
+		if good != 2000 || limited != 500 {
+			t.Errorf("%d opened, %d limited", good, limited)
+		}
+	})
+}
+
 // The rate is the site's: more connections do not make it more.
 func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

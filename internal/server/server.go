@@ -54,10 +54,11 @@ type Options struct {
 type Server struct {
 	o      Options
 	gate   gate
-	rates  rates
+	rates  *rates
+	opens  *rates
 	paused atomic.Bool
 
-	streaming chan struct{} // full when no more streams can be
+	windows windows
 
 	mu    sync.Mutex
 	conns map[*client]bool
@@ -66,9 +67,9 @@ type Server struct {
 
 // New makes a server.
 func New(o Options) *Server {
-	s := &Server{o: o, conns: map[*client]bool{}, streaming: make(chan struct{}, maxStreams)}
+	s := &Server{o: o, conns: map[*client]bool{}}
 	s.gate = gate{origins: o.Origins, engine: o.Engine, paused: &s.paused, asked: map[string]time.Time{}}
-	s.rates.sites = map[string]*bucket{}
+	s.rates, s.opens = newRates(requests), newRates(opens)
 	return s
 }
 
@@ -186,8 +187,8 @@ func (c *client) permit(method string) error {
 	if audience == proto.AudienceLocal {
 		return proto.E(proto.CodeMethodLocalOnly, nil, "method", method)
 	}
-	if !bulk[method] && !c.rates.take(c.who.Origin, time.Now()) {
-		return proto.E(proto.CodeRequestLimit, nil, "limit", rateText)
+	if err := c.paced(method); err != nil {
+		return err
 	}
 	if c.ownPage() {
 		return c.permitOwnPage(method)
@@ -214,10 +215,20 @@ func (c *client) permitOwnPage(method string) error {
 	return proto.E(proto.CodeOriginDenied, nil, "origin", c.who.Origin)
 }
 
-// bulk methods carry contents in pieces; quotas bound them, not the request rate.
+// paced says no to a site that asks too often.
+func (c *client) paced(method string) error {
+	switch {
+	case method == proto.MethodContentOpen:
+		return c.opens.take(c.who.Origin, time.Now())
+	case bulk[method]:
+		return nil
+	}
+	return c.rates.take(c.who.Origin, time.Now())
+}
+
+// bulk methods carry contents that were opened; quotas bound them, not the request rate.
 var bulk = map[string]bool{
-	proto.MethodContentAppend: true, proto.MethodContentRead: true,
-	proto.MethodContentOpen: true, proto.MethodContentClose: true, proto.MethodContentDrop: true, // once for each document of a batch
+	proto.MethodContentAppend: true, proto.MethodContentRead: true, proto.MethodContentClose: true, proto.MethodContentDrop: true,
 }
 
 func (c *client) local() bool { return c.who.Via == signing.ViaSocket }

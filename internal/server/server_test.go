@@ -60,17 +60,19 @@ func TestMain(m *testing.M) {
 // person answers every prompt; it is the one part of these tests that is not real.
 type person struct {
 	decide func(ctx context.Context, q signing.Question) (bool, error)
+	pin    func(ctx context.Context) error           // before the PIN is given; may be nil
+	step   func(ctx context.Context, s signing.Step) // shown each step; may be nil
 
 	mu     sync.Mutex
 	asked  []signing.Question
 	closed int
 }
 
-func (p *person) Ask(_ context.Context, q signing.Question) (signing.Prompt, error) {
+func (p *person) Ask(ctx context.Context, q signing.Question) (signing.Prompt, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked = append(p.asked, q)
-	return prompt{p, q}, nil
+	return prompt{p, q, ctx}, nil
 }
 
 func (p *person) questions() []signing.Question {
@@ -81,7 +83,8 @@ func (p *person) questions() []signing.Question {
 
 type prompt struct {
 	*person
-	q signing.Question
+	q   signing.Question
+	ctx context.Context // of the request
 }
 
 func (p prompt) Decide(ctx context.Context) (signing.Decision, error) {
@@ -89,7 +92,12 @@ func (p prompt) Decide(ctx context.Context) (signing.Decision, error) {
 	return signing.Decision{Approved: ok}, err
 }
 
-func (p prompt) PIN(context.Context, token.PINRequest) (secret.PIN, error) {
+func (p prompt) PIN(ctx context.Context, _ token.PINRequest) (secret.PIN, error) {
+	if p.pin != nil {
+		if err := p.pin(ctx); err != nil {
+			return secret.PIN{}, err
+		}
+	}
 	pin, w, err := secret.Pipe()
 	if err != nil {
 		return pin, err
@@ -99,7 +107,11 @@ func (p prompt) PIN(context.Context, token.PINRequest) (secret.PIN, error) {
 	return pin, err
 }
 
-func (p prompt) Progress(signing.Step) {}
+func (p prompt) Progress(s signing.Step) {
+	if p.step != nil {
+		p.step(p.ctx, s)
+	}
+}
 
 func (p prompt) Close(signing.Outcome) error {
 	p.mu.Lock()
@@ -131,7 +143,11 @@ var errBroken = errors.New("canary: /secret/path of a module")
 
 func newBench(t testing.TB, p *person, keys token.Inventory) *bench {
 	t.Helper()
-	dir := t.TempDir()
+	return newBenchIn(t, t.TempDir(), p, keys)
+}
+
+func newBenchIn(t testing.TB, dir string, p *person, keys token.Inventory) *bench {
+	t.Helper()
 	b := &bench{person: p, journal: filepath.Join(dir, "journal.jsonl")}
 	j, err := journal.Open(b.journal)
 	if err != nil {
@@ -212,6 +228,8 @@ var transports = map[string]func(t testing.TB) (server, client ipc.Conn){
 		return ipc.Stdio(r1, w2, ipc.MaxFrame), ipc.Stdio(r2, w1, ipc.MaxFrame)
 	},
 	"websocket": webTransport,
+	"socket":    socketTransport,
+	"host":      hostTransport,
 }
 
 // dial connects a client that is who says it is; the connection ends with the test.

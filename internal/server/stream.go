@@ -14,15 +14,42 @@ import (
 	"persten/proto"
 )
 
-// Limits of streams. A stream's memory is its window.
+// Limits of streams. A stream's memory is its window. Large messages are what makes a browser fast, and several of them must fit.
 const (
-	window     = 4 << 20
-	maxStreams = 16 // of all connections; further documents come by content.append
-	keptEnds   = 64 // streams of one connection, those that failed and were not closed among them
-	maxStrange = 16 // messages for no stream that one connection is told of
-	headSize   = 12 // of a binary message: stream, offset
-	writeSize  = 1 << 20
+	streamMemory = 96 << 20 // of all connections; when it is used up, further documents come by content.append
+	wide         = 16 << 20 // window of a stream while half the memory is free
+	narrow       = 4 << 20  // and of one that comes later
+	keptEnds     = 64       // streams of one connection, those that failed and were not closed among them
+	maxStrange   = 16       // messages for no stream that one connection is told of
+	headSize     = 12       // of a binary message: stream, offset
+	writeSize    = 1 << 20  // to the store at a time; each is acknowledged
 )
+
+// windows is the memory that all streams of a server share. It is safe for concurrent use.
+type windows struct {
+	mu   sync.Mutex
+	used int
+}
+
+// take gives a stream its window, 0 when there is no memory left.
+func (w *windows) take() (size int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.used+wide <= streamMemory/2:
+		size = wide
+	case w.used+narrow <= streamMemory:
+		size = narrow
+	}
+	w.used += size
+	return size
+}
+
+func (w *windows) give(size int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.used -= size
+}
 
 // streams are the documents that one connection sends as binary messages. Receiving never waits for the disk: what a message
 // holds goes into its stream's ring, where a sender that keeps to the window finds room, and a goroutine of the stream's own
@@ -43,43 +70,46 @@ type streams struct {
 type stream struct {
 	number uint32
 	handle string
+	window int
 	gone   <-chan struct{} // the content was dropped
 	more   chan struct{}   // one token: something changed
 	done   chan struct{}   // closed when the goroutine has ended
 
 	mu      sync.Mutex
 	ring    []byte
-	at, n   int   // what waits in ring
-	taken   int64 // bytes received; written by the receiver alone
-	closing bool  // nothing more will come
-	quiet   bool  // the sender wants no more of it
-	err     error // why it ended
+	at, n   int    // what waits in ring
+	taken   int64  // bytes received; written by the receiver alone
+	free    func() // of ring
+	filling bool   // the receiver may be writing into ring
+	over    bool   // the goroutine will not read ring again
+	closing bool   // nothing more will come
+	quiet   bool   // the sender wants no more of it
+	err     error  // why it ended
 }
 
-// start gives a new content a stream if this connection and the memory for it allow, else returns 0.
-func (s *streams) start(handle string) (number uint32) {
+// start gives a new content a stream if this connection and the memory for it allow, else returns nil.
+func (s *streams) start(handle string) *stream {
 	if !s.enabled {
-		return 0
+		return nil
 	}
 	gone, err := s.c.o.Engine.Store().Gone(s.c.who.Channel, handle)
 	if err != nil {
-		return 0
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.handles) >= keptEnds {
-		return 0
+		return nil
 	}
-	select {
-	case s.c.streaming <- struct{}{}:
-	default:
-		return 0
+	window := s.c.windows.take()
+	if window == 0 {
+		return nil
 	}
 	s.last++
-	st := &stream{number: s.last, handle: handle, gone: gone, more: make(chan struct{}, 1), done: make(chan struct{})}
+	st := &stream{number: s.last, handle: handle, window: window, gone: gone, more: make(chan struct{}, 1), done: make(chan struct{})}
 	s.open[st.number], s.handles[handle] = st, st
 	s.wg.Go(func() { s.run(st) })
-	return st.number
+	return st
 }
 
 // take reads one binary message. It runs where the connection is read, so it waits for nothing but the message itself.
@@ -113,6 +143,7 @@ func (st *stream) receive(offset uint64, r io.Reader) error {
 	if offset != uint64(st.taken) {
 		st.fail(proto.E(proto.CodeContentOrder, nil, "detail", fmt.Sprintf("offset %d, want %d", offset, st.taken)))
 	}
+	defer st.rest()
 	for {
 		room, ended := st.room()
 		if ended {
@@ -145,14 +176,31 @@ func (st *stream) room() (free []byte, ended bool) {
 	if st.err != nil || st.closing {
 		return nil, true
 	}
+	st.filling = true
 	if st.ring == nil {
-		st.ring = make([]byte, window)
+		st.ring, st.free = newRing(st.window)
 	}
 	from := st.at + st.n
-	if from >= window {
-		return st.ring[from-window : st.at], false
+	if from >= st.window {
+		return st.ring[from-st.window : st.at], false
 	}
 	return st.ring[from:], false
+}
+
+// rest ends the receiver's use of the ring.
+func (st *stream) rest() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.filling = false
+	st.release()
+}
+
+// release gives the ring back when neither side uses it any more. The caller holds st.mu.
+func (st *stream) release() {
+	if st.over && !st.filling && st.ring != nil {
+		st.free()
+		st.ring = nil
+	}
 }
 
 func (st *stream) add(n int) {
@@ -188,14 +236,15 @@ func (st *stream) fault() error {
 
 // run takes a stream's bytes to the store until it is closed or fails.
 func (s *streams) run(st *stream) {
-	defer func() { <-s.c.streaming }()
+	defer s.c.windows.give(st.window)
 	defer close(st.done)
 	err := s.keep(st)
 	st.mu.Lock()
 	if st.err == nil {
 		st.err = err
 	}
-	st.ring = nil
+	st.over = true
+	st.release()
 	err, quiet := st.err, st.quiet
 	st.mu.Unlock()
 	if err == nil {
@@ -228,7 +277,7 @@ func (s *streams) keep(st *stream) error {
 			return err
 		}
 		st.written(len(piece))
-		if kept-told >= window/4 {
+		if kept-told >= writeSize {
 			told = kept
 			if err := s.c.conn.Notify(proto.NotifyContentReceived, proto.ContentReceivedParams{Handle: st.handle, Size: kept}); err != nil {
 				return err // the connection is ending
@@ -241,7 +290,7 @@ func (s *streams) keep(st *stream) error {
 func (st *stream) waiting() (piece []byte, closing bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	end := min(st.at+min(st.n, writeSize), window)
+	end := min(st.at+min(st.n, writeSize), st.window)
 	if st.n > 0 {
 		piece = st.ring[st.at:end]
 	}
@@ -251,7 +300,7 @@ func (st *stream) waiting() (piece []byte, closing bool, err error) {
 func (st *stream) written(n int) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.at, st.n = (st.at+n)%window, st.n-n
+	st.at, st.n = (st.at+n)%st.window, st.n-n
 }
 
 // finish waits until what was sent of a document before content.close is in the store.

@@ -65,7 +65,7 @@ func newClient(t testing.TB, limits signing.Limits) (c *client, told chan string
 // slow is a stream whose disk takes nothing.
 func (s *streams) slow() *stream {
 	s.last++
-	st := &stream{number: s.last, more: make(chan struct{}, 1), done: make(chan struct{})}
+	st := &stream{number: s.last, window: narrow, more: make(chan struct{}, 1), done: make(chan struct{})}
 	s.open[st.number] = st
 	return st
 }
@@ -75,22 +75,22 @@ func (s *streams) slow() *stream {
 func TestTakeWaitsForNothing(t *testing.T) {
 	c, _ := newClient(t, signing.DefaultLimits)
 	exact, over := c.streams.slow(), c.streams.slow()
-	piece := make([]byte, window/8)
+	piece := make([]byte, narrow/8)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for i := range uint64(8) {
 			for _, st := range []*stream{exact, over} {
-				if err := c.streams.take(message(st.number, i*window/8, piece)); err != nil {
+				if err := c.streams.take(message(st.number, i*narrow/8, piece)); err != nil {
 					t.Error(err)
 				}
 			}
 		}
-		if exact.fault() != nil || exact.n != window {
+		if exact.fault() != nil || exact.n != narrow {
 			t.Errorf("a full window: %v, %d bytes", exact.fault(), exact.n)
 		}
 		for range 3 {
-			c.streams.take(message(over.number, window, piece[:1]))
+			c.streams.take(message(over.number, narrow, piece[:1]))
 		}
 	}()
 	select {
@@ -98,7 +98,7 @@ func TestTakeWaitsForNothing(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("it waits")
 	}
-	if err := over.fault(); !errors.Is(err, proto.CodeContentOrder) || over.n != window {
+	if err := over.fault(); !errors.Is(err, proto.CodeContentOrder) || over.n != narrow {
 		t.Errorf("beyond the window: %v, %d bytes", err, over.n)
 	}
 }
@@ -110,7 +110,7 @@ func TestRingKeepsOrder(t *testing.T) {
 	var next, seen byte
 	sent := 0
 	for turn := range 400 {
-		piece := make([]byte, min(turn*turn%300_007, window-st.n))
+		piece := make([]byte, min(turn*turn%300_007, narrow-st.n))
 		for i := range piece {
 			piece[i] = next
 			next += 7
@@ -132,7 +132,7 @@ func TestRingKeepsOrder(t *testing.T) {
 			left -= len(got)
 		}
 	}
-	if sent < 4*window {
+	if sent < 4*narrow {
 		t.Errorf("only %d bytes went through", sent)
 	}
 }
@@ -161,9 +161,48 @@ func TestStreamThatStops(t *testing.T) {
 		}
 	}
 	c.streams.wg.Wait()
-	if n := len(c.streaming); n != 0 {
-		t.Errorf("%d streams are still counted", n)
+	if n := c.windows.used; n != 0 {
+		t.Errorf("%d bytes are still counted", n)
 	}
+}
+
+// The memory of a document that was dropped while its receiver was still filling it stays until the receiver is done.
+func TestRingInUseStays(t *testing.T) {
+	c, _ := newClient(t, signing.DefaultLimits)
+	r, err := c.ContentOpen(t.Context(), proto.ContentOpenParams{Name: "n"})
+	if err != nil || r.Window != wide {
+		t.Fatal(r, err)
+	}
+	st := c.streams.handles[r.Handle]
+	late, taken := &lateReader{asked: make(chan struct{}), more: make(chan struct{})}, make(chan error)
+	go func() { taken <- c.streams.take(io.MultiReader(message(st.number, 0, []byte("begun")), late)) }()
+	<-late.asked // with room to put into what comes
+	c.streams.drop(r.Handle)
+	<-st.done
+	held := func() bool {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		return st.ring != nil
+	}
+	if !held() {
+		t.Fatal("it was freed")
+	}
+	close(late.more)
+	if err := <-taken; err != nil {
+		t.Error(err)
+	}
+	if held() {
+		t.Error("it was not freed")
+	}
+}
+
+// lateReader is the end of a message that lets itself be waited for.
+type lateReader struct{ asked, more chan struct{} }
+
+func (l *lateReader) Read([]byte) (int, error) {
+	close(l.asked)
+	<-l.more
+	return 0, io.EOF
 }
 
 // A connection that breaks inside a message is that connection's end.

@@ -20,8 +20,8 @@ import (
 	"persten/proto"
 )
 
-// ways are the two a document can come: as binary messages of a WebSocket, and as content.append on anything else.
-var ways = []string{"websocket", "stdio"}
+// ways are those a document can come: as binary messages of a WebSocket, and as content.append on anything else.
+var ways = []string{"websocket", "socket", "host"}
 
 // noise is n bytes that differ from piece to piece.
 func noise(n int) []byte {
@@ -356,15 +356,19 @@ func TestStreamsAreCounted(t *testing.T) {
 		}
 		return r
 	}
-	var last *proto.ContentOpenResult
-	for range 16 {
-		if last = open(); last.Stream == 0 {
-			t.Fatal("no stream")
-		}
+	last, memory := open(), 0
+	if last.Window < 16<<20 {
+		t.Errorf("the first one gets a window of %d", last.Window)
 	}
-	without := open()
-	if without.Stream != 0 || without.Window != 0 {
-		t.Errorf("a stream too many: %+v", without)
+	without := last
+	for ; without.Stream != 0; without = open() {
+		if memory += without.Window; without.Window > last.Window || memory > 96<<20 {
+			t.Fatalf("a window of %d, %d in all", without.Window, memory)
+		}
+		last = without
+	}
+	if last.Window != 4<<20 || without.Window != 0 {
+		t.Errorf("the last one gets %+v, then %+v", last, without)
 	}
 	s := &sending{peer: &peer{Conn: c.Conn, raw: c.raw, notes: c.notes}, ContentOpenResult: *without}
 	s.write(t, noise(1_000_000))

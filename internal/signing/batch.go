@@ -183,7 +183,13 @@ func (b *batch) document(ctx context.Context, i int) (Document, error) {
 			return d, err
 		}
 		d.Name, d.MIME, d.Size = cmp.Or(item.Name, c.Name, unnamed(b.who.Lang)), cmp.Or(item.MIME, c.MIME), c.Size()
-		d.Open = func(context.Context) (*os.File, error) { return c.Descriptor() }
+		d.Open = func(context.Context) (*os.File, error) {
+			if err := c.use(); err != nil { // a window that outlives the request gets nothing more
+				return nil, err
+			}
+			defer c.Release()
+			return c.Descriptor()
+		}
 	} else {
 		d.Hidden = true
 		switch {
@@ -227,6 +233,7 @@ func (b *batch) make(ctx context.Context, session token.Session, i int) (BatchSi
 		return out, err
 	}
 	var buf bytes.Buffer
+	buf.Grow(len(b.key.Certificate().Raw) + 1<<10)
 	err = encode(&buf)
 	out.Signature = buf.Bytes()
 	return out, err

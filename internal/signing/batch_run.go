@@ -4,6 +4,11 @@ package signing
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,7 +47,11 @@ func (b *batch) approved(ctx context.Context) error {
 	})
 	run.halt(fault(err))
 	run.endAll()
-	return run.reason()
+	err = run.reason()
+	if errors.Is(err, proto.CodeUserStopped) && !slices.Contains(b.states, ItemNotSigned) {
+		return nil // it came when the last item was done: it stopped nothing
+	}
+	return err
 }
 
 // noted is the question as it is journalled when no key was used: with the first documents alone.
@@ -120,6 +129,7 @@ func (r *batchRun) run(ctx context.Context, session token.Session) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { r.halt(ctx.Err()) })()
+	r.listen(ctx, work)
 	begin, stop := context.WithCancel(work)
 	defer stop()
 	go func() { // what the token is making when the batch is stopped is still taken and encoded
@@ -143,9 +153,7 @@ func (r *batchRun) run(ctx context.Context, session token.Session) {
 	for range workers {
 		busy.Go(func() {
 			for i := range items {
-				m := made{BatchSigned: BatchSigned{Index: i}}
-				m.BatchSigned, m.err = r.make(work, within{session, begin}, i)
-				results <- m
+				results <- r.made(work, within{session, begin}, i)
 			}
 		})
 	}
@@ -165,6 +173,45 @@ func (r *batchRun) run(ctx context.Context, session token.Session) {
 		}
 	}
 	r.ending.Wait()
+}
+
+// made makes item i. A panic over one document is not the end of everybody's agent.
+func (r *batchRun) made(ctx context.Context, session token.Session, i int) (m made) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("batch item panicked", "stack", string(debug.Stack()))
+			m = made{BatchSigned{Index: i}, proto.E(proto.CodeInternal, fmt.Errorf("panic: %T", p))}
+		}
+	}()
+	m.BatchSigned, m.err = r.make(ctx, session, i)
+	return m
+}
+
+// listen halts the batch when the person stops it, until over ends.
+func (r *batchRun) listen(ctx, over context.Context) {
+	s, ok := r.prompt.(Stopper)
+	if !ok {
+		return
+	}
+	stop := func() {
+		if ctx.Err() == nil { // else the prompt is gone with the request
+			r.halt(proto.E(proto.CodeUserStopped, nil))
+		}
+	}
+	stopped := s.Stopped()
+	select {
+	case <-stopped: // before the first item
+		stop()
+		return
+	default:
+	}
+	go func() {
+		select {
+		case <-stopped:
+			stop()
+		case <-over.Done():
+		}
+	}()
 }
 
 // within is a session whose signatures belong to a context of their own.
@@ -189,6 +236,9 @@ func (r *batchRun) feed(ctx context.Context, items chan<- int) {
 		}
 		from, to := r.bounds(g)
 		for i := from; i < to; i++ {
+			if err := ctx.Err(); err != nil {
+				r.halt(err) // now, not when the one who watches ctx gets a turn
+			}
 			select {
 			case <-r.halted:
 				<-next
@@ -292,6 +342,10 @@ func ranges(from, to int, fits func(int) bool) string {
 	}
 	return strings.Join(out, ",")
 }
+
+// Stopper is a Prompt, or a Body of one, at which the person can stop the batch they approved. The channel is closed when they
+// do; a nil one says that they cannot.
+type Stopper interface{ Stopped() <-chan struct{} }
 
 // Counter is a Prompt, or a Body of one, that shows how far a batch has come.
 type Counter interface{ Count(done, total int) }

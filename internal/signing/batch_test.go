@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -339,6 +340,106 @@ func TestBatchAbort(t *testing.T) {
 		signed += len(got.list)
 	}
 	b.journalled(t, signed)
+	b.idle(t)
+}
+
+// Stopped by the person, a batch ends with that reason, and the account and the journal tell what was signed.
+func TestBatchStopped(t *testing.T) {
+	p := &person{decide: yes}
+	b := newBench(t, p)
+	signed := 0
+	for _, at := range []int{1, 40, 64, 99, 150} {
+		p.pins, p.stop = []string{keyfile.DemoPIN}, make(chan struct{})
+		got := taken{at: func(n int) {
+			if n == at {
+				close(p.stop)
+			}
+		}}
+		made, err := b.SignBatch(t.Context(), page, b.digests(t, 200), got.each)
+		if err != nil || !errors.Is(made.Stopped, proto.CodeUserStopped) {
+			t.Fatalf("at %d: %+v %v", at, made, err)
+		}
+		if n := made.Count(signing.ItemSigned); n != len(got.list) || n < at || n == 200 {
+			t.Errorf("at %d: %d signed, %d given", at, n, len(got.list))
+		}
+		if o := p.outcomes[len(p.outcomes)-1]; o.Code != string(proto.CodeUserStopped) || o.Batch.Signed != len(got.list) {
+			t.Errorf("at %d: the prompt says %+v", at, o)
+		}
+		signed += len(got.list)
+	}
+	p.pins, p.stop = []string{keyfile.DemoPIN}, make(chan struct{})
+	close(p.stop)
+	if _, err := b.SignBatch(t.Context(), page, b.digests(t, 3), (&taken{}).each); !errors.Is(err, proto.CodeUserStopped) {
+		t.Errorf("stopped before the first: %v", err)
+	}
+	b.journalled(t, signed)
+	b.idle(t)
+}
+
+// A stop that comes when the last item is done has stopped nothing: the batch is whole.
+func TestBatchStoppedTooLate(t *testing.T) {
+	p := &person{decide: yes, pins: []string{keyfile.DemoPIN}, stop: make(chan struct{})}
+	b := newBench(t, p)
+	got := taken{at: func(n int) {
+		if n == 3 {
+			close(p.stop)
+			time.Sleep(50 * time.Millisecond) // until it is heard
+		}
+	}}
+	made, err := b.SignBatch(t.Context(), page, b.digests(t, 3), got.each)
+	if err != nil || made.Stopped != nil || made.Count(signing.ItemSigned) != 3 || p.outcomes[0].Code != "" {
+		t.Errorf("%+v, %v; the prompt says %+v", made, err, p.outcomes)
+	}
+	b.journalled(t, 3)
+}
+
+// A caller who does not take signatures holds a batch up; when it goes, the account is exact, and the token is free for others.
+func TestBatchNobodyTakes(t *testing.T) {
+	b := newBench(t, &person{decide: yes, pins: []string{keyfile.DemoPIN, keyfile.DemoPIN}})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stuck := make(chan struct{})
+	got := taken{at: func(n int) {
+		if n == 5 {
+			close(stuck)
+			<-ctx.Done()
+		}
+	}}
+	go func() {
+		<-stuck
+		time.Sleep(50 * time.Millisecond)
+		cancel()
+	}()
+	made, err := b.SignBatch(ctx, page, b.digests(t, 200), got.each)
+	if err != nil || !errors.Is(made.Stopped, context.Canceled) || len(got.list) > 10 {
+		t.Fatalf("%d given, %+v %v", len(got.list), made, err)
+	}
+	b.account(t, made, got.list)
+	other := taken{}
+	if made, err := b.SignBatch(t.Context(), page, b.digests(t, 3), other.each); err != nil || made.Stopped != nil || len(other.list) != 3 {
+		t.Errorf("afterwards: %+v %v", made, err)
+	}
+	b.idle(t)
+}
+
+// Batches that want one token at the same time are signed one after the other, each with its own account and PIN.
+func TestBatchesAtOnce(t *testing.T) {
+	const batches, size = 4, 100
+	b := newBench(t, &person{decide: yes, pins: slices.Repeat([]string{keyfile.DemoPIN}, batches)})
+	var all sync.WaitGroup
+	for i := range batches {
+		r := b.digests(t, size)
+		all.Go(func() {
+			who, got := page, taken{}
+			who.Channel, who.Origin = fmt.Sprint("channel ", i), fmt.Sprintf("https://%d.example", i)
+			made, err := b.SignBatch(t.Context(), who, r, got.each)
+			if err != nil || made.Stopped != nil || len(got.list) != size || made.Count(signing.ItemSigned) != size {
+				t.Errorf("batch %d: %d given, %+v %v", i, len(got.list), made, err)
+			}
+		})
+	}
+	all.Wait()
+	b.journalled(t, batches*size)
 	b.idle(t)
 }
 

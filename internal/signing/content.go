@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"persten/internal/algo"
@@ -26,14 +27,24 @@ type Limits struct {
 	Lifetime time.Duration // of a content nobody touches
 }
 
-// DefaultLimits serve documents of any usual size and keep a page from filling the disk.
-var DefaultLimits = Limits{Content: 2 << 30, Channel: 4 << 30, Handles: 64, Lifetime: time.Hour}
+// DefaultLimits serve documents of any size people sign, archives of some gigabytes among them; a channel has room for one
+// attached, which is the document and the signature around it. What keeps a page from filling the disk is spareSpace.
+var DefaultLimits = Limits{Content: 8 << 30, Channel: 20 << 30, Handles: 64, Lifetime: time.Hour}
+
+// Contents of more than modestSize leave spareSpace on the disk to everybody else.
+const (
+	spareSpace = 64 << 20
+	modestSize = 1 << 20
+)
 
 // Store keeps the contents pages send, on disk, each visible to the channel that opened it and to no other.
 // It is safe for concurrent use.
 type Store struct {
 	dir    string
 	limits Limits
+	most   int // contents of all channels
+
+	inline atomic.Int64 // bytes of contents that lie in memory
 
 	mu       sync.Mutex
 	channels map[string]*shelf
@@ -51,7 +62,7 @@ func NewStore(dir string, limits Limits) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("spool folder: %w", err)
 	}
-	return &Store{dir: dir, limits: limits, channels: map[string]*shelf{}}, nil
+	return &Store{dir: dir, limits: limits, most: mayOpen(descriptors()), channels: map[string]*shelf{}}, nil
 }
 
 // Content is a sequence of bytes that grows until Seal and never changes afterwards. The file behind it has no name.
@@ -82,6 +93,9 @@ func (s *Store) Open(channel, name, mime string, size int64) (string, error) {
 	if size > s.limits.Content {
 		return "", proto.E(proto.CodeContentTooLarge, nil, "limit", strconv.FormatInt(s.limits.Content, 10))
 	}
+	if err := s.room(size, size); err != nil {
+		return "", err
+	}
 	c, err := newContent(s.dir, name, mime)
 	if err != nil {
 		return "", spoolFault(err)
@@ -95,7 +109,7 @@ func (s *Store) Open(channel, name, mime string, size int64) (string, error) {
 		sh = &shelf{contents: map[string]*Content{}}
 		s.channels[channel] = sh
 	}
-	if len(sh.contents) >= s.limits.Handles {
+	if len(sh.contents) >= s.limits.Handles || s.crowded(len(sh.contents)) {
 		c.drop()
 		return "", proto.E(proto.CodeContentQuota, nil, "limit", strconv.Itoa(s.limits.Handles))
 	}
@@ -103,6 +117,18 @@ func (s *Store) Open(channel, name, mime string, size int64) (string, error) {
 	sh.contents[handle] = c
 	s.sweepLater(s.limits.Lifetime)
 	return handle, nil
+}
+
+// room tells whether the disk has any for n more bytes of a content that then has size. Where the system cannot say, the
+// write will.
+func (s *Store) room(n, size int64) error {
+	if size <= modestSize {
+		return nil
+	}
+	if free, err := freeSpace(s.dir); err == nil && free-spareSpace < n {
+		return proto.E(proto.CodeContentDiskFull, fmt.Errorf("%d bytes more, %d are free", n, free))
+	}
+	return nil
 }
 
 // anywhere is the offset of data whose sender does not count.
@@ -121,6 +147,9 @@ func (s *Store) AppendAt(channel, handle string, offset int64, data []byte) (int
 		return 0, err
 	}
 	n := int64(len(data))
+	if err = s.room(n, c.Size()+n); err != nil {
+		return 0, err
+	}
 	if err = s.charge(channel, handle, n); err == nil {
 		var size int64
 		if size, err = c.append(offset, data); err == nil {
@@ -315,11 +344,17 @@ func newContent(dir, name, mime string) (*Content, error) {
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
+	c := blankContent(name, mime)
+	c.w, c.r = w, r
+	return c, nil
+}
+
+func blankContent(name, mime string) *Content {
 	return &Content{
-		Name: name, MIME: mime, w: w, r: r, touched: time.Now(),
+		Name: name, MIME: mime, touched: time.Now(),
 		gone: make(chan struct{}), grown: make(chan struct{}, 1),
 		hashing: make(chan struct{}, 1), digests: map[algo.Digest][]byte{}, running: map[algo.Digest]*running{},
-	}, nil
+	}
 }
 
 func (c *Content) wrongSize() error {

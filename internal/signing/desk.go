@@ -76,6 +76,12 @@ func (d *desk) open(ctx context.Context, q Question) (Prompt, func(), error) {
 	return p, leave, nil
 }
 
+// decided reports whether policy answers q.
+func (d *desk) decided(q Question) bool {
+	u, ok := d.ask.(*Unattended)
+	return ok && u.find(q) != nil
+}
+
 func (d *desk) enter(ctx context.Context, origin string) (leave func(), err error) {
 	d.mu.Lock()
 	l := d.origins[origin]

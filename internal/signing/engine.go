@@ -4,7 +4,8 @@
 //
 // One request runs through Engine in this order: find the key, hash the sealed content, ask the person (Approver), write
 // the journal's intent line and wait for the disk, unlock the key with the PIN the person typed in the same window, encode,
-// verify, write the result line, show the outcome. Nothing uses a key without an approval, and an approval covers exactly
+// verify, write the result line, show the outcome. Where policy answers, the key is unlocked while the intent goes to disk and
+// locked while the result does; it signs in between, never before the intent is there. Nothing uses a key without an approval, and an approval covers exactly
 // the certificate, the digests and the output parameters that stood in its Question (DESIGN, "Consent").
 //
 // The engine knows neither transports nor windows nor PKCS#11: callers come as Caller, people as Approver, keys as
@@ -17,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +90,13 @@ func (e *Engine) Unattended() int {
 	return 0
 }
 
+// Pause stops signatures without a person, or lets them go on. Where a person is asked it changes nothing.
+func (e *Engine) Pause(paused bool) {
+	if u, ok := e.desk.ask.(*Unattended); ok {
+		u.Pause(paused)
+	}
+}
+
 // Keys lists certificates and their keys. Problems tell which modules failed; the list then holds the rest.
 func (e *Engine) Keys(ctx context.Context) ([]token.Key, []*proto.Error, error) {
 	keys, err := e.keys.Keys(ctx)
@@ -115,15 +124,22 @@ func (e *Engine) Refresh() {
 
 // find returns the key of a certificate id or thumbprint.
 func (e *Engine) find(ctx context.Context, id string) (token.Key, error) {
+	id = strings.ToLower(id)
+	named := func(k token.Key) bool {
+		c := k.Certificate()
+		return k.ID() == id || c != nil && c.Thumbprint() == id
+	}
+	if f, ok := e.keys.(token.Finder); ok {
+		if k := f.Find(ctx, named); k != nil {
+			return k, nil
+		}
+	}
 	keys, err := e.keys.Keys(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	id = strings.ToLower(id)
-	for _, k := range keys {
-		if c := k.Certificate(); k.ID() == id || c != nil && c.Thumbprint() == id {
-			return k, nil
-		}
+	if n := slices.IndexFunc(keys, named); n >= 0 {
+		return keys[n], nil
 	}
 	if err := hiding(err); err != nil {
 		return nil, fault(err)

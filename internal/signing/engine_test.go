@@ -25,7 +25,8 @@ import (
 // person answers prompts as a test says; it is the one part of these tests that is not real.
 type person struct {
 	decide func(ctx context.Context, q signing.Question) (signing.Decision, error)
-	pins   []string // typed one after the other; none left: gives up
+	pins   []string      // typed one after the other; none left: gives up
+	stop   chan struct{} // closed: stops the batch
 
 	mu       sync.Mutex
 	asked    []signing.Question
@@ -47,6 +48,7 @@ type answer struct {
 
 func (a *answer) Decide(ctx context.Context) (signing.Decision, error) { return a.decide(ctx, a.q) }
 func (a *answer) Progress(signing.Step)                                {}
+func (a *answer) Stopped() <-chan struct{}                             { return a.stop }
 
 func (a *answer) PIN(_ context.Context, r token.PINRequest) (secret.PIN, error) {
 	a.mu.Lock()

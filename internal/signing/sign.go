@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"persten/internal/algo"
@@ -42,6 +43,9 @@ type order struct {
 
 // sign is the way of every signature: key, digest, question, answer, signature, outcome.
 func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error) {
+	if u, ok := e.desk.ask.(*Unattended); ok && u.expects(who, o.certificate) {
+		ctx = token.Remembering(ctx)
+	}
 	key, err := e.find(ctx, o.certificate)
 	if err != nil {
 		return nil, err
@@ -59,7 +63,7 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 	}
 	q := e.signQuestion(ctx, who, key, alg, o, digest)
 	o.describe(&q)
-	if o.content != nil {
+	if o.content != nil && !e.desk.decided(q) { // a person sees the document
 		if q.Documents[0].Content, err = o.content.Descriptor(); err != nil {
 			return nil, proto.E(proto.CodeInternal, err)
 		}
@@ -131,7 +135,7 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 	work func(cms.Signer) error,
 ) error {
 	q.by = approvedBy(p)
-	progress(ctx, StepWaiting)
+	tell(ctx, p, StepWaiting)
 	d, err := decide(ctx, p)
 	if err != nil {
 		return e.refused(who, q, fault(err))
@@ -142,40 +146,98 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 	for i := range record.Documents {
 		record.Documents[i].Viewed = i < len(d.Viewed) && d.Viewed[i]
 	}
-	entry, err := e.log.Begin(ctx, record)
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
+	intended := e.intend(ctx, record)
+	if q.by == "" { // a person does not type a PIN for nothing
+		if _, err := intended(); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return proto.E(proto.CodeJournalUnwritable, err)
+	session, err := e.unlock(ctx, key, p, a, e.wrongPIN(who, q))
+	logOut := sync.OnceValue(func() (wait func()) { return closing(session) })
+	defer func() { logOut()() }() // also when work panics: nobody else has the session
+	entry, unwritten := intended()
+	switch {
+	case err == nil && unwritten == nil:
+		err = work(&signer{cert: key.Certificate(), alg: alg.ID, session: session, approval: a, only: true})
+	case unwritten != nil:
+		err = unwritten
 	}
-	err = fault(e.unlocked(ctx, key, p, a, e.wrongPIN(who, q), func(s token.Session) error {
-		return work(&signer{cert: key.Certificate(), alg: alg.ID, session: s, approval: a})
-	}))
+	err = fault(err)
+	logOut()
+	if entry == nil {
+		return err
+	}
 	if endErr := e.finish(entry, err); endErr != nil && err == nil {
 		err = proto.E(proto.CodeJournalUnwritable, endErr)
 	}
 	return err
 }
 
+// intend begins to write r to the journal, and returns how to wait until it is on disk. While the disk works, the key may be
+// unlocked, but not used.
+func (e *Engine) intend(ctx context.Context, r journal.Record) func() (*journal.Entry, error) {
+	var entry *journal.Entry
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		entry, err = e.log.Begin(ctx, r)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			entry, err = nil, ctx.Err()
+		case err != nil:
+			entry, err = nil, proto.E(proto.CodeJournalUnwritable, err)
+		}
+	}()
+	return func() (*journal.Entry, error) {
+		<-done
+		return entry, err
+	}
+}
+
 // unlocked opens the key, lets work use it within the approval and closes it.
 func (e *Engine) unlocked(ctx context.Context, key token.Key, p Prompt, a *approval, wrong func(token.PINRequest),
 	work func(token.Session) error,
 ) error {
-	p.Progress(StepToken)
-	progress(ctx, StepToken)
-	session, err := openKey(token.OnKeypad(ctx, keypad(p, a, wrong)), key, p, pins(p, a, wrong))
+	session, err := e.unlock(ctx, key, p, a, wrong)
 	if err != nil {
 		return err
 	}
-	p.Progress(StepSigning)
-	progress(ctx, StepSigning)
-	defer func() {
+	defer func() { closing(session)() }()
+	return work(session)
+}
+
+func (e *Engine) unlock(ctx context.Context, key token.Key, p Prompt, a *approval, wrong func(token.PINRequest)) (token.Session, error) {
+	tell(ctx, p, StepToken)
+	session, err := openKey(token.OnKeypad(ctx, keypad(p, a, wrong)), key, p, pins(p, a, wrong))
+	if err != nil {
+		return nil, err
+	}
+	tell(ctx, p, StepSigning)
+	return session, nil
+}
+
+// closing logs out while something else is done, and returns how to wait for it. A nil session is closed.
+func closing(session token.Session) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if session == nil {
+			return
+		}
 		if err := session.Close(); err != nil {
 			slog.Warn("token session did not close", "cause", err)
 		}
 	}()
-	return work(session)
+	return func() { <-done }
+}
+
+// tell shows a step to who waits. Where policy answers nobody does, and nothing of it takes long.
+func tell(ctx context.Context, p Prompt, s Step) {
+	p.Progress(s)
+	if approvedBy(p) == "" {
+		progress(ctx, s)
+	}
 }
 
 // finish writes how a begun record ended.
@@ -215,6 +277,7 @@ type signer struct {
 	alg      algo.ID
 	session  token.Session
 	approval redeemer
+	only     bool // it is asked for one signature
 }
 
 // redeemer is what an approval is to a signer: redeem takes one use of the key.
@@ -226,6 +289,9 @@ func (s *signer) Algorithm() algo.ID             { return s.alg }
 func (s *signer) Sign(ctx context.Context, in algo.Input) ([]byte, error) {
 	if err := s.approval.redeem(); err != nil {
 		return nil, proto.E(proto.CodeUserTimeout, err)
+	}
+	if f, ok := s.session.(token.Finisher); ok && s.only {
+		return f.SignLast(ctx, s.alg, in)
 	}
 	return s.session.Sign(ctx, s.alg, in)
 }

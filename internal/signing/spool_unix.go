@@ -7,8 +7,11 @@ package signing
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // spool makes a file without a name and returns a writing and a reading descriptor of it.
@@ -30,6 +33,15 @@ func spool(dir string) (w, r *os.File, err error) {
 
 func diskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// freeSpace is how much this user may still write below dir.
+func freeSpace(dir string) (int64, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return 0, err
+	}
+	return int64(min(fs.Bavail, math.MaxInt64/uint64(fs.Bsize))) * int64(fs.Bsize), nil
 }
 
 // reopen makes a second file description of r, so that the receiver's reads do not move ours.

@@ -4,6 +4,7 @@ package signing
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -36,6 +37,19 @@ func spool(dir string) (w, r *os.File, err error) {
 
 func diskFull(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
+}
+
+// freeSpace is how much this user may still write below dir.
+func freeSpace(dir string) (int64, error) {
+	name, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return 0, err
+	}
+	var free uint64
+	if err := windows.GetDiskFreeSpaceEx(name, &free, nil, nil); err != nil {
+		return 0, err
+	}
+	return int64(min(free, math.MaxInt64)), nil
 }
 
 func reopen(r *os.File) (*os.File, error) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,6 +62,7 @@ type Unattended struct {
 	stops  stops
 
 	mu      sync.Mutex
+	paused  bool            // by the person
 	used    map[string]uses // by usesKey
 	damaged error           // why the uses before this session cannot be counted
 }
@@ -101,11 +103,24 @@ func (u *Unattended) Active() int {
 	defer u.mu.Unlock()
 	n := 0
 	for _, g := range u.grants {
-		if u.damaged == nil && !u.stops.stopped(g.PINFile) {
+		if u.damaged == nil && !u.paused && !u.stops.stopped(g.PINFile) {
 			n++
 		}
 	}
 	return n
+}
+
+// Pause refuses what grants cover, or no longer.
+func (u *Unattended) Pause(paused bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.paused = paused
+}
+
+func (u *Unattended) isPaused() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.paused
 }
 
 // find is the first grant that covers q, or nil.
@@ -116,6 +131,17 @@ func (u *Unattended) find(q Question) *grant {
 		}
 	}
 	return nil
+}
+
+// expects reports whether a grant names this caller and certificate; whether it covers the request is seen later.
+func (u *Unattended) expects(who Caller, certificate string) bool {
+	return slices.ContainsFunc(u.grants, func(g *grant) bool {
+		caller := g.Origin == who.Origin
+		if g.User != "" {
+			caller = who.Local() && g.User == who.User
+		}
+		return caller && g.Certificate == strings.ToLower(certificate)
+	})
 }
 
 // Ask implements Approver.
@@ -156,6 +182,8 @@ func (u *Unattended) refusal(g *grant, q Question, now time.Time) error {
 	switch {
 	case u.damaged != nil:
 		return proto.E(proto.CodeUnattendedStopped, u.damaged)
+	case u.paused:
+		return proto.E(proto.CodeAgentPaused, nil)
 	case u.stops.stopped(g.PINFile):
 		return proto.E(proto.CodeUnattendedStopped, nil)
 	case q.Token.PINPad && q.Token.LoginRequired:
@@ -201,6 +229,9 @@ func (p *policyPrompt) PIN(ctx context.Context, r token.PINRequest) (secret.PIN,
 	}
 	if err := p.turn(ctx); err != nil {
 		return secret.PIN{}, err
+	}
+	if p.u.isPaused() { // while this request waited for its turn
+		return secret.PIN{}, proto.E(proto.CodeAgentPaused, nil)
 	}
 	if p.u.stopped(p.g, r) { // also by a request that had its turn before
 		return secret.PIN{}, proto.E(proto.CodeUnattendedStopped, nil)

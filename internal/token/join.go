@@ -49,6 +49,20 @@ func (j joined) Events(ctx context.Context) <-chan Event {
 	return out
 }
 
+// Find asks those before the first that could have the key and cannot tell.
+func (j joined) Find(ctx context.Context, wanted func(Key) bool) Key {
+	for _, i := range j {
+		f, ok := i.(Finder)
+		if !ok {
+			return nil
+		}
+		if k := f.Find(ctx, wanted); k != nil {
+			return k
+		}
+	}
+	return nil
+}
+
 // Refresh drops the caches of the inventories that have one.
 func (j joined) Refresh() {
 	for _, i := range j {

@@ -15,7 +15,7 @@ import (
 const maxWrong = 2
 
 // Login is the dialogue by which every kind of token is opened, so that no kind can spend attempts the person did not
-// make: read the token's state, ask, take the lease, read the state again, try once.
+// make: read the token's state, ask, take the lease, look whether it is still in that state, try once.
 type Login struct {
 	Lease    *Lease
 	Wait     time.Duration // for the lease; LeaseWait when zero
@@ -24,6 +24,8 @@ type Login struct {
 	State func(ctx context.Context) (Info, error)
 	// Try logs in once. It consumes the PIN, the zero one when none was asked for, and returns *PINError for a wrong one.
 	Try func(ctx context.Context, pin secret.PIN) error
+	// Careful tells that Try itself looks at the token right before the attempt, as Agreed does, at what State said last.
+	Careful bool
 	// Held, if set, tells after State whether policy let a PIN be kept that Try would use instead of asking. It is not
 	// called once an entry was wrong.
 	Held func() bool
@@ -110,6 +112,17 @@ func (l Login) ask(ctx context.Context, ask PINFunc, info Info, wrong bool) (sec
 // returns nil only after the person confirmed. Its error ends Open and is returned unchanged.
 type KeypadFunc func(ctx context.Context, r PINRequest) error
 
+type rememberKey struct{}
+
+// Remembering lets Find and Open believe what was seen of a token within the last second. It is for requests that nobody is
+// asked about: a person must not be bothered about a token that is gone.
+func Remembering(ctx context.Context) context.Context {
+	return context.WithValue(ctx, rememberKey{}, true)
+}
+
+// Remembers reports whether ctx is from Remembering.
+func Remembers(ctx context.Context) bool { return ctx.Value(rememberKey{}) != nil }
+
 type keypadKey struct{}
 
 // OnKeypad makes Open under the returned context call f before each entry on a reader's keypad.
@@ -130,17 +143,28 @@ func keypad(ctx context.Context, r PINRequest) error {
 
 // try makes the attempt the person agreed to, unless it meanwhile became the last one, or another token's.
 func (l Login) try(ctx context.Context, pin secret.PIN, asked Info) error {
+	if l.Careful {
+		return l.Try(ctx, pin)
+	}
 	now, err := l.State(ctx)
+	if err == nil {
+		err = Agreed(asked, now)
+	}
 	if err != nil {
 		return err
 	}
+	return l.Try(ctx, pin)
+}
+
+// Agreed tells why nobody may log in who was asked about another state of the token than it is in now, or nil.
+func Agreed(asked, now Info) error {
 	switch {
 	case now.Serial != asked.Serial || now.Label != asked.Label:
 		return ErrRemoved
 	case now.Locked:
 		return ErrLocked
-	case now.Final && !asked.Final, now.LoginRequired != asked.LoginRequired, now.PINPad != asked.PINPad:
+	case now.Low && !asked.Low, now.Final && !asked.Final, now.LoginRequired != asked.LoginRequired, now.PINPad != asked.PINPad:
 		return ErrAskAgain
 	}
-	return l.Try(ctx, pin)
+	return nil
 }

@@ -112,6 +112,13 @@ type Parallel interface {
 	Parallel() int
 }
 
+// Finisher is a Session that may log out together with the last signature, which saves a call where calls cost as much as a
+// signature. Close is due all the same.
+type Finisher interface {
+	Session
+	SignLast(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error)
+}
+
 // Holder is a Key whose token may hold a PIN from an earlier login, where policy allows that.
 type Holder interface {
 	// Held tells whether Open would ask for no PIN now.
@@ -157,6 +164,13 @@ const (
 	Removed  = "removed"
 	Changed  = "changed"
 )
+
+// Finder is an Inventory that need not ask every module for one key.
+type Finder interface {
+	// Find returns a key that is wanted, if one was listed lately and its token is still there; nil means that only Keys can
+	// tell. Of several it is the one that Keys would list.
+	Find(ctx context.Context, wanted func(Key) bool) Key
+}
 
 // Refresher is an inventory that caches its listing. Refresh makes the next Keys read the tokens again.
 type Refresher interface{ Refresh() }

@@ -76,7 +76,7 @@ func batchClosing(c Closing, o signing.Outcome) Closing {
 		c.Title = say(c.lang, "prompt.batch.done")
 	default:
 		c.Done, c.Title = false, say(c.lang, "prompt.batch.partly", "n", strconv.Itoa(b.Signed), "total", total)
-		c.Partly = true
+		c.Partly, c.Declined = true, false
 	}
 	count := Fact{Label: say(c.lang, "prompt.batch.signed"), Value: say(c.lang, "prompt.batch.of", "n", strconv.Itoa(b.Signed), "total", total)}
 	c.Facts = append([]Fact{count}, c.Facts...)

@@ -11,7 +11,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"persten/internal/ipc"
 	"persten/internal/signing"
 )
 
@@ -78,6 +80,83 @@ func TestBatchDocumentsAreLent(t *testing.T) {
 	}
 }
 
+// stopper is a person who can stop a batch.
+type stopper struct {
+	*person
+	stop chan struct{}
+}
+
+func (s stopper) Stopped() <-chan struct{} { return s.stop }
+
+// The person's stop reaches the session over both ways; a prompt process that dies while the batch runs counts as one, since it
+// could not be stopped any more. A request that ends by itself takes the prompt away and stops nothing.
+func TestBatchStop(t *testing.T) {
+	yes := func(context.Context, signing.Question) (signing.Decision, error) {
+		return signing.Decision{Approved: true}, nil
+	}
+	ask := func(b Body, remote bool) (signing.Prompt, ipc.FileConn) {
+		t.Helper()
+		a, child := Local(func() Body { return b }), ipc.FileConn(nil)
+		if remote {
+			a = Remote(func(context.Context) (ipc.FileConn, func() error, error) {
+				ours, theirs, err := ipc.Pair()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if child, err = ipc.Adopt(theirs); err != nil {
+					t.Fatal(err)
+				}
+				go Serve(context.Background(), child, b)
+				return ours, func() error { return nil }, nil
+			})
+		}
+		p, err := a.Ask(t.Context(), batchOf(t, 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := p.Decide(t.Context()); err != nil || !d.Approved {
+			t.Fatal(d, err)
+		}
+		return p, child
+	}
+	stopped := func(p signing.Prompt) bool {
+		select {
+		case <-p.(signing.Stopper).Stopped():
+			return true
+		case <-time.After(5 * time.Second):
+			return false
+		}
+	}
+	for _, remote := range []bool{false, true} {
+		b := stopper{&person{decide: yes, shown: make(chan signing.Outcome, 1)}, make(chan struct{})}
+		p, _ := ask(b, remote)
+		select {
+		case <-p.(signing.Stopper).Stopped():
+			t.Errorf("remote %v: stopped by itself", remote)
+		case <-time.After(50 * time.Millisecond):
+		}
+		close(b.stop)
+		if !stopped(p) {
+			t.Errorf("remote %v: not stopped", remote)
+		}
+		p.Close(signing.Outcome{Code: "user_stopped"})
+		<-b.shown
+	}
+	p, child := ask(&person{decide: yes}, true)
+	child.Close()
+	if !stopped(p) {
+		t.Error("nobody is there to stop it, and it runs on")
+	}
+	p, _ = ask(&person{decide: yes, shown: make(chan signing.Outcome, 1)}, true)
+	p.Close(signing.Outcome{})
+	time.Sleep(100 * time.Millisecond)
+	select {
+	case <-p.(signing.Stopper).Stopped():
+		t.Error("an outcome counts as a stop")
+	default:
+	}
+}
+
 // A prompt process asks for what is there and was not given yet, and gets nothing else.
 func TestBatchLendsOnlyItsOwn(t *testing.T) {
 	q := batchOf(t, 3)
@@ -125,6 +204,7 @@ func TestBatchClosing(t *testing.T) {
 		"all":     {signing.Outcome{Batch: &signing.BatchOutcome{Signed: 3}}, "Signatures created", ""},
 		"none":    {signing.Outcome{Code: "user_rejected", Batch: &signing.BatchOutcome{NotSigned: 3}}, "No signature was created", ""},
 		"stopped": {signing.Outcome{Code: "token_removed", Batch: &signing.BatchOutcome{Signed: 1, NotSigned: 2}}, "Signed 1 of 3", "Documents not signed: 2. The token was taken out during the work."},
+		"by hand": {signing.Outcome{Code: "user_stopped", Batch: &signing.BatchOutcome{Signed: 1, NotSigned: 2}}, "Signed 1 of 3", "Documents not signed: 2. You stopped the signing."},
 		"failed":  {signing.Outcome{Batch: &signing.BatchOutcome{Signed: 1, Failed: 2}}, "Signed 1 of 3", "Documents that could not be signed: 2."},
 	} {
 		got := NewClosing(signing.KindSign, c.o, "en")

@@ -23,7 +23,7 @@ type Closing struct {
 
 // NewClosing says in one of text's languages how a question of some kind ended.
 func NewClosing(k signing.Kind, o signing.Outcome, lang text.Lang) Closing {
-	c := Closing{Done: o.Code == "", Declined: o.Code == "user_rejected", lang: lang}
+	c := Closing{Done: o.Code == "", Declined: o.Code == "user_rejected" || o.Code == "user_stopped", lang: lang}
 	if !k.Site() {
 		k = signing.KindSign
 	}

@@ -41,6 +41,15 @@ func Moment(lang text.Lang, t time.Time) string {
 	return Date(lang, t) + t.Local().Format(" 15:04:05 -07:00")
 }
 
+// Clock writes a time as 0:07 or 1:02:03.
+func Clock(d time.Duration) string {
+	s := int64(d.Round(time.Second).Seconds())
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
 // digestNames are the names people compare digests by.
 var digestNames = map[string]string{
 	"sha1": "SHA-1", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512",

@@ -18,6 +18,7 @@ import (
 const (
 	methodOpen     = "open"
 	methodDocument = "document"
+	methodStop     = "stop" // from the child: the person has stopped the batch
 )
 
 var errNoDocument = errors.New("no such document, or it was given before")
@@ -29,6 +30,10 @@ type which struct {
 // lend is the session's side: it answers a prompt process that asks for a document of its question, and nothing else.
 func (p *remotePrompt) lend(ctx context.Context, r *rpc.Request) (any, error) {
 	closeAll(r.Files)
+	if r.Method == methodStop && !r.Notification {
+		p.halt()
+		return nil, nil
+	}
 	if r.Method != methodOpen || r.Notification {
 		return nil, &rpc.Error{Code: -32601, Message: "method not found"}
 	}
@@ -58,6 +63,30 @@ func (p *remotePrompt) mayLend(i int) bool {
 	}
 	p.lent[i] = true
 	return true
+}
+
+// Stopped is closed when the person stops the batch, and when the window is gone in which they could have.
+func (p *remotePrompt) Stopped() <-chan struct{} { return p.stopped }
+
+// Stopped passes on what a Body says that can be stopped.
+func (p *localPrompt) Stopped() <-chan struct{} {
+	if s, ok := p.body.(signing.Stopper); ok {
+		return s.Stopped()
+	}
+	return nil
+}
+
+// hear tells the session when the person stops the batch.
+func (s *stage) hear(ctx context.Context) {
+	b, ok := s.body.(signing.Stopper)
+	if !ok {
+		return
+	}
+	select {
+	case <-b.Stopped():
+		s.conn.Call(ctx, methodStop, nil, nil)
+	case <-ctx.Done():
+	}
 }
 
 // Count tells the child how far a batch has come.

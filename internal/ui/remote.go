@@ -77,7 +77,8 @@ func (r remote) Ask(ctx context.Context, q signing.Question) (signing.Prompt, er
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", signing.ErrNoPrompt, err)
 	}
-	p := &remotePrompt{q: q, stop: stop}
+	p := &remotePrompt{q: q, stop: stop, stopped: make(chan struct{})}
+	p.halt = sync.OnceFunc(func() { close(p.stopped) })
 	p.life, p.end = context.WithCancel(ctx)
 	p.conn = rpc.New(conn, p.lend)
 	go func() {
@@ -95,6 +96,9 @@ type remotePrompt struct {
 	life context.Context // ends with Ask's context, the connection, or Close
 	end  context.CancelFunc
 
+	stopped chan struct{} // closed by halt
+	halt    func()
+
 	mu   sync.Mutex
 	told bool // the outcome is on screen; the child may live on
 	lent map[int]bool
@@ -108,6 +112,7 @@ func (p *remotePrompt) vanish() {
 	if told {
 		return // Close hangs up when the child has the outcome, also after the request is over
 	}
+	p.halt()
 	p.conn.Close()
 	p.stop()
 }

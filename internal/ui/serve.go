@@ -34,6 +34,7 @@ func Serve(ctx context.Context, c ipc.FileConn, b Body) error {
 	defer conn.Close()
 	lost := make(chan error, 1)
 	go func() { lost <- conn.Serve(ctx) }()
+	go s.hear(ctx)
 
 	var err error
 	select {

@@ -19,11 +19,13 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef unsigned long word;
@@ -252,6 +254,15 @@ static word spoiled(int i, word *a)
 	return rv;
 }
 
+/* The Go runtime sends signals to threads; each would cut a plain sleep short. */
+static void slow(unsigned long ms)
+{
+	struct timespec left = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+
+	while (nanosleep(&left, &left) == -1 && errno == EINTR)
+		;
+}
+
 static word run(int i, word *a)
 {
 	if (!due(i))
@@ -268,7 +279,7 @@ static word run(int i, word *a)
 		for (;;)
 			pause();
 	if (!strncmp(fault_what, "slow=", 5))
-		usleep(1000 * strtoul(fault_what + 5, NULL, 0));
+		slow(strtoul(fault_what + 5, NULL, 0));
 	return spoiled(i, a);
 }
 

@@ -11,7 +11,7 @@ const MiB = 1 << 20;
 
 /** An agent that keeps documents. With a window it takes binary messages, and tells so after each quarter unless deaf. */
 function agent({ window } = {}) {
-  const a = { held: new Map(), opened: [], order: [], deaf: false, under: 0, most: 0, last: 0 };
+  const a = { held: new Map(), opened: [], order: [], deaf: false, under: 0, most: 0, last: 0, largest: 0 };
   const streams = new Map();
   const methods = {
     'content.open': (p) => {
@@ -43,8 +43,8 @@ function agent({ window } = {}) {
   });
   a.tell = (method, params) => a.t.onmessage(JSON.stringify({ jsonrpc: '2.0', method, params }));
   if (window) {
-    a.t.sendBinary = (bytes) => {
-      const b = Buffer.from(bytes);
+    const take = async (message) => {
+      const b = Buffer.from(await message.arrayBuffer());
       const doc = streams.get(b.readUInt32BE(0));
       assert.equal(b.readBigUInt64BE(4), BigInt(doc.size));
       doc.pieces.push(b.subarray(12));
@@ -54,6 +54,13 @@ function agent({ window } = {}) {
       if (a.deaf || doc.size - doc.told < window / 4) return;
       setTimeout(() => a.tell('content.received', { handle: doc.handle, size: (doc.told = doc.size) }), 1);
     };
+    let taking = Promise.resolve();
+    a.t.sendBinary = (message) => {
+      a.largest = Math.max(a.largest, message.size);
+      taking = taking.then(() => take(message));
+    };
+    const { 'content.close': close } = methods;
+    methods['content.close'] = async (p) => (await taking, close(p)); // messages are met in their order
   }
   a.c = new Connection(a.t, 'en');
   a.bytes = ({ handle, inline }) => (handle ? Buffer.concat(a.held.get(handle).pieces) : Buffer.from(inline, 'base64'));
@@ -120,7 +127,7 @@ for (const [way, o] of [['a stream', { window: 4 * MiB }], ['appends', {}]]) {
       const abort = () => stop.abort();
       a.before = (m) => m.method === point && abort();
       const source = readable(randomBytes(9 * MiB));
-      const onTransfer = ({ sent }) => ((point === 'binary' && sent > 2 * MiB) || (point === 'stalled' && sent >= 8 * 512_000)) && abort();
+      const onTransfer = ({ sent }) => ((point === 'binary' && sent > 2 * MiB) || (point === 'stalled' && sent >= 4 * MiB)) && abort();
       const work = withContent(a.c, toSource(source), { name: 'n' }, { signal: stop.signal, onTransfer }, async () => {
         if (point === 'use') abort();
         stop.signal.throwIfAborted();
@@ -142,7 +149,7 @@ test('a stream that fails rejects with what the agent said, whether it is waitin
     a.deaf = true;
     const problem = { code: 'content_disk_full', args: {}, text: 'Full.', next: 'Free some.' };
     const onTransfer = ({ sent }) => {
-      if (sent === when * 2 * 512_000) setTimeout(() => a.tell('content.failed', { stream: 1, handle: 'h1', problem }), 1);
+      if (sent === when * MiB) setTimeout(() => a.tell('content.failed', { stream: 1, handle: 'h1', problem }), 1);
     };
     const work = withContent(a.c, toSource(readable(randomBytes(9 * MiB))), { name: 'n' }, { onTransfer }, () => assert.fail('used'));
     await assert.rejects(work, { name: 'PerstenError', code: 'content_disk_full', message: 'Full.', next: 'Free some.' });
@@ -154,7 +161,7 @@ test('a stream that fails rejects with what the agent said, whether it is waitin
 test('a lost connection ends a stream that waits', async () => {
   const a = agent({ window: 4 * MiB });
   a.deaf = true;
-  const onTransfer = ({ sent }) => sent === 8 * 512_000 && setTimeout(() => a.t.onclose({ code: 'agent_lost' }), 1);
+  const onTransfer = ({ sent }) => sent === 4 * MiB && setTimeout(() => a.t.onclose({ code: 'agent_lost' }), 1);
   const work = withContent(a.c, toSource(new Uint8Array(9 * MiB)), { name: 'n' }, { onTransfer }, () => assert.fail('used'));
   await assert.rejects(work, { code: 'agent_lost' });
 });
@@ -181,4 +188,27 @@ test('a window too small for our pieces is not used', async () => {
   const bytes = randomBytes(3 * MiB);
   const seen = await withContent(a.c, toSource(bytes), { name: 'n' }, {}, async (content) => a.bytes(content));
   assert.ok(bytes.equals(seen) && !a.order.includes('binary'));
+});
+
+test('of a file that cannot be read on its way it is said why; the next one is read in the page', async () => {
+  const bytes = randomBytes(9 * MiB);
+  const lost = async (file) => {
+    const a = agent({ window: 4 * MiB });
+    const onTransfer = () => a.t.onclose({ code: 'agent_lost' });
+    await withContent(a.c, toSource(file), { name: 'n' }, { onTransfer }, () => assert.fail('used'));
+  };
+  const read = async () => {
+    let slices = 0;
+    const file = new File([bytes], 'f');
+    const slice = file.slice.bind(file);
+    file.slice = (...of) => (slices++, slice(...of));
+    const a = agent({ window: 4 * MiB });
+    assert.ok(bytes.equals(await withContent(a.c, toSource(file), { name: 'n' }, {}, async (content) => a.bytes(content))));
+    return slices;
+  };
+  assert.equal(await read(), 9);
+  const changed = new File([bytes], 'f');
+  await assert.rejects(lost(Object.assign(changed, { slice: () => ({ size: MiB, arrayBuffer: () => Promise.reject(new Error('changed')) }) })));
+  assert.equal(await read(), 0);
+  await assert.rejects(lost(new File([bytes], 'f')), { code: 'agent_lost' });
 });

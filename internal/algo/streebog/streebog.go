@@ -133,8 +133,8 @@ func (d *digest) AppendBinary(b []byte) ([]byte, error) {
 }
 
 func (d *digest) UnmarshalBinary(b []byte) error {
-	if len(b) != marshaledSize || string(b[:len(magic)]) != magic || int(b[len(magic)]) != d.size {
-		return errors.New("streebog: not a state of this hash")
+	if len(b) != marshaledSize || string(b[:len(magic)]) != magic || int(b[len(magic)]) != d.size || b[len(b)-BlockSize-1] >= BlockSize {
+		return errors.New("streebog: not a state of this hash") // which it leaves as it was
 	}
 	b = b[len(magic)+1:]
 	for _, words := range [...]*[8]uint64{&d.h, &d.sum} {
@@ -142,9 +142,6 @@ func (d *digest) UnmarshalBinary(b []byte) error {
 			words[i] = binary.LittleEndian.Uint64(b[8*i:])
 		}
 		b = b[BlockSize:]
-	}
-	if b[8] >= BlockSize {
-		return errors.New("streebog: not a state of this hash")
 	}
 	d.n, d.filled = binary.LittleEndian.Uint64(b), int(b[8])
 	copy(d.buf[:], b[9:])

@@ -196,7 +196,7 @@ func TestBatchSpeed(t *testing.T) {
 			if kind == "p256" {
 				mechanism, want = p11.CKM_ECDSA, 0.4
 			}
-			check(t, hsm.Module, hsm.PIN, kind, hsm.IDs[i], mechanism, want)
+			t.Run(kind, func(t *testing.T) { check(t, hsm.Module, hsm.PIN, kind, hsm.IDs[i], mechanism, want) })
 		}
 	})
 	t.Run("softhsm-gost", func(t *testing.T) {

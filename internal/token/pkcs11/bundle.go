@@ -4,6 +4,7 @@ package pkcs11
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -14,11 +15,12 @@ import (
 // The measures of signing many at once. A call of the child costs as much as a quick signature, so quick ones share calls;
 // slow ones do not, so that a batch can be stopped and tells how far it is.
 const (
-	inParallel = 48 // signatures under way: on the token, on the way there, and being checked and encoded
-	maxBundle  = 16 // signatures of one call
+	inParallel = 96 // signatures under way: on the token, on the way there, and being checked and encoded
+	maxBundle  = 32 // signatures of one call
 	bundleTime = 10 * time.Millisecond
 	slowToken  = 100 * time.Millisecond // a signature; such tokens make one at a time, whatever they are asked
 	slowCalls  = 2
+	quickToken = time.Millisecond // a signature; made by this machine's processors, for which checking and encoding wait too
 )
 
 // Parallel implements token.Parallel.
@@ -77,8 +79,11 @@ func (s *lease) bundled(ctx context.Context, p signParams) ([]byte, error) {
 
 // room is how many calls may be under way. The caller holds b.mu.
 func (b *bundles) room() int {
-	if b.each > slowToken {
+	switch {
+	case b.each > slowToken:
 		return slowCalls
+	case b.each > 0 && b.each < quickToken:
+		return min(maxSeats, max(2, runtime.NumCPU()))
 	}
 	return maxSeats
 }

@@ -156,7 +156,7 @@ func TestPrepare(t *testing.T) {
 	for id, h := range map[algo.ID]crypto.Hash{algo.RSASHA256: crypto.SHA256, algo.RSASHA384: crypto.SHA384, algo.RSASHA512: crypto.SHA512} {
 		a, _ := algo.Lookup(id)
 		digest := bytes.Repeat([]byte{1}, a.Digest.Size())
-		info, err := waysOf(a)[0].prepare(a, crt.Key, algo.Input{Digest: digest})
+		info, err := waysOf(a)[0].prepare(a, orderSize(crt.Key), algo.Input{Digest: digest})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,13 +170,13 @@ func TestPrepare(t *testing.T) {
 	}
 	ec, _ := issue(t, "p256")
 	a, _ := algo.Lookup(algo.ECDSASHA512)
-	if got, err := waysOf(a)[0].prepare(a, ec.Key, algo.Input{Digest: make([]byte, 64)}); err != nil || len(got) != 32 {
+	if got, err := waysOf(a)[0].prepare(a, orderSize(ec.Key), algo.Input{Digest: make([]byte, 64)}); err != nil || len(got) != 32 {
 		t.Errorf("P-256 with SHA-512: %d bytes, %v", len(got), err)
 	}
 	message := algo.Input{Message: []byte("m")}
 	want := a.Digest.New()
 	want.Write(message.Message)
-	if got, err := waysOf(a)[0].prepare(a, ec.Key, message); err != nil || !bytes.Equal(got, want.Sum(nil)[:32]) {
+	if got, err := waysOf(a)[0].prepare(a, orderSize(ec.Key), message); err != nil || !bytes.Equal(got, want.Sum(nil)[:32]) {
 		t.Errorf("message: %x, %v", got, err)
 	}
 }

@@ -45,6 +45,7 @@ type keeper struct {
 	notBefore time.Time
 	last      error
 	open      int             // sessions
+	seen      map[uint]sight  // by slot
 	places    map[uint]*place // by slot
 	entries   map[listingKey]*listing
 	layouts   map[algo.ID]layout // byte orders learnt
@@ -84,13 +85,15 @@ type entry struct {
 	cert   *cert.Certificate // nil for a key without one
 	public algo.PublicKey    // nil when of a kind we do not know
 	id     string
-	lacks  atomic.Bool // a login showed that the private key is not here
+	lacks  atomic.Bool             // a login showed that the private key is not here
+	named  atomic.Bool             // the last login showed that the id names the private key, and no other
+	proved atomic.Pointer[algo.ID] // the algorithm in which that key was last asked for, and signed
 }
 
 func (e *entry) keyless() bool { return e.lacks.Load() }
 
 func newKeeper(m Module, o *Options) *keeper {
-	return &keeper{m: m, o: o, places: map[uint]*place{}, pulse: make(chan struct{}), calls: make(chan struct{}, maxCalls)}
+	return &keeper{m: m, o: o, places: map[uint]*place{}, seen: map[uint]sight{}, pulse: make(chan struct{}), calls: make(chan struct{}, maxCalls)}
 }
 
 func (k *keeper) stop() {
@@ -145,6 +148,51 @@ func (k *keeper) slots(ctx context.Context) ([]slotInfo, error) {
 	return r.Slots, nil
 }
 
+// sightLife is how long a look at a token is remembered: as long as a pulled token may go unnoticed anyway where a module does
+// not tell. The child looks again before each login.
+const sightLife = time.Second
+
+// sight is a look at a token.
+type sight struct {
+	at   time.Time
+	info slotInfo
+}
+
+// look asks for the token in a slot. Under token.Remembering an answer of lately will do, if nobody has logged in since.
+func (k *keeper) look(ctx context.Context, slot uint) (slotInfo, error) {
+	k.mu.Lock()
+	last := k.seen[slot]
+	k.mu.Unlock()
+	if token.Remembers(ctx) && time.Since(last.at) < sightLife {
+		return last.info, nil
+	}
+	var r tokenReply
+	err := k.call(ctx, request{method: methodToken, params: tokenParams{slot}, reply: &r, deadline: k.o.ListTimeout, spare: true})
+	if err != nil {
+		return slotInfo{}, err
+	}
+	k.met(r.slotInfo)
+	return r.slotInfo, nil
+}
+
+// overlook makes the next look a real one.
+func (k *keeper) overlook(slot uint) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.seen, slot)
+}
+
+// met notes what a look or a login found, unless a wrong PIN was tried on the token lately, or one may be kept: that changes
+// at any time.
+func (k *keeper) met(i slotInfo) {
+	if i.Flags&(p11.CKF_USER_PIN_COUNT_LOW|p11.CKF_USER_PIN_FINAL_TRY|p11.CKF_USER_PIN_LOCKED) != 0 || k.o.PINCache.Sliding > 0 {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.seen[i.Slot] = sight{time.Now(), i}
+}
+
 // note counts insertions.
 func (k *keeper) note(slots []slotInfo) {
 	k.mu.Lock()
@@ -181,9 +229,14 @@ func (k *keeper) tokens(ctx context.Context) ([]token.Info, error) {
 
 // info says what the flags of a token mean.
 func (k *keeper) info(s slotInfo) token.Info {
+	i := flagged(s)
+	i.Module, i.Path, i.Slot = k.m.Name, k.m.Path, strconv.FormatUint(uint64(s.Slot), 10)
+	return i
+}
+
+func flagged(s slotInfo) token.Info {
 	has := func(flag uint) bool { return s.Flags&flag != 0 }
 	i := token.Info{
-		Module: k.m.Name, Path: k.m.Path, Slot: strconv.FormatUint(uint64(s.Slot), 10),
 		Label: s.Label, Serial: s.Serial, Model: s.Model, Manufacturer: s.Manufacturer,
 		LoginRequired: has(p11.CKF_LOGIN_REQUIRED), PINPad: has(p11.CKF_PROTECTED_AUTHENTICATION_PATH),
 		Low: has(p11.CKF_USER_PIN_COUNT_LOW), Final: has(p11.CKF_USER_PIN_FINAL_TRY), Locked: has(p11.CKF_USER_PIN_LOCKED),

@@ -65,6 +65,7 @@ func (k *key) Open(ctx context.Context, pin token.PINFunc) (token.Session, error
 		KeyLabel: k.entry.object.Label,
 		State:    s.state,
 		Try:      s.login,
+		Careful:  true,
 	}
 	if k.k.o.PINCache.Sliding > 0 {
 		login.Held = func() bool {
@@ -82,9 +83,12 @@ func (k *key) Open(ctx context.Context, pin token.PINFunc) (token.Session, error
 
 // Held implements token.Holder.
 func (k *key) Held(ctx context.Context) bool {
+	if k.k.o.PINCache.Sliding == 0 {
+		return false
+	}
 	s := &lease{key: k}
 	_, err := s.state(ctx)
-	return err == nil && s.held && k.k.o.PINCache.Sliding > 0
+	return err == nil && s.held
 }
 
 // leaseKey names a token, the same through whatever module it is seen.
@@ -95,36 +99,42 @@ func leaseKey(i token.Info) string {
 	return i.Serial + "#" + i.PlainLabel()
 }
 
-// state reads the token's flags now.
+// state reads the token's flags now. The child looks again before it logs in.
 func (s *lease) state(ctx context.Context) (token.Info, error) {
-	k := s.key
-	slots, err := k.k.slots(ctx)
+	i, err := s.key.now(ctx)
 	if err != nil {
 		return token.Info{}, err
 	}
-	for _, i := range slots {
-		if i.Slot == k.slot && i.Serial == k.info.Serial && i.Label == k.info.Label {
-			s.held = i.Held
-			return k.k.info(i), nil
-		}
+	s.held, s.seen = i.Held, i
+	return s.key.k.info(i), nil
+}
+
+// now is what the child says of the token of k. One that is not there any more is ErrRemoved.
+func (k *key) now(ctx context.Context) (slotInfo, error) {
+	i, err := k.k.look(ctx, k.slot)
+	if err == nil && (i.Serial != k.info.Serial || i.Label != k.info.Label || !i.usable()) {
+		err = token.ErrRemoved
 	}
-	return token.Info{}, token.ErrRemoved
+	return i, err
 }
 
 // lease is a session: a login in one child, which no later child inherits.
 type lease struct {
 	key     *key
 	release func()
-	held    bool // the child had the PIN when the token was last looked at
-	useHeld bool // and is to log in with it
+	held    bool     // the child had the PIN when the token was last looked at
+	useHeld bool     // and is to log in with it
+	seen    slotInfo // the token when it was last looked at
 
 	mu      sync.RWMutex // shared by signatures once the key is settled
 	child   *child
 	session uint
 	closed  bool
 
-	candidates, candidate int  // private keys that may be the certificate's, and the one in use
-	settled               bool // the one in use has signed
+	candidates, candidate int                   // private keys that may be the certificate's, and the one in use
+	settled               bool                  // the one in use has signed
+	last, loggedOut       bool                  // nothing follows the next signature; the child has logged out after it
+	doing                 atomic.Pointer[doing] // of the algorithm used last
 	bundles               bundles
 	broken                atomic.Pointer[error] // why a call did not come back
 }
@@ -137,12 +147,15 @@ func (s *lease) login(ctx context.Context, pin secret.PIN) error {
 		return err
 	}
 	k.use(+1)
+	k.overlook(s.key.slot) // a login changes what was seen
 	reply, err := s.open(ctx, c, pin)
 	if err != nil {
 		k.use(-1)
 		return s.refused(ctx, err)
 	}
+	k.met(s.seen)
 	s.child, s.session, s.candidates = c, reply.Session, reply.Keys
+	s.key.entry.named.Store(reply.Named)
 	return nil
 }
 
@@ -156,7 +169,8 @@ func (s *lease) open(ctx context.Context, c *child, pin secret.PIN) (*openReply,
 	}
 	r := request{method: methodOpen, deadline: k.o.LoginTimeout, files: files, params: openParams{
 		Slot: s.key.slot, ID: s.key.entry.object.ID, SPKI: s.key.entry.public.SPKI(),
-		Login: info.LoginRequired, Keypad: info.PINPad, Held: s.useHeld,
+		Login: info.LoginRequired, Keypad: info.PINPad, Held: s.useHeld, Named: s.key.entry.named.Load(),
+		Serial: info.Serial, Label: info.Label, Flags: s.seen.Flags,
 		Keep: keep{Sliding: k.o.PINCache.Sliding.Milliseconds(), Hard: k.o.PINCache.Hard.Milliseconds()},
 	}}
 	s.useHeld = false
@@ -192,6 +206,7 @@ func (s *lease) refused(ctx context.Context, err error) error {
 	if !errors.As(err, &bad) {
 		return err
 	}
+	s.key.k.overlook(s.key.slot)
 	now, stateErr := s.state(ctx)
 	switch {
 	case stateErr != nil:
@@ -210,6 +225,9 @@ func (s *lease) Close() error {
 		return nil
 	}
 	s.closed = true
+	if !s.settled {
+		s.key.entry.named.Store(false)
+	}
 	defer s.release()
 	defer s.key.k.use(-1)
 	return s.logout()
@@ -217,7 +235,7 @@ func (s *lease) Close() error {
 
 // logout ends the login, with the child where the library does not.
 func (s *lease) logout() error {
-	if s.child.dead() {
+	if s.loggedOut || s.child.dead() {
 		return nil
 	}
 	k := s.key.k

@@ -5,21 +5,22 @@ package pkcs11
 import (
 	"crypto/ecdsa"
 	"crypto/x509"
+	"math"
 	"slices"
 
 	"persten/internal/algo"
 )
 
 // orderSize is how many bytes of a digest count: ECDSA takes the leftmost ones, and some tokens refuse the rest. Curves
-// whose order is not whole bytes are left to the token.
-func orderSize(key algo.PublicKey, all int) int {
+// whose order is not whole bytes are left to the token, and of other keys' digests every byte counts.
+func orderSize(key algo.PublicKey) int {
 	parsed, err := x509.ParsePKIXPublicKey(key.SPKI())
 	if err != nil {
-		return all
+		return math.MaxInt
 	}
 	ec, ok := parsed.(*ecdsa.PublicKey)
 	if !ok || ec.Params().N.BitLen()%8 != 0 {
-		return all
+		return math.MaxInt
 	}
 	return ec.Params().N.BitLen() / 8
 }

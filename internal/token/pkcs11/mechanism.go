@@ -117,8 +117,8 @@ func usable(public algo.PublicKey, mechanisms []uint, keyType uint) []algo.ID {
 }
 
 // prepare turns the digest into what the mechanism takes. A digest of any other length than the algorithm's is refused
-// here, because tokens have been seen to sign it.
-func (w way) prepare(a algo.Algorithm, key algo.PublicKey, in algo.Input) ([]byte, error) {
+// here, because tokens have been seen to sign it. most is what orderSize says of the key.
+func (w way) prepare(a algo.Algorithm, most int, in algo.Input) ([]byte, error) {
 	digest := in.Digest
 	if digest == nil && in.Message != nil {
 		digest = a.Digest.Sum(in.Message)
@@ -135,7 +135,7 @@ func (w way) prepare(a algo.Algorithm, key algo.PublicKey, in algo.Input) ([]byt
 			Digest    []byte
 		}{pkix.AlgorithmIdentifier{Algorithm: a.Digest.OID(), Parameters: asn1.NullRawValue}, digest})
 	}
-	return digest[:min(len(digest), orderSize(key, len(digest)))], nil
+	return digest[:min(len(digest), most)], nil
 }
 
 // message is what a token that hashes by itself gets: the message, if we have it and it is the one whose digest was

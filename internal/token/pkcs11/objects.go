@@ -3,6 +3,9 @@
 package pkcs11
 
 import (
+	"bytes"
+	"slices"
+
 	p11 "github.com/miekg/pkcs11"
 )
 
@@ -187,17 +190,17 @@ func (l *library) publicPart(h p11.SessionHandle, k keyObject) []byte {
 }
 
 // privateKeys finds the private key of a certificate after login, or the few it may be in: where neither id nor public
-// part decides, the daemon tries them and looks whose signature verifies.
-func (l *library) privateKeys(h p11.SessionHandle, id, spki []byte) (keyObjects, error) {
+// part decides, the daemon tries them and looks whose signature verifies. Named tells that the id alone would do.
+func (l *library) privateKeys(h p11.SessionHandle, id, spki []byte) (_ keyObjects, named bool, err error) {
 	private, err := l.keys(h, p11.CKO_PRIVATE_KEY)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	found := private.matches(id, spki)
 	if len(found) == 0 {
 		public, err := l.keys(h, p11.CKO_PUBLIC_KEY)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if k, ok := public.match(nil, spki); ok {
 			found = private.matches(k.id, spki)
@@ -207,7 +210,22 @@ func (l *library) privateKeys(h p11.SessionHandle, id, spki []byte) (keyObjects,
 		found = private.unnamed(spki)
 	}
 	if len(found) == 0 {
-		return nil, &reason{reasonNoKey, errNoKey}
+		return nil, false, &reason{reasonNoKey, errNoKey}
 	}
-	return found[:min(len(found), maxCandidates)], nil
+	return found[:min(len(found), maxCandidates)], found.named(private, id), nil
+}
+
+// named reports whether id is that of the only key found and of no other private key.
+func (ks keyObjects) named(private keyObjects, id []byte) bool {
+	other := func(k keyObject) bool { return bytes.Equal(k.id, id) && k.handle != ks[0].handle }
+	return len(id) > 0 && len(ks) == 1 && bytes.Equal(ks[0].id, id) && !slices.ContainsFunc(private, other)
+}
+
+// namedKey finds the private key of an id that led to it before; nil when it does not name exactly one any more.
+func (l *library) namedKey(h p11.SessionHandle, id []byte) (keyObjects, error) {
+	found, err := l.find(h, p11.NewAttribute(p11.CKA_CLASS, p11.CKO_PRIVATE_KEY), p11.NewAttribute(p11.CKA_ID, id))
+	if err != nil || len(found) != 1 {
+		return nil, err
+	}
+	return keyObjects{{handle: found[0]}}, nil
 }

@@ -112,6 +112,8 @@ var words = map[string]error{
 	reasonSlotBusy:  token.ErrBusy,
 	reasonRemoved:   token.ErrRemoved,
 	reasonNotHeld:   token.ErrAskAgain,
+	reasonChanged:   token.ErrAskAgain,
+	reasonLocked:    token.ErrLocked,
 }
 
 // typed turns an error the child answered into one of package token. info tells how many attempts are left.

@@ -134,12 +134,14 @@ func (s *server) dispatch(ctx context.Context, r *rpc.Request) (any, error) {
 	switch r.Method {
 	case methodSlots:
 		return s.slots()
+	case methodToken:
+		return with(r, func(p tokenParams) (any, error) { return s.token(p.Slot) })
 	case methodObjects:
 		return with(r, func(p objectsParams) (any, error) { return s.objects(p) })
 	case methodOpen:
 		return with(r, func(p openParams) (any, error) { return s.open(p, pinOf(r)) })
 	case methodSign:
-		return with(r, func(p signParams) (any, error) { return s.sign(ctx, p) })
+		return with(r, func(p signParams) (any, error) { return s.signLast(ctx, p) })
 	case methodClose:
 		return with(r, func(p closeParams) (any, error) { return s.close(p.Session) })
 	case methodGenerate:
@@ -222,18 +224,35 @@ func (s *server) slots() (*slotsReply, error) {
 	return reply, nil
 }
 
-// slot describes the token in one slot.
-func (l *library) slot(id uint) (slotInfo, error) {
-	t, err := l.ctx.GetTokenInfo(id)
+// token describes the token in one slot as it is now.
+func (s *server) token(slot uint) (*tokenReply, error) {
+	info, err := s.lib.token(slot)
+	if err != nil {
+		return nil, s.explain(slot, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.held[slot]
+	info.Held = h != nil && h.serial == info.Serial
+	return &tokenReply{info}, nil
+}
+
+func (l *library) token(slot uint) (slotInfo, error) {
+	t, err := l.ctx.GetTokenInfo(slot)
 	if err != nil {
 		return slotInfo{}, failed("C_GetTokenInfo", err)
 	}
-	info := slotInfo{
-		Slot: id, Label: printable(t.Label), Serial: printable(t.SerialNumber),
+	return slotInfo{
+		Slot: slot, Label: printable(t.Label), Serial: printable(t.SerialNumber),
 		Model: printable(t.Model), Manufacturer: printable(t.ManufacturerID), Flags: t.Flags,
-	}
-	if !info.usable() {
-		return info, nil
+	}, nil
+}
+
+// slot describes the token in one slot, with its mechanisms.
+func (l *library) slot(id uint) (slotInfo, error) {
+	info, err := l.token(id)
+	if err != nil || !info.usable() {
+		return info, err
 	}
 	info.Mechanisms, err = l.mechanismList(id)
 	return info, err

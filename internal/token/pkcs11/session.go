@@ -13,6 +13,7 @@ import (
 	p11 "github.com/miekg/pkcs11"
 
 	"persten/internal/secret"
+	"persten/internal/token"
 )
 
 // How quickly a pulled token is noticed while the library is signing.
@@ -49,6 +50,7 @@ type session struct {
 type candidate struct {
 	handle p11.ObjectHandle
 	always bool // CKA_ALWAYS_AUTHENTICATE: the PIN is given again before each signature
+	named  bool // the id of the certificate is enough to find it, and it does not always ask
 }
 
 // open logs in and finds the key. The session's number is never used again, so that a late call cannot reach another's.
@@ -64,7 +66,7 @@ func (s *server) open(p openParams, pin secret.PIN) (*openReply, error) {
 		s.release(o)
 		return nil, s.explain(p.Slot, err)
 	}
-	return &openReply{Session: o.number, Keys: len(o.keys)}, nil
+	return &openReply{Session: o.number, Keys: len(o.keys), Named: o.keys[0].named}, nil
 }
 
 var lastSession struct {
@@ -100,6 +102,9 @@ func (s *server) release(o *session) {
 
 // start makes o usable or leaves nothing behind on the token.
 func (s *server) start(o *session, p openParams, pin secret.PIN) (err error) {
+	if err := s.agreed(p); err != nil {
+		return err
+	}
 	if o.login && !o.keypad {
 		if o.pin, err = s.pinFor(p, pin); err != nil {
 			return err
@@ -113,6 +118,24 @@ func (s *server) start(o *session, p openParams, pin secret.PIN) (err error) {
 		return err
 	}
 	o.seats.begin(o, p)
+	return nil
+}
+
+// agreed looks whether the token is still in the state in which somebody agreed to log in.
+func (s *server) agreed(p openParams) error {
+	now, err := s.lib.token(p.Slot)
+	if err != nil {
+		return err
+	}
+	err = token.Agreed(flagged(slotInfo{Label: p.Label, Serial: p.Serial, Flags: p.Flags}), flagged(now))
+	switch {
+	case errors.Is(err, token.ErrRemoved):
+		return &reason{reasonRemoved, err}
+	case errors.Is(err, token.ErrLocked):
+		return &reason{reasonLocked, err}
+	case err != nil:
+		return &reason{reasonChanged, err}
+	}
 	return nil
 }
 
@@ -168,16 +191,26 @@ func (s *server) findKeys(o *session, p openParams) error {
 
 // candidates are the private keys that may be the certificate's.
 func (l *library) candidates(h p11.SessionHandle, p openParams) (keys []candidate, err error) {
-	found, err := l.privateKeys(h, p.ID, p.SPKI)
+	var found keyObjects
+	named := p.Named
+	if named {
+		found, err = l.namedKey(h, p.ID)
+	}
+	if found == nil && err == nil {
+		found, named, err = l.privateKeys(h, p.ID, p.SPKI)
+	}
 	if err != nil {
 		return nil, err
+	}
+	if p.Named && named {
+		return []candidate{{handle: found[0].handle, named: true}}, nil
 	}
 	for _, k := range found {
 		always, err := l.alwaysAuthenticate(h, k.handle)
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, candidate{k.handle, always})
+		keys = append(keys, candidate{k.handle, always, named && !always})
 	}
 	return keys, nil
 }
@@ -228,6 +261,23 @@ func (s *server) sign(ctx context.Context, p signParams) (*signReply, error) {
 		}
 		return nil, &reason{reasonRemoved, errPulled}
 	}
+}
+
+// signLast signs and logs out. A session that cannot be closed stays for the daemon to close, which then learns why.
+func (s *server) signLast(ctx context.Context, p signParams) (*signReply, error) {
+	r, err := s.sign(ctx, p)
+	if err != nil || !p.Last {
+		return r, err
+	}
+	if o, err := s.session(p.Session); err == nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if !o.closed && s.end(o) == nil {
+			s.release(o)
+			r.Closed = true
+		}
+	}
+	return r, nil
 }
 
 // signAll signs the data of one call, one after the other, until one fails.
@@ -292,6 +342,11 @@ func (s *server) close(number uint) (*nothing, error) {
 		return &nothing{}, nil
 	}
 	defer s.release(o)
+	return &nothing{}, s.end(o)
+}
+
+// end logs out. The caller holds o.mu.
+func (s *server) end(o *session) error {
 	for _, handle := range o.seats.others(o.handle) {
 		s.lib.ctx.CloseSession(handle)
 	}
@@ -302,7 +357,7 @@ func (s *server) close(number uint) (*nothing, error) {
 	if err := s.lib.ctx.CloseSession(o.handle); err != nil && logout == nil {
 		logout = failed("C_CloseSession", err)
 	}
-	return &nothing{}, logout
+	return logout
 }
 
 func (s *server) session(number uint) (*session, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"persten/internal/algo"
 	"persten/internal/token"
@@ -27,10 +28,59 @@ func (s *lease) Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, er
 	return sig, err
 }
 
+// SignLast implements token.Finisher. The child logs out in the same call if nothing can be left to try: the key has signed so
+// before.
+func (s *lease) SignLast(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error) {
+	proved := &s.key.entry.proved
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := proved.Load()
+	s.last = s.candidates == 1 && was != nil && *was == id
+	sig, err := s.sign(ctx, id, in)
+	s.settled = s.settled || err == nil
+	switch {
+	case err != nil:
+		proved.Store(nil)
+	case !s.last:
+		proved.Store(&id)
+	}
+	return sig, err
+}
+
 // sign makes one signature. The caller holds s.mu, shared if the key is settled.
 func (s *lease) sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, error) {
 	if err := s.over(); err != nil {
 		return nil, err
+	}
+	d, err := s.does(id)
+	if err != nil {
+		return nil, err
+	}
+	data, err := d.w.prepare(d.a, d.most, in)
+	if errors.Is(err, algo.ErrUnsupported) {
+		return nil, fmt.Errorf("%w: %w", token.ErrUnsupported, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	j := work{a: d.a, w: d.w, in: in, data: data}
+	if s.settled {
+		return s.signed(ctx, j)
+	}
+	return s.try(ctx, j)
+}
+
+// doing is how the key makes signatures of one algorithm.
+type doing struct {
+	a    algo.Algorithm
+	w    way
+	most int // bytes of the digest that count
+}
+
+// does finds out how, once for many signatures.
+func (s *lease) does(id algo.ID) (*doing, error) {
+	if d := s.doing.Load(); d != nil && d.a.ID == id {
+		return d, nil
 	}
 	a, ok := algo.Lookup(id)
 	if !ok || !slices.Contains(s.key.algorithms, id) {
@@ -40,23 +90,17 @@ func (s *lease) sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, er
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", id, token.ErrUnsupported)
 	}
-	if _, err := w.prepare(a, s.key.entry.public, in); err != nil {
-		if errors.Is(err, algo.ErrUnsupported) {
-			err = fmt.Errorf("%w: %w", token.ErrUnsupported, err)
-		}
-		return nil, err
-	}
-	if s.settled {
-		return s.signed(ctx, work{a: a, w: w, in: in})
-	}
-	return s.try(ctx, work{a: a, w: w, in: in})
+	d := &doing{a, w, orderSize(s.key.entry.public)}
+	s.doing.Store(d)
+	return d, nil
 }
 
 // work is one signature to be made.
 type work struct {
-	a  algo.Algorithm
-	w  way
-	in algo.Input
+	a    algo.Algorithm
+	w    way
+	in   algo.Input
+	data []byte // what the mechanism takes of it
 }
 
 // try signs with the key, or with each of those it may be until one proves to be the certificate's. Nothing is signed on
@@ -125,10 +169,7 @@ func (s *lease) readTurned(j work, raw []byte, was layout) bool {
 
 // raw is one C_Sign.
 func (s *lease) raw(ctx context.Context, j work, reversed bool) ([]byte, error) {
-	data, err := j.w.prepare(j.a, s.key.entry.public, j.in)
-	if err != nil {
-		return nil, err
-	}
+	data := j.data
 	if reversed {
 		data = reverse(data)
 	}
@@ -137,12 +178,16 @@ func (s *lease) raw(ctx context.Context, j work, reversed bool) ([]byte, error) 
 	if s.settled {
 		return s.bundled(ctx, p)
 	}
+	p.Last = s.last
 	var reply signReply
-	err = k.callOn(ctx, s.child, request{method: methodSign, deadline: k.o.SignTimeout, reply: &reply, params: p})
+	start := time.Now()
+	err := k.callOn(ctx, s.child, request{method: methodSign, deadline: k.o.SignTimeout, reply: &reply, params: p})
 	if err != nil {
 		s.lost(ctx, err)
 		return nil, err
 	}
+	s.bundles.took(time.Since(start))
+	s.loggedOut = reply.Closed
 	return reply.Signature, nil
 }
 

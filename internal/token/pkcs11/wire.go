@@ -19,6 +19,7 @@ import (
 // Methods between the daemon and the module child. PINs are not among the fields: they travel as descriptors.
 const (
 	methodSlots   = "slots"
+	methodToken   = "token"
 	methodObjects = "objects"
 	methodOpen    = "open"
 	methodSign    = "sign"
@@ -45,6 +46,8 @@ const (
 	reasonRemoved   = "removed"
 	reasonPIN       = "pin_unreadable"
 	reasonNotHeld   = "pin_not_held"
+	reasonChanged   = "token_changed"
+	reasonLocked    = "pin_locked"
 )
 
 // slotInfo is a slot with a token in it.
@@ -64,6 +67,15 @@ func (s slotInfo) usable() bool { return s.Flags&p11.CKF_TOKEN_INITIALIZED != 0 
 
 type slotsReply struct {
 	Slots []slotInfo `json:"slots"`
+}
+
+type tokenParams struct {
+	Slot uint `json:"slot"`
+}
+
+// tokenReply is the token in one slot, without its mechanisms.
+type tokenReply struct {
+	slotInfo
 }
 
 // objectsParams asks for a listing from its start, or for the next page of one.
@@ -102,6 +114,12 @@ type openParams struct {
 	Keypad bool   `json:"keypad"` // the PIN is typed on the reader
 	Held   bool   `json:"held"`   // use the PIN kept from an earlier login
 	Keep   keep   `json:"keep"`   // how long to keep the one given now
+	Named  bool   `json:"named"`  // the reply to an earlier one was so
+
+	// What was known of the token when somebody agreed to log in; the child looks whether it is still so.
+	Serial string `json:"serial"`
+	Label  string `json:"label"`
+	Flags  uint   `json:"flags"`
 }
 
 // keep is how long the child may hold a PIN, in milliseconds: since its last use, and in all. Zero: not at all.
@@ -114,6 +132,7 @@ type keep struct {
 type openReply struct {
 	Session uint `json:"session"`
 	Keys    int  `json:"keys"`
+	Named   bool `json:"named"` // the id names the one key and no other, and it does not ask for the PIN each time
 }
 
 // mechanism is a CK_MECHANISM whose parameter is plain bytes.
@@ -128,6 +147,7 @@ type signParams struct {
 	Mechanism mechanism `json:"mechanism"`
 	Data      []byte    `json:"data"`
 	More      [][]byte  `json:"more,omitempty"` // to be signed after it, at most maxBundle in all
+	Last      bool      `json:"last,omitempty"` // log out then
 }
 
 // signReply has the signature of Data and of as many of More as could be made; what stopped it is met again when the rest
@@ -135,6 +155,7 @@ type signParams struct {
 type signReply struct {
 	Signature []byte   `json:"signature"`
 	More      [][]byte `json:"more,omitempty"`
+	Closed    bool     `json:"closed,omitempty"` // the session, as asked for
 }
 
 type closeParams struct {
@@ -186,6 +207,13 @@ func (r *slotsReply) validate() error {
 		}
 	}
 	return nil
+}
+
+func (r *tokenReply) validate() error {
+	one := slotsReply{[]slotInfo{r.slotInfo}}
+	err := one.validate()
+	r.slotInfo = one.Slots[0]
+	return err
 }
 
 func (r *objectsReply) validate() error {

@@ -69,7 +69,7 @@ func MakeSoftHSM(dir string) (SoftHSMToken, error) {
 	s := SoftHSMToken{
 		Conf: filepath.Join(dir, "softhsm2.conf"), PIN: SoftHSMPIN, Label: SoftHSMLabel, CA: filepath.Join(dir, "ca.pem"),
 	}
-	if s.Module = softHSMModule(); s.Module == "" {
+	if s.Module = SoftHSMModule(); s.Module == "" {
 		return s, ErrNoSoftHSM
 	}
 	if err := s.initialise(dir); err != nil {
@@ -98,7 +98,8 @@ func MakeSoftHSM(dir string) (SoftHSMToken, error) {
 	return s, nil
 }
 
-func softHSMModule() string {
+// SoftHSMModule is the path of the library, or empty when it or a tool to fill it is not installed.
+func SoftHSMModule() string {
 	for _, tool := range []string{"softhsm2-util", "pkcs11-tool"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return ""

@@ -6,8 +6,11 @@ import (
 	"context"
 	"image"
 	"strconv"
+	"time"
 
 	"gioui.org/layout"
+	"gioui.org/op/clip"
+	"gioui.org/op/paint"
 	"gioui.org/unit"
 	"gioui.org/widget"
 	"gioui.org/widget/material"
@@ -29,6 +32,10 @@ type batch struct {
 	sought      string // what found is of
 	filled      bool
 	done, total int
+	since       time.Time // when the first number came
+	first       int       // which it was
+	stopped     chan struct{}
+	halted      bool // stopped is closed
 }
 
 // many tells that the documents are drawn as the list of a batch.
@@ -153,7 +160,64 @@ func (w *Window) batchRow(d *document) layout.Widget {
 // Count shows how far a batch has come.
 func (w *Window) Count(done, total int) {
 	w.mu.Lock()
-	w.batch.done, w.batch.total = done, total
+	b := &w.batch
+	if b.total == 0 {
+		b.since, b.first = time.Now(), done
+	}
+	b.done, b.total = done, total
 	w.mu.Unlock()
 	w.redraw()
+}
+
+// Stopped implements signing.Stopper.
+func (w *Window) Stopped() <-chan struct{} { return w.batch.stopped }
+
+// halt ends the batch that is under way. The caller holds mu.
+func (w *Window) halt() {
+	if !w.batch.halted {
+		w.batch.halted = true
+		close(w.batch.stopped)
+	}
+}
+
+// stoppable tells whether there is something to stop.
+func (w *Window) stoppable() bool {
+	return w.screen == working && w.batch.total > 0 && w.batch.done < w.batch.total && !w.batch.halted
+}
+
+// left is about how long the batch will take; 0 when there is no telling.
+func (b *batch) left(now time.Time) time.Duration {
+	took, made := now.Sub(b.since), b.done-b.first
+	if made <= 0 || took < time.Second {
+		return 0
+	}
+	return (took / time.Duration(made) * time.Duration(b.total-b.done)).Round(time.Second)
+}
+
+// batchStatus says how far a batch is that is under way.
+func (w *Window) batchStatus() string {
+	b := &w.batch
+	if b.halted {
+		return w.card.Say("prompt.batch.stopping")
+	}
+	args := []string{"n", strconv.Itoa(b.done), "total", strconv.Itoa(b.total)}
+	if left := b.left(time.Now()); left >= time.Second {
+		args = append(args, "left", ui.Clock(left))
+	}
+	return w.card.Say("prompt.batch.step", args...)
+}
+
+// meter is a bar as long as the batch has come.
+func (w *Window) meter(gtx layout.Context) layout.Dimensions {
+	b := &w.batch
+	if w.screen != working || b.total == 0 {
+		return layout.Dimensions{}
+	}
+	size := image.Pt(gtx.Constraints.Max.X, gtx.Dp(6))
+	paint.FillShape(gtx.Ops, rule, clip.UniformRRect(image.Rectangle{Max: size}, size.Y/2).Op(gtx.Ops))
+	if done := size.X * b.done / b.total; done > 0 {
+		paint.FillShape(gtx.Ops, w.accent(), clip.UniformRRect(image.Rect(0, 0, max(done, size.Y), size.Y), size.Y/2).Op(gtx.Ops))
+	}
+	size.Y += gtx.Dp(10)
+	return layout.Dimensions{Size: size}
 }

@@ -5,7 +5,6 @@ package window
 import (
 	"context"
 	"image"
-	"strconv"
 	"strings"
 	"time"
 
@@ -118,6 +117,11 @@ func (w *Window) press(gtx layout.Context, deaf bool) {
 			w.accept()
 		}
 	}
+	for w.stop.Clicked(gtx) {
+		if !deaf && w.screen == working {
+			w.refuse()
+		}
+	}
 }
 
 // pinKeys lets the fields take their keys in the order they came, and acts on each Enter.
@@ -202,13 +206,17 @@ func (w *Window) accept() {
 	w.answer(answer{yes: true, pin: w.field.give()})
 }
 
-// refuse is a press of "Reject", or of "Close" at the end.
+// refuse is a press of "Reject", of "Stop" while a batch is under way, or of "Close" at the end.
 func (w *Window) refuse() {
 	switch w.screen {
 	case asking, pinning:
 		w.answer(answer{})
 	case ended:
 		w.leave = true
+	case working:
+		if w.stoppable() {
+			w.halt()
+		}
 	}
 }
 
@@ -237,7 +245,7 @@ func (w *Window) content(gtx layout.Context) layout.Dimensions {
 func (w *Window) footer(gtx layout.Context) layout.Dimensions {
 	m := op.Record(gtx.Ops)
 	gtx.Constraints.Min.Y = 0
-	dims := layout.Inset{Top: 12, Bottom: 16, Left: 24, Right: 21}.Layout(gtx, column(w.pinPart, w.buttons))
+	dims := layout.Inset{Top: 12, Bottom: 16, Left: 24, Right: 21}.Layout(gtx, column(w.pinPart, w.meter, w.buttons))
 	call := m.Stop()
 	dims.Size.X = gtx.Constraints.Max.X
 	paint.FillShape(gtx.Ops, ground, clip.Rect{Max: dims.Size}.Op())
@@ -253,8 +261,11 @@ func (w *Window) buttons(gtx layout.Context) layout.Dimensions {
 		no = w.card.Say("prompt.closing.close")
 	}
 	parts := []layout.FlexChild{layout.Flexed(1, w.status)}
-	if w.screen != working {
+	switch {
+	case w.screen != working:
 		parts = append(parts, layout.Rigid(w.button(&w.no, no, w.accent(), false, true)))
+	case w.stoppable():
+		parts = append(parts, layout.Rigid(w.button(&w.stop, w.card.Say("prompt.batch.stop"), w.accent(), false, !deaf)))
 	}
 	if w.screen == asking || w.screen == pinning {
 		yes := w.card.Accept
@@ -287,8 +298,8 @@ func (w *Window) status(gtx layout.Context) layout.Dimensions {
 
 // doing is the line that says what the window waits for: of a batch that is under way, how far it is.
 func (w *Window) doing(key string) string {
-	if b := &w.batch; b.total > 0 {
-		return w.card.Say("prompt.batch.step", "n", strconv.Itoa(b.done), "total", strconv.Itoa(b.total))
+	if w.batch.total > 0 {
+		return w.batchStatus()
 	}
 	return w.card.Say(key)
 }

@@ -84,6 +84,7 @@ type Window struct {
 	batch        batch
 	field, again pinField
 	yes, no      widget.Clickable
+	stop         widget.Clickable
 	list         widget.List
 }
 
@@ -93,6 +94,7 @@ func New(view ui.Viewer) *Window {
 		view: view, win: new(app.Window), theme: newTheme(),
 		answers: make(chan answer, 1), gone: make(chan struct{}),
 	}
+	w.batch.stopped = make(chan struct{})
 	w.list.Axis = layout.Vertical
 	return w
 }
@@ -256,6 +258,9 @@ func (w *Window) run(viewing context.Context) {
 			}
 			w.field.clear()
 			w.again.clear()
+			if w.many() && w.screen == working {
+				w.halt() // what runs on unseen could not be stopped any more
+			}
 			return
 		case app.ConfigEvent:
 			w.configure(e.Config)

@@ -80,6 +80,8 @@ extern struct state state;
 void lock(void);
 void unlock(void);
 void pause_ms(int ms);
+void wait_changed(void); /* with the lock held, which it lets go of while it waits */
+void tell_changed(void);
 int exists(const char *path);
 byte *read_file(const char *path, size_t *len);
 int write_file(const char *path, const void *data, size_t len);

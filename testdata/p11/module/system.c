@@ -14,7 +14,11 @@ static SRWLOCK mutex = SRWLOCK_INIT;
 void lock(void) { AcquireSRWLockExclusive(&mutex); }
 void unlock(void) { ReleaseSRWLockExclusive(&mutex); }
 void pause_ms(int ms) { Sleep((DWORD)ms); }
+static CONDITION_VARIABLE changed = CONDITION_VARIABLE_INIT;
+void wait_changed(void) { SleepConditionVariableSRW(&changed, &mutex, INFINITE, 0); }
+void tell_changed(void) { WakeAllConditionVariable(&changed); }
 #else
+#include <errno.h>
 #include <pthread.h>
 #include <time.h>
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -24,8 +28,13 @@ void pause_ms(int ms)
 {
 	struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
 
-	nanosleep(&t, NULL);
+	/* signals of the Go runtime cut a sleep short */
+	while (nanosleep(&t, &t) == -1 && errno == EINTR)
+		;
 }
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+void wait_changed(void) { pthread_cond_wait(&changed, &mutex); }
+void tell_changed(void) { pthread_cond_broadcast(&changed); }
 #endif
 
 int exists(const char *path)

@@ -50,7 +50,8 @@ CK_RV C_Finalize(void *reserved)
 			free_objects(&state.slots[i]);
 		for (int i = 0; i < MAX_SESSIONS; i++)
 			free(state.sessions[i].found);
-		state.initialized = 0; /* wakes who waits for a slot */
+		state.initialized = 0;
+		tell_changed(); /* who waits for a slot */
 	}
 	unlock();
 	return rv;
@@ -270,8 +271,17 @@ CK_RV C_GetMechanismInfo(CK_ULONG id, CK_ULONG type, struct ck_mechanism_info *i
 	return rv;
 }
 
-/* C_WaitForSlotEvent compares what is present with what it last reported. It lets go of the lock between two looks, unless
- * the scenario says that, as in some libraries, everybody else waits too. */
+/* pluggable says whether any token can come or go. */
+static int pluggable(void)
+{
+	for (int i = 0; i < state.nslots; i++)
+		if (*state.slots[i].present)
+			return 1;
+	return 0;
+}
+
+/* C_WaitForSlotEvent compares what is present with what it last reported, and sleeps where nothing can change. It lets go
+ * of the lock between two looks, unless the scenario says that, as in some libraries, everybody else waits too. */
 CK_RV C_WaitForSlotEvent(CK_ULONG flags, CK_ULONG *slot, void *reserved)
 {
 	(void)reserved;
@@ -298,11 +308,15 @@ CK_RV C_WaitForSlotEvent(CK_ULONG flags, CK_ULONG *slot, void *reserved)
 			unlock();
 			return CKR_NO_EVENT;
 		}
-		if (!state.hold_events)
+		if (state.hold_events) {
+			pause_ms(20);
+		} else if (pluggable()) {
 			unlock();
-		pause_ms(20);
-		if (!state.hold_events)
+			pause_ms(20);
 			lock();
+		} else {
+			wait_changed();
+		}
 	}
 }
 

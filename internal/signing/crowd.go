@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package signing
+
+// The descriptors of the process are everybody's: sockets, tokens and prompts need some whatever pages send.
+const (
+	otherDescriptors = 256
+	perContent       = 2     // while it is written
+	mostContents     = 16384 // whatever the system allows
+	fewContents      = 64    // of a channel that signs no batch
+)
+
+// mayOpen is how many contents fit beside everything else.
+func mayOpen(descriptors int) int {
+	return min(mostContents, max(fewContents, (descriptors-otherDescriptors)/perContent))
+}
+
+// crowded tells that a channel that has so many contents gets no further one. Those with many share half of what there is, so
+// that the documents of batches leave room for everybody else's. The caller holds s.mu.
+func (s *Store) crowded(has int) bool {
+	open := int(s.inline.Load() / s.inlineLeast()) // at least as many as lie in memory
+	for _, sh := range s.channels {
+		open += len(sh.contents)
+	}
+	if has >= fewContents {
+		return open >= s.most/2
+	}
+	return open >= s.most
+}
