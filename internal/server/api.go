@@ -14,6 +14,9 @@ import (
 // inlineLimit is the largest content that travels inside a message.
 const inlineLimit = 256 << 10
 
+// aroundDocument is about what a signature adds to the document it holds.
+const aroundDocument = 4 << 10
+
 // AgentHello opens the conversation: protocol, version, and the language the caller wants texts in.
 func (c *client) AgentHello(_ context.Context, p proto.AgentHelloParams) (*proto.AgentHelloResult, error) {
 	c.setLang(string(p.Lang))
@@ -89,7 +92,7 @@ func (c *client) CertificatesList(ctx context.Context, p proto.CertificatesListP
 
 // SignCMS asks the person and returns a CAdES-BES signature.
 func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.SignCMSResult, error) {
-	out, made, err := c.signed(p.Content, "application/pkcs7-signature", func(content *signing.Content, w io.Writer) (*signing.Result, error) {
+	out, made, err := c.signed(p.Content, p.Attached, "application/pkcs7-signature", func(content *signing.Content, w io.Writer) (*signing.Result, error) {
 		return c.o.Engine.SignCMS(ctx, c.caller(), signing.CMSRequest{
 			Certificate: p.Certificate, Content: content, Name: p.Name, MIME: p.MIME, Attached: p.Attached, Note: p.Note,
 		}, w)
@@ -102,7 +105,7 @@ func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.Sig
 
 // SignXML asks the person and returns a document with its signature.
 func (c *client) SignXML(ctx context.Context, p proto.SignXMLParams) (*proto.SignXMLResult, error) {
-	out, made, err := c.signed(p.Content, "application/xml", func(content *signing.Content, w io.Writer) (*signing.Result, error) {
+	out, made, err := c.signed(p.Content, true, "application/xml", func(content *signing.Content, w io.Writer) (*signing.Result, error) {
 		return c.o.Engine.SignXML(ctx, c.caller(), signing.XMLRequest{
 			Certificate: p.Certificate, Content: content, Name: p.Name, MIME: p.MIME, Note: p.Note, Algorithm: p.Algorithm,
 			Form: signing.FormOf(p),
@@ -114,8 +117,9 @@ func (c *client) SignXML(ctx context.Context, p proto.SignXMLParams) (*proto.Sig
 	return &proto.SignXMLResult{Document: out, Certificate: made.Certificate.ID(), SigningTime: made.Time}, nil
 }
 
-// signed runs sign over a content and keeps what it writes as the result.
-func (c *client) signed(p proto.Content, mime string, sign func(*signing.Content, io.Writer) (*signing.Result, error)) (
+// signed runs sign over a content and keeps what it writes as the result. Where that is whole, that is, holds the document, too,
+// there is room for it before anybody is asked.
+func (c *client) signed(p proto.Content, whole bool, mime string, sign func(*signing.Content, io.Writer) (*signing.Result, error)) (
 	out proto.Content, made *signing.Result, err error,
 ) {
 	content, done, err := c.content(p)
@@ -123,7 +127,11 @@ func (c *client) signed(p proto.Content, mime string, sign func(*signing.Content
 		return out, nil, err
 	}
 	defer done()
-	out.Inline, out.Handle, err = c.o.Engine.Store().Collect(c.who.Channel, mime, inlineLimit, func(w io.Writer) (err error) {
+	expected := int64(0)
+	if whole {
+		expected = content.Size() + aroundDocument
+	}
+	out.Inline, out.Handle, err = c.o.Engine.Store().Collect(c.who.Channel, mime, inlineLimit, expected, func(w io.Writer) (err error) {
 		made, err = sign(content, w)
 		return err
 	})
