@@ -18,11 +18,12 @@ import (
 	"persten/proto"
 )
 
-// pieceSize is how much of a document one message carries.
-const pieceSize = 512 << 10
-
 // client is a connection to the user's running session.
-type client struct{ conn *rpc.Conn }
+type client struct {
+	conn    *rpc.Conn
+	wire    ipc.BinarySender // under conn
+	sending *sending
+}
 
 // connect reaches the session, or answers agent_not_running.
 func (a *app) connect(ctx context.Context) (*client, error) { return a.connectWith(ctx, listenOnly) }
@@ -42,12 +43,15 @@ func (a *app) connectWith(ctx context.Context, hear rpc.Handler) (*client, error
 	if err != nil {
 		return nil, proto.E(proto.CodeAgentNotRunning, err)
 	}
-	conn := rpc.New(c, hear)
-	go conn.Serve(ctx)
-	cl := &client{conn}
+	cl := &client{wire: c, sending: newSending()}
+	cl.conn = rpc.New(c, cl.sending.hear(hear))
+	go func() {
+		defer close(cl.sending.lost)
+		cl.conn.Serve(ctx)
+	}()
 	hello := proto.AgentHelloParams{Protocol: proto.Protocol, Lang: proto.Lang(a.lang), Client: "persten " + version}
 	if _, err := ask[proto.AgentHelloResult](ctx, cl, proto.MethodAgentHello, hello); err != nil {
-		conn.Close()
+		cl.Close()
 		return nil, err
 	}
 	return cl, nil
@@ -89,79 +93,6 @@ func remoteError(err error) error {
 		return proto.E(proto.CodeInternal, err)
 	}
 	return &proto.Error{Code: d.Code, Args: d.Args}
-}
-
-// upload hands a file over in pieces and returns its handle.
-func (c *client) upload(ctx context.Context, as proto.ContentOpenParams, r io.Reader) (string, error) {
-	opened, err := ask[proto.ContentOpenResult](ctx, c, proto.MethodContentOpen, as)
-	if err != nil {
-		return "", err
-	}
-	buf := make([]byte, pieceSize)
-	for size := int64(0); ; {
-		n, err := io.ReadFull(r, buf)
-		if n > 0 {
-			size += int64(n)
-			p := proto.ContentAppendParams{Handle: opened.Handle, Data: buf[:n], Size: size}
-			if _, err := ask[proto.ContentAppendResult](ctx, c, proto.MethodContentAppend, p); err != nil {
-				return "", err
-			}
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			break
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-	_, err = ask[proto.ContentCloseResult](ctx, c, proto.MethodContentClose, proto.ContentCloseParams{Handle: opened.Handle})
-	return opened.Handle, err
-}
-
-// uploadShown is upload of a file that will be signed with a certificate, with a bar.
-func (a *app) uploadShown(ctx context.Context, c *client, certificate string, in *os.File) (string, error) {
-	b := a.bar("cli.progress.sending", size(in))
-	defer b.clear()
-	as := proto.ContentOpenParams{Name: filepath.Base(in.Name()), Size: size(in), Certificate: certificate}
-	return c.upload(ctx, as, b.reader(in))
-}
-
-// downloadShown is download with a bar.
-func (a *app) downloadShown(ctx context.Context, c *client, from proto.Content, w io.Writer) error {
-	b := a.bar("cli.progress.receiving", 0)
-	defer b.clear()
-	return c.download(ctx, from, io.MultiWriter(w, writerFunc(b.add)))
-}
-
-type writerFunc func(n int)
-
-func (f writerFunc) Write(p []byte) (int, error) {
-	f(len(p))
-	return len(p), nil
-}
-
-// download writes a content to w.
-func (c *client) download(ctx context.Context, from proto.Content, w io.Writer) error {
-	if from.Handle == "" {
-		_, err := w.Write(from.Inline)
-		return err
-	}
-	for offset := int64(0); ; {
-		p := proto.ContentReadParams{Handle: from.Handle, Offset: offset, Length: pieceSize}
-		piece, err := ask[proto.ContentReadResult](ctx, c, proto.MethodContentRead, p)
-		if err != nil {
-			return err
-		}
-		if _, err := w.Write(piece.Data); err != nil {
-			return err
-		}
-		if len(piece.Data) == 0 && !piece.EOF {
-			return proto.E(proto.CodeAgentLost, io.ErrUnexpectedEOF)
-		}
-		if offset += int64(len(piece.Data)); piece.EOF {
-			return nil
-		}
-	}
 }
 
 // writeWhole makes the file at path hold what write produces, or leaves it as it was.

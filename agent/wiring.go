@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func())
 	if err != nil {
 		return nil, err
 	}
-	store, err := signing.NewStore(spool, signing.BatchLimits)
+	store, err := signing.NewStore(spool, limits(c.Content))
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +122,13 @@ func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func())
 		Stamper: a.stampers(c, trust),
 		Store:   store, Trust: trust, Kept: cert.Sources{m.lists(), kept}, Version: version, Changed: changed, NoSoftware: c.Keyfiles.Forbid,
 	}), nil
+}
+
+// limits are those of the agent with what the files say of them.
+func limits(c config.Content) signing.Limits {
+	l := signing.BatchLimits
+	l.Content, l.Channel = cmp.Or(c.Max, l.Content), cmp.Or(c.Channel, l.Channel)
+	return l
 }
 
 // roots reads the certificates in folders or files; what is not a certificate is left out with a warning.

@@ -15,7 +15,7 @@ import (
 // apply checks a document and puts it over what c holds. c is not used when it fails.
 func (s *source) apply(c *Config, d *document) error {
 	for _, step := range []func(*Config, *document) error{
-		s.modules, s.ui, s.origins, s.trust, s.network, s.listen, s.unattended, s.pin,
+		s.modules, s.ui, s.origins, s.trust, s.network, s.listen, s.unattended, s.pin, s.content,
 	} {
 		if err := step(c, d); err != nil {
 			return err
@@ -213,6 +213,26 @@ func (s *source) pin(c *Config, d *document) error {
 			return s.at(v.at, fmt.Sprintf("must be from 0 to %d", v.max/time.Second))
 		}
 		*v.to = time.Duration(*v.from) * time.Second
+	}
+	return nil
+}
+
+// content takes limits. Of the two files the lower limit counts: nobody lifts what the machine sets.
+func (s *source) content(c *Config, d *document) error {
+	for _, l := range []struct {
+		at   string
+		from *int64
+		to   *int64
+	}{{"content.max_mib", d.Content.Max, &c.Content.Max}, {"content.channel_mib", d.Content.Channel, &c.Content.Channel}} {
+		if l.from == nil {
+			continue
+		}
+		if *l.from < 1 || *l.from > MaxContent>>20 {
+			return s.at(l.at, fmt.Sprintf("must be from 1 to %d", MaxContent>>20))
+		}
+		if n := *l.from << 20; *l.to == 0 || n < *l.to {
+			*l.to = n
+		}
 	}
 	return nil
 }

@@ -18,14 +18,16 @@
 //	[network]         offline, proxy, allow          see [Network]
 //	[listen]          websocket                      "127.0.0.1:PORT", or "off"
 //	[pin]             policy only, see [PIN]: cache_seconds, limit_seconds
+//	[content]         max_mib, channel_mib           bytes of one document, and of all that one page or command holds; see [Content]
 //	[[unattended]]    policy only, see [Unattended]: origin or user, certificate, per_hour, per_day, pin_file
 //
 // # Machine policy
 //
 // On Unix it is /etc/persten/policy.toml. It counts only when root owns it and its folder and nobody else may write to
 // either; otherwise it is ignored with a warning. A policy that counts but is wrong or cannot be read stops the agent: to
-// run without the administrator's rules would be worse. What policy sets replaces what the person's file says, with two
-// exceptions: modules add up (of one name, policy's is kept), and sites allowed by either are allowed.
+// run without the administrator's rules would be worse. What policy sets replaces what the person's file says, with three
+// exceptions: modules add up (of one name, policy's is kept), sites allowed by either are allowed, and of the limits in
+// [content] the lower one counts.
 //
 // On Windows no policy is read: any user may create folders where the file would be, and the registry is not read yet.
 //
@@ -62,7 +64,8 @@ type Config struct {
 	Listen     Listen
 	Unattended []Unattended // from policy alone
 	PIN        PIN          // from policy alone
-	Warnings   []string     // what was ignored and why; for the log
+	Content    Content
+	Warnings   []string // what was ignored and why; for the log
 }
 
 // Module is a PKCS#11 library. Path is absolute.
@@ -104,6 +107,16 @@ type Trust struct {
 type PIN struct {
 	Cache, Limit time.Duration
 }
+
+// Content limits documents, in bytes; 0 leaves what the agent has by itself. Channel is all documents, signatures among
+// them, that one page or one command holds at a time. An attached signature is a document, too, a little longer than what it
+// signs.
+type Content struct {
+	Max, Channel int64
+}
+
+// MaxContent is the most a file may set as either.
+const MaxContent = 1 << 40
 
 // The most that policy may set.
 const (

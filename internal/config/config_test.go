@@ -166,6 +166,12 @@ var malformed = []struct {
 	{"[origins]\nvisible = true\n", false, 2, "only the machine policy"},
 	{"[pin]\ncache_seconds = 301\nlimit_seconds = 600\n", true, 2, "from 0 to 300"},
 	{"[pin]\ncache_seconds = 60\nlimit_seconds = -1\n", true, 3, "from 0 to 3600"},
+	{"[content]\nmax_mib = 0\n", false, 2, "from 1 to 1048576"},
+	{"[content]\nmax_mib = -1\n", true, 2, "from 1 to"},
+	{"[content]\n\nchannel_mib = 1048577\n", true, 3, "from 1 to"},
+	{"[content]\nmax_mib = \"1 GiB\"\n", false, 2, "wrong kind"},
+	{"[content]\nmax_mib = 1.5\n", false, 2, "wrong kind"},
+	{"[content]\nmax = 1\n", false, 2, "unknown key content.max"},
 	{"[[unattended]]\ncertificate = \"00\"\n", true, 1, "either origin or user"},
 	{grant("user = \"robot\"", "origin = \"https://a.example\"", "per_day = 1"), true, 1, "either origin or user"},
 	{grant("user = \"\"", "per_day = 1"), true, 2, "user is empty"},
@@ -234,6 +240,9 @@ proxy = "http://proxy.example:3128"
 allow = ["10.1.2.3/8", "192.168.7.7", "fd00::/8", "TSA.Corp.Example.", "метка.пример.рф"]
 [listen]
 websocket = "127.0.0.1:4000"
+[content]
+max_mib = 1024
+channel_mib = 3072
 `
 
 func TestFull(t *testing.T) {
@@ -253,6 +262,7 @@ func TestFull(t *testing.T) {
 			Network: Network{Offline: true, Proxy: "http://proxy.example:3128", Allow: []string{
 				"10.0.0.0/8", "192.168.7.7", "fd00::/8", "tsa.corp.example", "xn--80ajpg5a.xn--e1afmkfd.xn--p1ai",
 			}},
+			Content:  Content{Max: 1 << 30, Channel: 3 << 30},
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
@@ -287,6 +297,7 @@ func TestPolicyWins(t *testing.T) {
 	policy := "[[module]]\nname = \"softhsm\"\npath = \"/corp/softhsm.so\"\n" +
 		"[ui]\napprover = \"window\"\n[trust]\nocsp = true\nroots = [\"/corp/roots\"]\ntsa = \"\"\n[listen]\nwebsocket = \"off\"\n" +
 		"[network]\noffline = false\nallow = []\n" +
+		"[content]\nmax_mib = 64\nchannel_mib = 9000\n" +
 		"[origins]\nallow = [\"https://*.Corp.Example\", \"https://one.example\"]\n" +
 		grant("user = \"robot\"", "per_hour = 2", "pin_file = \"/etc/persten/pin\"") +
 		grant("origin = \"https://A.example\"", "per_day = 3")
@@ -304,6 +315,7 @@ func TestPolicyWins(t *testing.T) {
 	check("trust", c.Trust, Trust{Roots: []string{"/corp/roots"}, CRLs: []string{}, OCSP: true})
 	check("listen", c.Listen, Listen{})
 	check("network", c.Network, Network{Proxy: "http://proxy.example:3128", Allow: []string{}})
+	check("content", c.Content, Content{Max: 64 << 20, Channel: 3 << 30})
 	check("origins", c.Origins, OriginRules{
 		Allow:  []string{"https://portal.example", "http://127.0.0.1:8080"},
 		Policy: []string{"https://*.corp.example", "https://one.example"},

@@ -36,6 +36,7 @@ type document struct {
 	Listen     listenTable       `toml:"listen"`
 	Unattended []unattendedTable `toml:"unattended"`
 	PIN        pinTable          `toml:"pin"`
+	Content    contentTable      `toml:"content"`
 }
 
 type moduleTable struct {
@@ -74,6 +75,11 @@ type listenTable struct {
 type pinTable struct {
 	Cache *int64 `toml:"cache_seconds"`
 	Limit *int64 `toml:"limit_seconds"`
+}
+
+type contentTable struct {
+	Max     *int64 `toml:"max_mib"`
+	Channel *int64 `toml:"channel_mib"`
 }
 
 type unattendedTable struct {

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -331,6 +333,70 @@ func TestFrameRefused(t *testing.T) {
 	}
 }
 
+// binaryOf is what a session receives of a local client that sends in.
+func binaryOf(in string, max int) (got []string, err error) {
+	q := &queued{stream: stream{r: strings.NewReader(in), w: io.Discard, max: max}}
+	for {
+		msg, err := q.RecvBinary(func(r io.Reader) error {
+			head := make([]byte, 3) // and no more: the rest is dropped
+			n, err := io.ReadFull(r, head)
+			got = append(got, "binary "+string(head[:n]))
+			if err == io.EOF || err == io.ErrUnexpectedEOF {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return got, err
+		}
+		got = append(got, string(msg))
+	}
+}
+
+func TestBinaryFrames(t *testing.T) {
+	var sent bytes.Buffer
+	l := &local{&stream{w: &sent, max: 100}}
+	for _, parts := range [][][]byte{{[]byte("ab"), []byte("cdef")}, {}, {make([]byte, 100)}} {
+		if err := l.SendBinary(parts...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Send([]byte("{}"))
+	var large *FrameError
+	if err := l.SendBinary(make([]byte, 60), make([]byte, 41)); !errors.As(err, &large) || large.Size != 101 {
+		t.Error("too large to send:", err)
+	}
+	whole := sent.String()
+	want := []string{"binary abc", "binary ", "binary \x00\x00\x00", "{}"}
+	if got, err := binaryOf(whole, 100); err != io.EOF || !slices.Equal(got, want) {
+		t.Errorf("%q %v", got, err)
+	}
+	for cut := 1; cut < len(whole); cut++ {
+		if _, err := binaryOf(whole[:cut], 100); err != io.ErrUnexpectedEOF && !slices.Contains([]int{10, 14, 118}, cut) {
+			t.Errorf("cut after %d bytes: %v", cut, err)
+		}
+	}
+	if _, err := binaryOf(whole, 99); !errors.As(err, &large) || large.Size != 100 {
+		t.Error("too large:", err)
+	}
+	s := Stdio(strings.NewReader(whole), io.Discard, 100) // a host, or a pair, has none
+	if _, err := s.Recv(); !errors.As(err, &large) {
+		t.Error("binary where there is none:", err)
+	}
+}
+
+func FuzzBinaryFrames(f *testing.F) {
+	f.Add("\x05\x00\x00\x80abcde\x02\x00\x00\x00{}")
+	f.Add("\xff\xff\xff\xff")
+	f.Add("\x05\x00\x00\x80ab")
+	f.Fuzz(func(t *testing.T, in string) {
+		got, err := binaryOf(in, 64)
+		if err == nil || len(got) > len(in)/headerSize {
+			t.Fatalf("%d messages, %v", len(got), err)
+		}
+	})
+}
+
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte("\x02\x00\x00\x00{}"))
 	f.Add([]byte("\xff\xff\xff\xff"))
@@ -405,6 +471,9 @@ func TestCheckJSON(t *testing.T) {
 func FuzzCheckJSON(f *testing.F) {
 	f.Add([]byte(`{"a":[1,{"b":"\u0061"}],"c":"}"}`))
 	f.Add([]byte(`{"a":1,"\u0061":2}`))
+	f.Add([]byte(` { "" : null , "\\\"" : [ { } , ":,}" ] , "\ud800" : "\\" } `))
+	f.Add([]byte(`{}`))
+	f.Add([]byte(`["a\\`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if CheckJSON(b, 32) != nil {
 			return
@@ -415,6 +484,13 @@ func FuzzCheckJSON(f *testing.F) {
 		}
 		if d := depthOf(v); d > 32 {
 			t.Fatalf("depth %d passed", d)
+		}
+		var want map[string]json.RawMessage
+		if json.Unmarshal(b, &want) != nil {
+			want = nil
+		}
+		if got := Members(b); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q: members %q, want %q", b, got, want)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"time"
 )
@@ -16,6 +17,8 @@ const (
 	firstRead  = 64 << 10 // memory taken on the word of a length alone
 	headSize   = 256      // of a skipped frame
 	maxSkip    = 64 << 20 // the most a browser puts in one native message
+
+	binaryFrame = 1 << 31 // in a length: the frame is a binary message
 )
 
 // Stdio frames messages over r and w. Frames over max bytes are refused with a [FrameError]; one that a browser can send
@@ -45,11 +48,16 @@ func (s *stream) Send(msg []byte) error {
 	}
 	s.wmu.Lock()
 	defer s.wmu.Unlock()
+	return s.write(net.Buffers{appendFrame(nil, msg)})
+}
+
+// write writes a frame. The caller holds s.wmu.
+func (s *stream) write(frame net.Buffers) error {
 	if s.broken != nil {
 		return s.broken
 	}
 	setWriteDeadline(s.w)
-	if _, err := s.w.Write(appendFrame(nil, msg)); err != nil {
+	if _, err := frame.WriteTo(s.w); err != nil {
 		s.broken = writeError(err)
 		return s.broken
 	}
@@ -93,11 +101,22 @@ func appendFrame(b, msg []byte) []byte {
 
 // readFrame reads one frame. The end of the stream between frames is io.EOF, inside one io.ErrUnexpectedEOF.
 func readFrame(r io.Reader, max, skip int) ([]byte, error) {
-	var header [headerSize]byte
-	if _, err := io.ReadFull(r, header[:]); err != nil {
+	size, err := readLength(r)
+	if err != nil {
 		return nil, err
 	}
-	size := int64(binary.NativeEndian.Uint32(header[:]))
+	return readSized(r, size, max, skip)
+}
+
+func readLength(r io.Reader) (int64, error) {
+	var header [headerSize]byte
+	if _, err := io.ReadFull(r, header[:]); err != nil {
+		return 0, err
+	}
+	return int64(binary.NativeEndian.Uint32(header[:])), nil
+}
+
+func readSized(r io.Reader, size int64, max, skip int) ([]byte, error) {
 	if size > int64(max) {
 		return nil, refuseFrame(r, size, max, skip)
 	}

@@ -13,6 +13,7 @@
 // Streams (native messaging, the user socket, named pipe, inherited sockets) share one framing: four bytes of length in
 // the machine's own byte order, then the message. The order is native because browsers chose so for native messaging, and
 // no stream here leaves the machine. A length is believed only up to the limit, and memory grows with what really arrives.
+// A local client of the user socket may also send binary messages: their length has its highest bit set.
 //
 // # Ways in
 //
@@ -68,6 +69,9 @@ const (
 	MaxChannels = 256             // open channels of one native host
 	MaxFiles    = 128             // descriptors beside one message
 
+	// MaxSockets is how many connections all listeners together have open.
+	MaxSockets = MaxWebSockets + maxPending + maxUserConns
+
 	writeTimeout = 30 * time.Second
 	helloTimeout = 5 * time.Second
 )
@@ -92,6 +96,12 @@ type FileConn interface {
 type BinaryConn interface {
 	Conn
 	RecvBinary(take func(r io.Reader) error) ([]byte, error)
+}
+
+// BinarySender sends binary messages to a BinaryConn: one, whose parts are joined.
+type BinarySender interface {
+	Conn
+	SendBinary(parts ...[]byte) error
 }
 
 // Peer is who is at the other end. It is made where the connection came in and passed down unchanged.

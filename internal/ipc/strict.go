@@ -3,6 +3,7 @@
 package ipc
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"unicode/utf8"
@@ -81,15 +82,50 @@ func checkNames(data []byte) error {
 
 // skipString returns the index of the quote that ends the string beginning at i, or the last index.
 func skipString(data []byte, i int) int {
-	for i++; i < len(data); i++ {
+	quote := i
+	for i++; ; {
+		if quote < i { // each byte is looked at once for either, however many escapes there are
+			n := bytes.IndexByte(data[min(i, len(data)):], '"')
+			if n < 0 {
+				return len(data)
+			}
+			quote = i + n
+		}
+		n := bytes.IndexByte(data[i:quote], '\\')
+		if n < 0 {
+			return quote
+		}
+		i += n + 2
+	}
+}
+
+// Members splits an object that [CheckJSON] accepted; it is nil for another value. The values are parts of data. It is
+// encoding/json's map of raw messages without three more readings of a message that is one long string.
+func Members(data []byte) map[string]json.RawMessage {
+	data = bytes.TrimSpace(data)
+	if data[0] != '{' {
+		return nil
+	}
+	members := map[string]json.RawMessage{}
+	var name string
+	var named bool
+	for i, start, level := 0, 1, 0; i < len(data); i++ {
 		switch data[i] {
-		case '\\':
-			i++
 		case '"':
-			return i
+			i = skipString(data, i)
+		case '{', '[':
+			level++
+		case '}', ']':
+			level--
+		}
+		switch c := data[i]; {
+		case level == 1 && c == ':':
+			name, named, start = unquote(bytes.TrimSpace(data[start:i])), true, i+1
+		case named && (level == 1 && c == ',' || level == 0):
+			members[name], named, start = bytes.TrimSpace(data[start:i]), false, i+1
 		}
 	}
-	return len(data)
+	return members
 }
 
 func unquote(quoted []byte) string {

@@ -5,6 +5,7 @@ package ipc
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,16 +128,24 @@ func readHello(c net.Conn) (hello, error) {
 
 // DialUser connects a program of the user to the session at path and says hello as a local client. While nobody answers it
 // tries again until ctx ends, or for five seconds when ctx has no deadline. It refuses a session of another user.
-func DialUser(ctx context.Context, path string) (Conn, error) {
-	return dial(ctx, path, hello{Role: roleLocal})
+func DialUser(ctx context.Context, path string) (BinarySender, error) {
+	s, err := dial(ctx, path, hello{Role: roleLocal})
+	if err != nil {
+		return nil, err
+	}
+	return &local{s}, nil
 }
 
 // DialHost is [DialUser] for the native host; extension is what the browser named.
 func DialHost(ctx context.Context, path, extension string) (Conn, error) {
-	return dial(ctx, path, hello{Role: roleHost, Extension: extension})
+	s, err := dial(ctx, path, hello{Role: roleHost, Extension: extension})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
-func dial(ctx context.Context, path string, h hello) (Conn, error) {
+func dial(ctx context.Context, path string, h hello) (*stream, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, dialLimit)
@@ -183,6 +192,23 @@ func dialRetry(ctx context.Context, path string) (net.Conn, error) {
 	}
 }
 
+// local is a local client's end of the user socket.
+type local struct{ *stream }
+
+func (l *local) SendBinary(parts ...[]byte) error {
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	if size > l.max {
+		return &FrameError{Size: int64(size), Max: int64(l.max)}
+	}
+	l.wmu.Lock()
+	defer l.wmu.Unlock()
+	header := binary.NativeEndian.AppendUint32(nil, uint32(size)|binaryFrame)
+	return l.write(append(net.Buffers{header}, parts...))
+}
+
 // queued is a stream whose senders do not wait for the peer.
 type queued struct {
 	stream
@@ -205,6 +231,39 @@ func (q *queued) Send(msg []byte) error {
 		return &FrameError{Size: int64(len(msg)), Max: int64(q.max)}
 	}
 	return q.out.put(msg)
+}
+
+func (q *queued) RecvBinary(take func(io.Reader) error) ([]byte, error) {
+	for {
+		size, err := readLength(q.r)
+		if err != nil {
+			return nil, err
+		}
+		if size&binaryFrame == 0 {
+			return readSized(q.r, size, q.max, q.skip)
+		}
+		if err := takeBinary(q.r, size&^binaryFrame, q.max, take); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// takeBinary gives the next size bytes to take and drops what it leaves unread.
+func takeBinary(r io.Reader, size int64, max int, take func(io.Reader) error) error {
+	if size > int64(max) {
+		return &FrameError{Size: size, Max: int64(max)}
+	}
+	frame := &io.LimitedReader{R: r, N: size}
+	if err := take(frame); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, frame); err != nil {
+		return err
+	}
+	if frame.N > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
 }
 
 // Close sends what is queued if the peer takes it within a moment.

@@ -179,7 +179,7 @@ func TestSocketFolderRefused(t *testing.T) {
 
 func TestDialWaitsForSession(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "persten", "session.sock")
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := DialUser(ctx, path); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("nobody there:", err)

@@ -35,8 +35,8 @@ func parse(b []byte) (*message, *Error) {
 	if b = bytes.TrimSpace(b); b[0] == '[' {
 		return m, malformed(CodeInvalidRequest, errBatch)
 	}
-	var members map[string]json.RawMessage // a map: names match exactly, not by case folding
-	if err := json.Unmarshal(b, &members); err != nil || members == nil {
+	members := ipc.Members(b) // a map: names match exactly, not by case folding
+	if members == nil {
 		return m, malformed(CodeInvalidRequest, errors.New("message is not an object"))
 	}
 	if err := m.fill(members); err != nil {

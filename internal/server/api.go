@@ -15,6 +15,9 @@ import (
 // inlineLimit is the largest content that travels inside a message.
 const inlineLimit = 256 << 10
 
+// aroundDocument is about what a signature adds to the document it holds.
+const aroundDocument = 4 << 10
+
 // AgentHello opens the conversation: protocol, version, and the language the caller wants texts in.
 func (c *client) AgentHello(_ context.Context, p proto.AgentHelloParams) (*proto.AgentHelloResult, error) {
 	c.setLang(string(p.Lang))
@@ -113,7 +116,14 @@ func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.Sig
 		defer done()
 		*one.to = content
 	}
-	out, made, err := c.made("application/pkcs7-signature", func(w io.Writer) (*signing.Result, error) {
+	expected := int64(0)
+	if r.Attached && r.Content != nil {
+		expected = r.Content.Size() + aroundDocument
+	}
+	if r.AddTo != nil {
+		expected += r.AddTo.Size() + aroundDocument
+	}
+	out, made, err := c.made("application/pkcs7-signature", expected, func(w io.Writer) (*signing.Result, error) {
 		return c.o.Engine.SignCMS(ctx, c.caller(), r, w)
 	})
 	if err != nil {
@@ -144,7 +154,12 @@ func (c *client) SignRaw(ctx context.Context, p proto.SignRawParams) (*proto.Sig
 
 // SignXML asks the person and returns a document with its signature.
 func (c *client) SignXML(ctx context.Context, p proto.SignXMLParams) (*proto.SignXMLResult, error) {
-	out, made, err := c.signed(p.Content, "application/xml", func(content *signing.Content, w io.Writer) (*signing.Result, error) {
+	content, done, err := c.content(p.Content)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	out, made, err := c.made("application/xml", content.Size()+aroundDocument, func(w io.Writer) (*signing.Result, error) {
 		return c.o.Engine.SignXML(ctx, c.caller(), signing.XMLRequest{
 			Certificate: p.Certificate, Content: content, Name: p.Name, MIME: p.MIME, Note: p.Note, Algorithm: p.Algorithm,
 			Form: signing.FormOf(p),
@@ -156,21 +171,12 @@ func (c *client) SignXML(ctx context.Context, p proto.SignXMLParams) (*proto.Sig
 	return &proto.SignXMLResult{Document: out, Certificate: made.Certificate.ID(), SigningTime: made.Time}, nil
 }
 
-// signed runs sign over a content and keeps what it writes as the result.
-func (c *client) signed(p proto.Content, mime string, sign func(*signing.Content, io.Writer) (*signing.Result, error)) (
+// made keeps what sign writes as the result. When bytes are expected, there is room for them before anybody is asked.
+func (c *client) made(mime string, expected int64, sign func(io.Writer) (*signing.Result, error)) (
 	out proto.Content, made *signing.Result, err error,
 ) {
-	content, done, err := c.content(p)
-	if err != nil {
-		return out, nil, err
-	}
-	defer done()
-	return c.made(mime, func(w io.Writer) (*signing.Result, error) { return sign(content, w) })
-}
-
-// made keeps what sign writes as the result.
-func (c *client) made(mime string, sign func(io.Writer) (*signing.Result, error)) (out proto.Content, made *signing.Result, err error) {
-	out.Inline, out.Handle, err = c.o.Engine.Store().Collect(c.who.Channel, mime, inlineLimit, func(w io.Writer) (err error) {
+	store := c.o.Engine.Store()
+	out.Inline, out.Handle, err = store.Collect(c.who.Channel, mime, inlineLimit, expected, func(w io.Writer) (err error) {
 		made, err = sign(w)
 		return err
 	})
@@ -207,7 +213,7 @@ func (c *client) reported(out *proto.Report, form proto.PageForm) (*proto.Report
 	}
 	var page proto.Content
 	var err error
-	page.Inline, page.Handle, err = c.o.Engine.Store().Collect(c.who.Channel, "", inlineLimit, func(w io.Writer) error {
+	page.Inline, page.Handle, err = c.o.Engine.Store().Collect(c.who.Channel, "", inlineLimit, 0, func(w io.Writer) error {
 		return c.o.Page(w, form, c.lang(), out)
 	})
 	if err != nil {

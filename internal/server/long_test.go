@@ -67,7 +67,7 @@ func TestLargeDocument(t *testing.T) {
 			grown := peakMemory(t) - before
 			t.Logf("%s, hashed ahead %v: sent in %.1f s (%.0f MiB/s), signed in %.1f s, memory +%d MiB",
 				way, ahead != "", sent.Seconds(), 1024/sent.Seconds(), signed.Seconds(), grown)
-			if way == "websocket" && grown > 32 { // base64 in JSON takes some more
+			if way != "host" && grown > 64 { // both ends are in this process, each with its window; make bench measures the session alone
 				t.Errorf("memory grew by %d MiB", grown)
 			}
 			c.Close()

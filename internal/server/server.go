@@ -70,6 +70,7 @@ func New(o Options) *Server {
 	s := &Server{o: o, conns: map[*client]bool{}}
 	s.gate = gate{origins: o.Origins, engine: o.Engine, paused: &s.paused, asked: map[string]time.Time{}}
 	s.rates, s.opens = newRates(requests), newRates(opens)
+	s.windows.of = map[string]int{}
 	return s
 }
 
@@ -88,6 +89,7 @@ type client struct {
 // Serve answers c until it ends or ctx does. When it ends, its open prompts close and its contents are freed.
 func (s *Server) Serve(ctx context.Context, c ipc.Conn, p ipc.Peer) error {
 	cl := &client{Server: s, who: s.callerOf(p)}
+	s.o.Engine.Store().Bind(cl.who.Channel, cl.who.Owner())
 	cl.conn = rpc.New(c, cl.handle)
 	cl.conn.InOrder(proto.MethodContentAppend, proto.MethodContentClose)
 	cl.streams = streams{c: cl, open: map[uint32]*stream{}, handles: map[string]*stream{}}

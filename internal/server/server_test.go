@@ -206,7 +206,9 @@ type peer struct {
 	raw   ipc.Conn
 	page  *webPage // raw, of the transport "websocket"
 	notes chan note
-	ended chan struct{} // the server has let the connection go
+
+	binary func(stream int, offset int64, data []byte) error // nil where none are carried
+	ended  chan struct{}                                     // the server has let the connection go
 }
 
 // transports are the ways a connection may be carried.
@@ -254,6 +256,7 @@ func (b *bench) dialHearing(t testing.TB, who ipc.Peer, transport string, hear r
 	c.Conn = rpc.New(theirs, hear)
 	c.raw = theirs
 	c.page, _ = theirs.(*webPage)
+	c.binary = binarySender(theirs)
 	go c.Serve(context.Background())
 	go func() {
 		defer close(c.ended)

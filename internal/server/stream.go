@@ -16,39 +16,48 @@ import (
 
 // Limits of streams. A stream's memory is its window. Large messages are what makes a browser fast, and several of them must fit.
 const (
-	streamMemory = 96 << 20 // of all connections; when it is used up, further documents come by content.append
-	wide         = 16 << 20 // window of a stream while half the memory is free
-	narrow       = 4 << 20  // and of one that comes later
-	keptEnds     = 64       // streams of one connection, those that failed and were not closed among them
-	maxStrange   = 16       // messages for no stream that one connection is told of
-	headSize     = 12       // of a binary message: stream, offset
-	writeSize    = 1 << 20  // to the store at a time; each is acknowledged
+	streamMemory = 96 << 20         // of all connections; when it is used up, further documents come by content.append
+	streamShare  = streamMemory / 4 // of one site, or one program's connection, so that it takes several to use it up
+	wide         = 16 << 20         // window of a stream while half the memory is free
+	narrow       = 4 << 20          // and of one that comes later
+	keptEnds     = 64               // streams of one connection, those that failed and were not closed among them
+	maxStrange   = 16               // messages for no stream that one connection is told of
+	headSize     = 12               // of a binary message: stream, offset
+	writeSize    = 1 << 20          // to the store at a time; each is acknowledged
 )
 
 // windows is the memory that all streams of a server share. It is safe for concurrent use.
 type windows struct {
 	mu   sync.Mutex
 	used int
+	of   map[string]int // used, by owner
 }
 
-// take gives a stream its window, 0 when there is no memory left.
-func (w *windows) take() (size int) {
+// take gives a stream of owner its window, 0 when there is no memory left for it.
+func (w *windows) take(owner string) (size int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	own := streamShare - w.of[owner]
 	switch {
-	case w.used+wide <= streamMemory/2:
+	case own >= wide && w.used+wide <= streamMemory/2:
 		size = wide
-	case w.used+narrow <= streamMemory:
+	case own >= narrow && w.used+narrow <= streamMemory:
 		size = narrow
+	default:
+		return 0
 	}
 	w.used += size
+	w.of[owner] += size
 	return size
 }
 
-func (w *windows) give(size int) {
+func (w *windows) give(owner string, size int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.used -= size
+	if w.of[owner] -= size; w.of[owner] == 0 {
+		delete(w.of, owner)
+	}
 }
 
 // streams are the documents that one connection sends as binary messages. Receiving never waits for the disk: what a message
@@ -101,7 +110,7 @@ func (s *streams) start(handle string) *stream {
 	if len(s.handles) >= keptEnds {
 		return nil
 	}
-	window := s.c.windows.take()
+	window := s.c.windows.take(s.c.who.Owner())
 	if window == 0 {
 		return nil
 	}
@@ -236,7 +245,7 @@ func (st *stream) fault() error {
 
 // run takes a stream's bytes to the store until it is closed or fails.
 func (s *streams) run(st *stream) {
-	defer s.c.windows.give(st.window)
+	defer s.c.windows.give(s.c.who.Owner(), st.window)
 	defer close(st.done)
 	err := s.keep(st)
 	st.mu.Lock()

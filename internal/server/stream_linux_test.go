@@ -53,10 +53,10 @@ func TestDiskFullWhileStreaming(t *testing.T) {
 		c := b.dialOver(t, websocket, way)
 		s := begin(t, c, proto.ContentOpenParams{Name: "n", DigestAlg: "sha256"})
 		s.write(t, noise(2<<20))
-		for s.page != nil && s.received < 1<<20 {
+		for s.binary != nil && s.received < 1<<20 {
 			s.hear(t)
 		}
-		if s.page == nil { // the answer to a piece comes after those before it
+		if s.binary == nil { // the answer to a piece comes after those before it
 			p := proto.ContentAppendParams{Handle: s.Handle, Data: []byte("x"), Size: s.sent + 1}
 			if got := code(t, c, proto.MethodContentAppend, p); got != "" {
 				t.Fatal(got)
@@ -64,7 +64,7 @@ func TestDiskFullWhileStreaming(t *testing.T) {
 			s.sent++
 		}
 		fillDisk(t, b)
-		if way == "websocket" {
+		if s.binary != nil {
 			s.piece(t, s.sent, noise(100))
 			if p := s.failure(t); p.Problem.Code != proto.CodeContentDiskFull {
 				t.Errorf("told %+v", p)

@@ -17,10 +17,11 @@ import (
 
 	web "github.com/gorilla/websocket"
 
+	"persten/internal/ipc"
 	"persten/proto"
 )
 
-// ways are those a document can come: as binary messages of a WebSocket, and as content.append on anything else.
+// ways are those a document can come: as binary messages of a WebSocket and of the user's socket, and as content.append on anything else.
 var ways = []string{"websocket", "socket", "host"}
 
 // noise is n bytes that differ from piece to piece.
@@ -44,7 +45,7 @@ func begin(t testing.TB, c *peer, p proto.ContentOpenParams) *sending {
 	if bad != nil {
 		t.Fatal(bad)
 	}
-	if (opened.Stream > 0) != (c.page != nil) || (opened.Stream > 0) != (opened.Window > 0) {
+	if (opened.Stream > 0) != (c.binary != nil) || (opened.Stream > 0) != (opened.Window > 0) {
 		t.Fatalf("opened %+v", opened)
 	}
 	return &sending{peer: c, ContentOpenResult: *opened}
@@ -56,8 +57,8 @@ func (s *sending) piece(t testing.TB, offset int64, data []byte) {
 	s.sent = offset + int64(len(data))
 	s.pieces++
 	var err error
-	if s.page != nil {
-		err = s.page.binary(s.Stream, offset, data)
+	if s.binary != nil {
+		err = s.binary(s.Stream, offset, data)
 	} else {
 		var params []byte
 		params, err = json.Marshal(proto.ContentAppendParams{Handle: s.Handle, Data: data, Size: s.sent})
@@ -73,10 +74,10 @@ func (s *sending) write(t testing.TB, data []byte) {
 	t.Helper()
 	for len(data) > 0 {
 		n := min(300_000, len(data))
-		for s.page != nil && s.sent+int64(n)-s.received > int64(s.Window) {
+		for s.binary != nil && s.sent+int64(n)-s.received > int64(s.Window) {
 			s.hear(t)
 		}
-		if s.page == nil && s.pieces%4 == 3 { // its answer says that those before it are in, too
+		if s.binary == nil && s.pieces%4 == 3 { // its answer says that those before it are in, too
 			s.pieces, s.sent = s.pieces+1, s.sent+int64(n)
 			p := proto.ContentAppendParams{Handle: s.Handle, Data: data[:n], Size: s.sent}
 			if got := code(t, s.peer, proto.MethodContentAppend, p); got != "" {
@@ -211,7 +212,7 @@ func TestStreamFaults(t *testing.T) {
 			s := begin(t, c, proto.ContentOpenParams{Name: "n", Size: f.size, DigestAlg: "sha256"})
 			s.write(t, some)
 			f.do(t, s)
-			if way == "websocket" {
+			if s.binary != nil {
 				if name != "too short" {
 					if p := s.failure(t); p.Problem.Code != f.want || p.Handle != s.Handle || p.Stream != s.Stream {
 						t.Errorf("%s %s: told %+v", way, name, p)
@@ -345,30 +346,43 @@ func TestDeafSender(t *testing.T) {
 	eventually(t, "one document is kept", func() bool { return spooled(t, filepath.Dir(b.journal)) == 1 })
 }
 
-// Streams are given out while there is memory for them; after that documents come by content.append.
+// Streams are given out while there is memory for them, a quarter of it for one site; after that documents come by content.append.
 func TestStreamsAreCounted(t *testing.T) {
 	b := newBench(t, &person{decide: yes}, demo)
 	c := b.dialOver(t, websocket, "websocket")
-	open := func() *proto.ContentOpenResult {
+	openOn := func(c *peer) *proto.ContentOpenResult {
 		r, bad := call[proto.ContentOpenResult](t, c, proto.MethodContentOpen, proto.ContentOpenParams{Name: "n"})
 		if bad != nil {
 			t.Fatal(bad)
 		}
 		return r
 	}
+	open := func() *proto.ContentOpenResult { return openOn(c) }
 	last, memory := open(), 0
 	if last.Window < 16<<20 {
 		t.Errorf("the first one gets a window of %d", last.Window)
 	}
 	without := last
 	for ; without.Stream != 0; without = open() {
-		if memory += without.Window; without.Window > last.Window || memory > 96<<20 {
+		if memory += without.Window; without.Window > last.Window || memory > 24<<20 {
 			t.Fatalf("a window of %d, %d in all", without.Window, memory)
 		}
 		last = without
 	}
 	if last.Window != 4<<20 || without.Window != 0 {
 		t.Errorf("the last one gets %+v, then %+v", last, without)
+	}
+	if r := openOn(b.dialOver(t, websocket, "websocket")); r.Stream != 0 {
+		t.Errorf("another connection of the site gets more: %+v", r)
+	}
+	if err := b.origins.Allow(other); err != nil {
+		t.Fatal(err)
+	}
+	if r := openOn(b.dialOver(t, ipc.Peer{Via: ipc.ViaWebSocket, Origin: other}, "websocket")); r.Window != 16<<20 {
+		t.Errorf("another site gets %+v", r)
+	}
+	if r := openOn(b.dialOver(t, local, "socket")); r.Stream == 0 {
+		t.Errorf("a program gets %+v", r)
 	}
 	s := &sending{peer: &peer{Conn: c.Conn, raw: c.raw, notes: c.notes}, ContentOpenResult: *without}
 	s.write(t, noise(1_000_000))

@@ -46,6 +46,20 @@ func (p *webPage) binary(stream int, offset int64, data []byte) error {
 	return p.write(web.BinaryMessage, append(b, data...))
 }
 
+// binarySender sends pieces over c, or is nil.
+func binarySender(c ipc.Conn) func(stream int, offset int64, data []byte) error {
+	switch c := c.(type) {
+	case *webPage:
+		return c.binary
+	case ipc.BinarySender:
+		return func(stream int, offset int64, data []byte) error {
+			head := binary.BigEndian.AppendUint32(nil, uint32(stream))
+			return c.SendBinary(binary.BigEndian.AppendUint64(head, uint64(offset)), data)
+		}
+	}
+	return nil
+}
+
 // webTransport is a connection through the listener pages use.
 func webTransport(t testing.TB) (server, client ipc.Conn) {
 	t.Helper()

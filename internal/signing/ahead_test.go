@@ -93,16 +93,23 @@ func TestHashAheadOfAFailedWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := s.channels["ch"].contents[h]
-	disk := c.w
-	if c.w, err = os.OpenFile("/dev/full", os.O_WRONLY, 0); err != nil {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
 		t.Skip("no /dev/full here: a full disk was not tried")
 	}
+	defer full.Close()
+	swap := func(to *os.File) (was *os.File) { // the content is being hashed meanwhile
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		was, c.w = c.w, to
+		return was
+	}
+	disk := swap(full)
 	disk.WriteAt([]byte("half a piece"), 0)
 	if _, err := s.Append("ch", h, []byte("half a piece and the rest")); !errors.Is(err, proto.CodeContentDiskFull) {
 		t.Fatal(err)
 	}
-	c.w.Close()
-	c.w = disk
+	swap(disk)
 	if _, err := s.Append("ch", h, []byte("text")); err != nil {
 		t.Fatal(err)
 	}

@@ -230,6 +230,24 @@ func TestBatchDocumentsOpen(t *testing.T) {
 	}
 }
 
+// A window that outlives its request gets no document any more.
+func TestBatchDocumentsAreShut(t *testing.T) {
+	p := &person{decide: no}
+	b := newBench(t, p)
+	c, done, err := b.Store().Inline(page.Channel, []byte("act"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := signing.BatchRequest{Certificate: b.p256(t), Items: []signing.BatchItem{{Content: c}}}
+	if _, err := b.SignBatch(t.Context(), page, r, nil); !errors.Is(err, proto.CodeUserRejected) {
+		t.Fatal(err)
+	}
+	done()
+	if _, err := p.asked[0].Documents[0].Open(t.Context()); !errors.Is(err, proto.CodeContentAbsent) {
+		t.Errorf("opened after the request: %v", err)
+	}
+}
+
 func TestBatchLimits(t *testing.T) {
 	b := newBench(t, &person{decide: yes})
 	for name, r := range map[string]signing.BatchRequest{

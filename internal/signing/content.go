@@ -3,6 +3,7 @@
 package signing
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -53,6 +54,7 @@ type Store struct {
 
 // shelf is what one channel holds.
 type shelf struct {
+	owner    string // "": the channel itself
 	used     int64
 	contents map[string]*Content
 }
@@ -70,7 +72,8 @@ type Content struct {
 	Name, MIME string
 
 	announced int64         // bytes that will be, 0 when nobody said
-	charged   int64         // of the channel's quota; guarded by Store.mu
+	charged   int64         // bytes of the channel's quota that it uses; guarded by Store.mu
+	booked    int64         // and those it has at least, while it is written; guarded by Store.mu
 	gone      chan struct{} // closed when it is dropped
 	grown     chan struct{} // one token: there are more bytes, or no more will come
 	hashing   chan struct{} // full while somebody hashes; guards digests, running and following
@@ -104,12 +107,8 @@ func (s *Store) Open(channel, name, mime string, size int64) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire()
-	sh := s.channels[channel]
-	if sh == nil {
-		sh = &shelf{contents: map[string]*Content{}}
-		s.channels[channel] = sh
-	}
-	if len(sh.contents) >= s.limits.Handles || s.crowded(len(sh.contents)) {
+	sh := s.shelf(channel)
+	if len(sh.contents) >= s.limits.Handles || s.crowded(cmp.Or(sh.owner, channel)) {
 		c.drop()
 		return "", proto.E(proto.CodeContentQuota, nil, "limit", strconv.Itoa(s.limits.Handles))
 	}
@@ -117,6 +116,24 @@ func (s *Store) Open(channel, name, mime string, size int64) (string, error) {
 	sh.contents[handle] = c
 	s.sweepLater(s.limits.Lifetime)
 	return handle, nil
+}
+
+// Bind makes owner, of whom there may be many channels, the one for whom the room of channel counts. Without it a channel
+// counts for itself.
+func (s *Store) Bind(channel, owner string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shelf(channel).owner = owner
+}
+
+// shelf is the channel's, new if need be. The caller holds s.mu.
+func (s *Store) shelf(channel string) *shelf {
+	sh := s.channels[channel]
+	if sh == nil {
+		sh = &shelf{contents: map[string]*Content{}}
+		s.channels[channel] = sh
+	}
+	return sh
 }
 
 // room tells whether the disk has any for n more bytes of a content that then has size. Where the system cannot say, the
@@ -178,18 +195,43 @@ func (s *Store) charge(channel, handle string, n int64) error {
 	if c.charged+n > s.limits.Content {
 		return proto.E(proto.CodeContentTooLarge, nil, "limit", strconv.FormatInt(s.limits.Content, 10))
 	}
-	if sh.used+n > s.limits.Channel {
+	more := max(c.charged+n, c.booked) - c.takes()
+	if more > 0 && sh.used+more > s.limits.Channel {
 		return proto.E(proto.CodeContentQuota, nil, "limit", strconv.FormatInt(s.limits.Channel, 10))
 	}
-	sh.used += n
+	sh.used += more
 	c.charged += n
 	return nil
 }
 
+// book sets n bytes of the channel's quota aside for a content; 0 gives back those it did not use.
+func (s *Store) book(channel, handle string, n int64) error {
+	if n > s.limits.Content {
+		return proto.E(proto.CodeContentTooLarge, nil, "limit", strconv.FormatInt(s.limits.Content, 10))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh := s.channels[channel]
+	if sh == nil || sh.contents[handle] == nil {
+		return proto.E(proto.CodeContentAbsent, nil)
+	}
+	c := sh.contents[handle]
+	more := max(c.charged, n) - c.takes()
+	if more > 0 && sh.used+more > s.limits.Channel {
+		return proto.E(proto.CodeContentQuota, nil, "limit", strconv.FormatInt(s.limits.Channel, 10))
+	}
+	sh.used += more
+	c.booked = n
+	return nil
+}
+
+// takes is the part of the channel's quota that others cannot have. The caller holds the store's lock.
+func (c *Content) takes() int64 { return max(c.charged, c.booked) }
+
 // remove drops a content and its charge. The caller holds the store's lock.
 func (sh *shelf) remove(handle string) {
 	c := sh.contents[handle]
-	sh.used -= c.charged
+	sh.used -= c.takes()
 	c.drop()
 	delete(sh.contents, handle)
 }
@@ -224,7 +266,7 @@ func (s *Store) Read(channel, handle string, offset int64, n int) ([]byte, bool,
 		return nil, false, err
 	}
 	defer c.Release()
-	buf := make([]byte, n)
+	buf := make([]byte, max(0, min(int64(n), c.Size()-offset))) // a reader may ask ahead, beyond the end
 	got, err := c.ReadAt(buf, offset)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, false, proto.E(proto.CodeInternal, err)

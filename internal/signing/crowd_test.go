@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"testing"
 
+	"persten/internal/ipc"
 	"persten/proto"
 )
 
 func TestMayOpen(t *testing.T) {
-	for descriptors, want := range map[int]int{0: 64, 256: 64, 1024: 384, 4096: 1920, 20000: 9872, 1 << 20: 16384} {
+	for descriptors, want := range map[int]int{0: 64, 256: 64, 1024: 64, 2048: 512, 4096: 1536, 20000: 9488, 1 << 20: 16384} {
 		if got := mayOpen(descriptors); got != want {
 			t.Errorf("%d descriptors: %d contents, want %d", descriptors, got, want)
 		}
@@ -52,5 +53,46 @@ func TestCrowded(t *testing.T) {
 	s.DropChannel("greedy")
 	if n := fill("later"); n != 64 {
 		t.Errorf("after the room was freed: %d", n)
+	}
+}
+
+// However many channels a site opens, together they have no more room than one, and another site has its own.
+func TestCrowdedByOneSite(t *testing.T) {
+	s, err := NewStore(t.TempDir(), BatchLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.most = 400
+	fill := func(channel string) (n int) {
+		for ; n < fewContents-1; n++ { // each of them has few
+			if _, err := s.Open(channel, "a", "", 0); err != nil {
+				return n
+			}
+		}
+		return n
+	}
+	total := 0
+	for i := range 16 {
+		channel := fmt.Sprint("page ", i)
+		s.Bind(channel, "https://greedy.example")
+		total += fill(channel)
+	}
+	if total != 200 {
+		t.Errorf("one site has %d contents of 400", total)
+	}
+	s.Bind("other", "https://other.example")
+	if n := fill("other"); n != fewContents-1 {
+		t.Errorf("another site has %d", n)
+	}
+	if n := fill("program"); n != fewContents-1 {
+		t.Errorf("a program has %d", n)
+	}
+}
+
+// What is left to sockets is enough for all that may be open.
+func TestSocketsHaveDescriptors(t *testing.T) {
+	const tokensAndPrompts = 256
+	if otherDescriptors < ipc.MaxSockets+tokensAndPrompts {
+		t.Errorf("%d descriptors, %d sockets", otherDescriptors, ipc.MaxSockets)
 	}
 }

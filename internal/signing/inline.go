@@ -42,23 +42,27 @@ func (s *Store) Inline(channel string, data []byte) (c *Content, done func(), er
 	return c, func() { c.Release(); s.Drop(channel, handle) }, nil
 }
 
-// Collect returns what write wrote: the bytes themselves up to limit of them, else the handle of a new sealed content.
-func (s *Store) Collect(channel, mime string, limit int, write func(io.Writer) error) (small []byte, handle string, err error) {
+// Collect returns what write wrote: the bytes themselves up to limit of them, else the handle of a new sealed content. When
+// more than limit is expected, there is a place and room for as much before write is called, or Collect fails.
+func (s *Store) Collect(channel, mime string, limit int, expected int64, write func(io.Writer) error) (
+	small []byte, handle string, err error,
+) {
 	p := &spill{limit: limit, s: s, channel: channel, mime: mime}
 	defer p.done()
-	err = write(p)
-	if p.c != nil && err == nil {
-		err = p.c.seal()
+	if err := p.reserve(expected); err != nil {
+		return nil, "", err
 	}
-	switch {
-	case err == nil && p.c == nil:
+	if err := write(p); err != nil {
+		return nil, "", err
+	}
+	if !p.spilled {
 		return p.head.Bytes(), "", nil
-	case err == nil:
-		return nil, p.handle, nil
-	case p.c != nil:
-		s.Drop(channel, p.handle)
 	}
-	return nil, "", err
+	if err := p.c.seal(); err != nil {
+		return nil, "", err
+	}
+	p.kept = true
+	return nil, p.handle, nil
 }
 
 // spill is a writer into memory that turns into a content when it grows.
@@ -69,15 +73,16 @@ type spill struct {
 	s             *Store
 	channel, mime string
 	handle        string
-	c             *Content // nil while everything fits; in use until done
+	c             *Content // nil until more is written, or expected, than fits; in use until done
+	spilled, kept bool
 }
 
 func (p *spill) Write(data []byte) (int, error) {
-	if p.c == nil && p.head.Len()+len(data) <= p.limit {
+	if !p.spilled && p.head.Len()+len(data) <= p.limit {
 		return p.head.Write(data)
 	}
-	if p.c == nil {
-		if err := p.open(); err != nil {
+	if !p.spilled {
+		if err := p.spill(); err != nil {
 			return 0, err
 		}
 	}
@@ -99,15 +104,47 @@ func (p *spill) open() (err error) {
 		return err
 	}
 	p.c = c
-	_, err = p.s.Append(p.channel, p.handle, p.head.Bytes())
+	return nil
+}
+
+// reserve opens the content now if it is expected to be large.
+func (p *spill) reserve(expected int64) error {
+	if expected <= int64(p.limit) {
+		return nil
+	}
+	if err := p.s.room(expected, expected); err != nil {
+		return err
+	}
+	if err := p.open(); err != nil {
+		return err
+	}
+	return p.s.book(p.channel, p.handle, expected)
+}
+
+// spill moves what was written so far.
+func (p *spill) spill() error {
+	if p.c == nil {
+		if err := p.open(); err != nil {
+			return err
+		}
+	}
+	p.spilled = true
+	_, err := p.s.Append(p.channel, p.handle, p.head.Bytes())
 	p.head = bytes.Buffer{}
 	return err
 }
 
+// done gives back what is not the result.
 func (p *spill) done() {
-	if p.c != nil {
-		p.c.Release()
+	if p.c == nil {
+		return
 	}
+	if p.kept {
+		_ = p.s.book(p.channel, p.handle, 0) // fails when the channel is gone, and all of it with it
+	} else {
+		p.s.Drop(p.channel, p.handle)
+	}
+	p.c.Release()
 }
 
 // memoryFile makes a file in memory that holds data and can never change, and returns a reading descriptor of it, the only one.

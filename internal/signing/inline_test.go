@@ -103,8 +103,8 @@ func TestInlineCrowd(t *testing.T) {
 	for _, done := range free {
 		done()
 	}
-	if s.inline.Load() != 0 || len(s.channels["greedy"].contents) != 0 {
-		t.Errorf("%d bytes and %d contents are left", s.inline.Load(), len(s.channels["greedy"].contents))
+	if sh := s.channels["greedy"]; s.inline.Load() != 0 || sh == nil || len(sh.contents) != 0 {
+		t.Errorf("%d bytes are left, or contents: %+v", s.inline.Load(), sh)
 	}
 }
 
@@ -126,7 +126,7 @@ func TestCollect(t *testing.T) {
 		{"too large", []int{900, 200}, proto.CodeContentTooLarge, false},
 	} {
 		var want []byte
-		small, handle, err := s.Collect("ch", "a/b", 100, func(w io.Writer) error {
+		small, handle, err := s.Collect("ch", "a/b", 100, 0, func(w io.Writer) error {
 			for i, n := range c.pieces {
 				piece := bytes.Repeat([]byte{byte('a' + i)}, n)
 				want = append(want, piece...)
@@ -157,6 +157,68 @@ func TestCollect(t *testing.T) {
 		}
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s: %d bytes, want %d", c.name, len(got), len(want))
+		}
+	}
+}
+
+// A result that is expected to be large has its place and its room before it is begun, keeps them until it is done, and takes
+// what it is afterwards.
+func TestCollectReserves(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		limits Limits
+		most   int
+		want   proto.Code
+	}{
+		{"the result is too large", Limits{Content: 400, Channel: 2000, Handles: 9}, 400, proto.CodeContentTooLarge},
+		{"the channel has no room", Limits{Content: 1000, Channel: 800, Handles: 9}, 400, proto.CodeContentQuota},
+		{"the channel has no handle", Limits{Content: 1000, Channel: 2000, Handles: 1}, 400, proto.CodeContentQuota},
+		{"everybody's places are taken", Limits{Content: 1000, Channel: 2000, Handles: 9}, 1, proto.CodeContentQuota},
+	} {
+		c.limits.Lifetime = time.Hour
+		s := newStore(t, c.limits)
+		s.most = c.most
+		h, err := s.Open("ch", "n", "", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Append("ch", h, make([]byte, 400)); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = s.Collect("ch", "a/b", 100, 500, func(io.Writer) error {
+			t.Errorf("%s: the key was used", c.name)
+			return nil
+		})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if sh := s.channels["ch"]; len(sh.contents) != 1 || sh.used != 400 {
+			t.Errorf("%s: %d contents and %d bytes are left", c.name, len(sh.contents), sh.used)
+		}
+	}
+	s := newStore(t, Limits{Content: 1000, Channel: 1000, Handles: 9, Lifetime: time.Hour})
+	for written, kept := range map[int]int64{0: 0, 100: 0, 101: 101, 600: 600, 700: 700} {
+		small, h, err := s.Collect("ch", "a/b", 100, 600, func(w io.Writer) error {
+			other, err := s.Open("ch", "n", "", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Drop("ch", other)
+			if _, err := s.Append("ch", other, make([]byte, 401)); !errors.Is(err, proto.CodeContentQuota) {
+				t.Errorf("room that was set aside: %v", err)
+			}
+			_, err = w.Write(make([]byte, written))
+			return err
+		})
+		if err != nil || (h != "") != (kept > 0) || kept == 0 && len(small) != written {
+			t.Errorf("%d written: %d bytes, handle %q, %v", written, len(small), h, err)
+		}
+		if sh := s.channels["ch"]; sh.used != kept {
+			t.Errorf("%d written: %d bytes taken", written, sh.used)
+		}
+		s.Drop("ch", h)
+		if sh := s.channels["ch"]; sh.used != 0 || len(sh.contents) != 0 {
+			t.Errorf("%d written: %d bytes in %d contents are left", written, sh.used, len(sh.contents))
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package signing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -24,6 +25,9 @@ type Caller struct {
 	Program string // path of the peer process, empty when unknown
 	Lang    string // language asked for by the caller, "ru" or "en"
 }
+
+// Owner is for whom limits count that hold over all connections: a site, or a program's one connection.
+func (c Caller) Owner() string { return cmp.Or(c.Origin, c.Channel) }
 
 // Local reports whether the caller is a program of the same user rather than a web page.
 func (c Caller) Local() bool { return c.Origin == "" }

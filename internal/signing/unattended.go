@@ -63,6 +63,7 @@ type Unattended struct {
 
 	mu      sync.Mutex
 	paused  bool            // by the person
+	pausing chan struct{}   // closed when they pause, and made anew when they let it go on
 	used    map[string]uses // by usesKey
 	damaged error           // why the uses before this session cannot be counted
 }
@@ -77,7 +78,7 @@ type grant struct {
 // NewUnattended puts grants before next. It counts the uses of the last day in the journal at path, and keeps what it must
 // not forget in files of the folder state.
 func NewUnattended(next Approver, grants []Grant, path, state string) *Unattended {
-	u := &Unattended{next: next, used: map[string]uses{}, stops: newStops(state)}
+	u := &Unattended{next: next, used: map[string]uses{}, stops: newStops(state), pausing: make(chan struct{})}
 	for _, g := range grants {
 		u.grants = append(u.grants, &grant{Grant: g})
 		u.stops.recall(g.PINFile)
@@ -110,10 +111,16 @@ func (u *Unattended) Active() int {
 	return n
 }
 
-// Pause refuses what grants cover, or no longer.
+// Pause refuses what grants cover, or no longer. A batch that is under way stops.
 func (u *Unattended) Pause(paused bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	switch {
+	case paused && !u.paused:
+		close(u.pausing)
+	case !paused && u.paused:
+		u.pausing = make(chan struct{})
+	}
 	u.paused = paused
 }
 
@@ -174,7 +181,7 @@ func (u *Unattended) admit(g *grant, q Question) (*policyPrompt, error) {
 		slog.Warn("unattended signature refused", "origin", q.Origin, "user", q.User, "code", code(refusal))
 	}
 	g.open++
-	return &policyPrompt{u: u, g: g, token: q.Token, refusal: refusal}, nil
+	return &policyPrompt{u: u, g: g, token: q.Token, refusal: refusal, paused: u.pausing}, nil
 }
 
 // refusal is why policy says no to what g covers, or nil; then the uses are taken. It needs u.mu.
@@ -203,6 +210,7 @@ type policyPrompt struct {
 	g       *grant
 	token   token.Info
 	refusal error // nil: approved
+	paused  <-chan struct{}
 
 	gone    func() error // why the caller waits no longer, nil while it does
 	file    fileStamp    // of the PIN file, once a PIN was taken from it
@@ -214,6 +222,9 @@ type policyPrompt struct {
 func (p *policyPrompt) Decide(context.Context) (Decision, error) {
 	return Decision{Approved: p.refusal == nil}, p.refusal
 }
+
+// Stopped is closed when the person pauses what policy approves.
+func (p *policyPrompt) Stopped() <-chan struct{} { return p.paused }
 
 // Progress is for people.
 func (p *policyPrompt) Progress(Step) {}
@@ -341,6 +352,10 @@ func openKey(ctx context.Context, key token.Key, p Prompt, pin token.PINFunc) (t
 	policy.gone = ctx.Err
 	session, err := key.Open(context.WithoutCancel(ctx), pin)
 	policy.opened(err)
+	if err == nil && policy.u.isPaused() { // while this request waited for the token
+		closing(session)()
+		return nil, proto.E(proto.CodeAgentPaused, nil)
+	}
 	return session, err
 }
 

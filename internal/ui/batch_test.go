@@ -10,7 +10,10 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"persten/internal/ipc"
@@ -212,4 +215,50 @@ func TestBatchClosing(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
+}
+
+// frozen is a prompt process that takes messages and never answers.
+type frozen struct {
+	sent   atomic.Int64
+	closed chan struct{}
+	close  func()
+}
+
+func newFrozen() *frozen {
+	f := &frozen{closed: make(chan struct{})}
+	f.close = sync.OnceFunc(func() { close(f.closed) })
+	return f
+}
+
+func (f *frozen) Send(b []byte) error {
+	if strings.Contains(string(b), `"`+methodProgress+`"`) {
+		f.sent.Add(1)
+	}
+	return nil
+}
+func (f *frozen) SendFiles(b []byte, _ ...*os.File) error { return f.Send(b) }
+func (f *frozen) Recv() ([]byte, error)                   { <-f.closed; return nil, io.EOF }
+func (f *frozen) RecvFiles() ([]byte, []*os.File, error)  { b, err := f.Recv(); return b, nil, err }
+func (f *frozen) Close() error                            { f.close(); return nil }
+
+// A prompt process that does not take a count in time is told no further one: a batch waits for it once.
+func TestCountToFrozenPrompt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		child := newFrozen()
+		ctx, cancel := context.WithCancel(t.Context())
+		p, err := Remote(func(context.Context) (ipc.FileConn, func() error, error) {
+			return child, func() error { return nil }, nil
+		}).Ask(ctx, batchOf(t, 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now() // of the bubble's clock
+		for i := range 3 {
+			p.(signing.Counter).Count(i+1, 3)
+		}
+		if d := time.Since(start); d != handOver || child.sent.Load() != 1 {
+			t.Errorf("%d counts, waited %v", child.sent.Load(), d)
+		}
+		cancel()
+	})
 }

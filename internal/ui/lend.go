@@ -89,11 +89,15 @@ func (s *stage) hear(ctx context.Context) {
 	}
 }
 
-// Count tells the child how far a batch has come.
+// Count tells the child how far a batch has come, unless it is one that does not listen: the batch would wait for it each time.
 func (p *remotePrompt) Count(done, total int) {
+	if p.deaf.Load() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(p.life, handOver)
 	defer cancel()
 	p.conn.Call(ctx, methodProgress, progress{Done: done, Total: total}, nil) // a child that is gone is noticed by the next call
+	p.deaf.Store(errors.Is(ctx.Err(), context.DeadlineExceeded))
 }
 
 // Count passes the number on to a Body that shows it.

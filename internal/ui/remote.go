@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"persten/internal/ipc"
@@ -102,6 +103,8 @@ type remotePrompt struct {
 	mu   sync.Mutex
 	told bool // the outcome is on screen; the child may live on
 	lent map[int]bool
+
+	deaf atomic.Bool // it did not take a count in time
 }
 
 // vanish ends a prompt whose question is gone.

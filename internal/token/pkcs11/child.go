@@ -166,7 +166,8 @@ type request struct {
 	reply    validator
 	deadline time.Duration
 	files    []*os.File
-	spare    bool // a missed deadline is no proof of a hang while another request uses the module
+	grace    time.Duration // for the answer after the caller has given up
+	spare    bool          // a missed deadline is no proof of a hang while another request uses the module
 }
 
 // call runs r on the running child.
@@ -185,6 +186,14 @@ func (k *keeper) callOn(ctx context.Context, c *child, r request) error {
 		defer func() { <-k.calls }()
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	if err := ctx.Err(); err != nil {
+		return err // with a place free, too
+	}
+	if r.grace > 0 {
+		var end context.CancelFunc
+		ctx, end = later(ctx, r.grace)
+		defer end()
 	}
 	timed, cancel := context.WithTimeout(ctx, r.deadline)
 	defer cancel()
@@ -209,6 +218,19 @@ func (k *keeper) callOn(ctx context.Context, c *child, r request) error {
 		return k.answered(c, wire)
 	}
 	return k.drop(c, k.error(token.ReasonCrashed, fmt.Errorf("during %s: %w", r.method, err)))
+}
+
+// later returns a context that ends a while after ctx does.
+func later(ctx context.Context, while time.Duration) (context.Context, context.CancelFunc) {
+	long, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(while):
+			cancel()
+		case <-long.Done():
+		}
+	})
+	return long, func() { stop(); cancel() }
 }
 
 // answered types an error the child gave. A library that did not load is tried again in a new process later.

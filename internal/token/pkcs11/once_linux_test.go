@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"persten/internal/algo"
+	"persten/internal/signing"
 	"persten/internal/token"
 	"persten/internal/token/pkcs11"
 	"persten/internal/token/tokentest"
@@ -81,6 +83,30 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestFindOnTwoTokens: a key that two tokens of a module have is the one that Keys lists, not now one and now the other.
+func TestFindOnTwoTokens(t *testing.T) {
+	s, so := tokentest.NewScenario(t)
+	public, private := s.NewKey("p256")
+	c, certificate := s.NewCertificate(public, "p256")
+	for _, slot := range []string{"1", "2"} {
+		s.Add("slot %s\nlabel Twin %[1]s\nserial 000%[1]s\npin 12345678\nmechanisms ec", slot)
+		s.Add("key %s id=01 label=p256", private)
+		s.Add("cert %s id=01 label=p256", certificate)
+	}
+	s.Save()
+	inv := newInventory(t, inChild(pkcs11.Module{Name: "test", Path: so}))
+	_, keys := listed(t, inv)
+	if len(keys) == 0 || keys[0].ID() != c.ID() {
+		t.Fatalf("%d keys", len(keys))
+	}
+	for range 20 {
+		k := inv.Find(t.Context(), func(k token.Key) bool { return k.ID() == c.ID() })
+		if k != nil && k.Token().Serial != keys[0].Token().Serial {
+			t.Fatalf("found on %s, listed on %s", k.Token().Serial, keys[0].Token().Serial)
+		}
+	}
+}
+
 // TestLoginLooksAgain: what was remembered of a token does not hold when it is another at the time of the login: the PIN is not
 // tried.
 func TestLoginLooksAgain(t *testing.T) {
@@ -109,5 +135,88 @@ func TestLoginLooksAgain(t *testing.T) {
 	}
 	if log, err := os.ReadFile(logins); err != nil || strings.Count(string(log), "\n") != 1 {
 		t.Errorf("logins, of which one was right: %q, %v", log, err)
+	}
+}
+
+// A stop while the token makes the first signature of a login waits for that one, for a moment, and asks for no other. Where
+// one is all that was wanted, its request is gone and nobody waits.
+func TestStopDuringFirstSignature(t *testing.T) {
+	s := newShim(t)
+	once := filepath.Join(s.dir, "once")
+	t.Setenv("FAULT", "C_Sign:1:slow=700")
+	t.Setenv("FAULT_ONCE", once)
+	o := s.options()
+	o.SignTimeout = 10 * time.Second
+	start := func() (token.Key, token.Session, context.Context) {
+		t.Helper()
+		os.Remove(once)
+		_, keys := listed(t, newInventory(t, o))
+		session, err := keys[0].Open(t.Context(), tokentest.Answers(s.hsm.PIN).PIN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for ctx.Err() == nil {
+				if _, err := os.Stat(once); err == nil { // C_Sign has been called
+					cancel()
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		return keys[0], session, ctx
+	}
+	k, session, ctx := start()
+	id := k.Algorithms()[0]
+	sig, err := session.Sign(ctx, id, tokentest.Digest(id))
+	if err != nil || ctx.Err() == nil {
+		t.Fatalf("what the token made is lost: %v", err)
+	}
+	if err := k.Certificate().Key.Verify(id, tokentest.Digest(id), sig); err != nil {
+		t.Error(err)
+	}
+	if _, err := session.Sign(ctx, id, tokentest.Digest(id)); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the stop: %v", err)
+	}
+	if err := session.Close(); err != nil {
+		t.Error(err)
+	}
+	_, session, ctx = start()
+	if _, err := session.(token.Finisher).SignLast(ctx, id, tokentest.Digest(id)); !errors.Is(err, context.Canceled) {
+		t.Errorf("the only one: %v", err)
+	}
+	session.Close()
+}
+
+// The account of a batch that is stopped during its first signature has that one, and so has the journal.
+func TestBatchStoppedDuringFirst(t *testing.T) {
+	s := newShim(t)
+	once := filepath.Join(s.dir, "once")
+	t.Setenv("FAULT", "C_Sign:1:slow=700")
+	t.Setenv("FAULT_ONCE", once)
+	o := s.options()
+	o.SignTimeout = 10 * time.Second
+	inv := newInventory(t, o)
+	_, keys := listed(t, inv)
+	e, j := batchEngine(t, inv, s.hsm.PIN)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(once); err == nil {
+				cancel()
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	given := 0
+	made, err := e.SignBatch(ctx, signing.Caller{Channel: "c", Via: signing.ViaSocket, Lang: "en"},
+		digestBatch(t, inv, keys[0].ID(), 60), func(signing.BatchSigned) { given++ })
+	if err != nil || made.Count(signing.ItemSigned) != 1 || given != 1 || !errors.Is(made.Stopped, context.Canceled) {
+		t.Fatalf("%+v, %d given, %v", made, given, err)
+	}
+	lines, err := os.ReadFile(j.Path())
+	if err != nil || strings.Count(string(lines), `"signed":"`) != 1 || strings.Contains(string(lines), `"signed":""`) {
+		t.Errorf("the journal has no signature, %v", err)
 	}
 }

@@ -35,6 +35,7 @@ func (s *lease) SignLast(ctx context.Context, id algo.ID, in algo.Input) ([]byte
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := proved.Load()
+	s.only = true
 	s.last = s.candidates == 1 && was != nil && *was == id
 	sig, err := s.sign(ctx, id, in)
 	s.settled = s.settled || err == nil
@@ -167,8 +168,12 @@ func (s *lease) readTurned(j work, raw []byte, was layout) bool {
 	return err == nil
 }
 
-// raw is one C_Sign.
+// raw is one C_Sign. What the token is making when ctx ends gets a moment to come back, unless it is all that was wanted: of a
+// batch it counts as signed.
 func (s *lease) raw(ctx context.Context, j work, reversed bool) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // before anything is asked of the token
+	}
 	data := j.data
 	if reversed {
 		data = reverse(data)
@@ -180,9 +185,12 @@ func (s *lease) raw(ctx context.Context, j work, reversed bool) ([]byte, error) 
 	}
 	p.Last = s.last
 	var reply signReply
+	r := request{method: methodSign, deadline: k.o.SignTimeout, reply: &reply, params: p}
+	if !s.only {
+		r.grace = closeTimeout
+	}
 	start := time.Now()
-	err := k.callOn(ctx, s.child, request{method: methodSign, deadline: k.o.SignTimeout, reply: &reply, params: p})
-	if err != nil {
+	if err := k.callOn(ctx, s.child, r); err != nil {
 		s.lost(ctx, err)
 		return nil, err
 	}
