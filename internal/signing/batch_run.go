@@ -42,6 +42,7 @@ func (b *batch) approved(ctx context.Context) error {
 	}
 	run := &batchRun{batch: b, entries: map[int]*journal.Entry{0: first}, halted: make(chan struct{})}
 	err = b.e.unlocked(ctx, b.key, b.prompt, b.approval.approval, b.e.wrongPIN(b.who, b.noted()), func(s token.Session) error {
+		defer collectLess()()
 		run.run(ctx, s)
 		return run.reason()
 	})
