@@ -44,13 +44,18 @@ demo: build ## build, then a demo token, the agent and a portal page in your bro
 
 test: test-go test-ext test-browser ## everything: Go, the extension and SDK, then a real browser with a real token
 
-test-go: deps-test $(STAMPS)/modules $(STAMPS)/ext xmlsec-gost ## Go tests
+test-go: deps-test $(STAMPS)/modules $(STAMPS)/ext xmlsec-gost pkijs ## Go tests
 	go test -timeout 20m ./...
 
 # A verifier of GOST XML signatures that is not ours. Without it (no network) the tests say how many cases they did not run.
 .PHONY: xmlsec-gost
 xmlsec-gost: | deps-test
 	@testdata/xmlsec/xmlsec-gost.sh >/dev/null || echo 'xmlsec1 with GOST is not there; the tests go on without it' >&2
+
+# A maker and verifier of CMS that is not ours, for RSA and ECDSA.
+.PHONY: pkijs
+pkijs: | deps-test
+	@testdata/pkijs/install.sh || echo 'pkijs is not there; the tests go on without it' >&2
 
 test-ext: deps-test $(STAMPS)/npm ## TypeScript types and unit tests of the extension and the SDK
 	npm --prefix $(EXT) test

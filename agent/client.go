@@ -97,12 +97,24 @@ func remoteError(err error) error {
 
 // writeWhole makes the file at path hold what write produces, or leaves it as it was.
 func writeWhole(path string, write func(io.Writer) error) error {
+	return writeChecked(path, write, func(io.ReadSeeker) error { return nil })
+}
+
+// writeChecked is writeWhole with a look at what was written, before it is at path.
+func writeChecked(path string, write func(io.Writer) error, check func(io.ReadSeeker) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".persten-")
+	if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
+		return &os.PathError{Op: "create", Path: path, Err: pathErr.Err} // people know this name, not the one it has until it is whole
+	}
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	if err := write(f); err != nil {
+	err = write(f)
+	if err == nil {
+		err = check(f)
+	}
+	if err != nil {
 		f.Close()
 		return err
 	}

@@ -90,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	root.RunE = showHelp
 	root.AddCommand(
 		a.sessionCommand(), a.hostCommand(), a.moduleCommand(), a.promptCommand(), a.serviceCommand(),
-		a.statusCommand(), a.tokensCommand(), a.certsCommand(), a.certCommand(), a.trustCommand(), a.signCommand(), a.verifyCommand(),
+		a.statusCommand(), a.tokensCommand(), a.certsCommand(), a.certCommand(), a.trustCommand(), a.signCommand(), a.extendCommand(), a.verifyCommand(),
 		a.journalCommand(), a.originsCommand(), a.browserCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root

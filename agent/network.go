@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net/url"
-	"slices"
 	"strings"
 
 	"persten/internal/algo"
@@ -17,26 +15,20 @@ import (
 	"persten/proto"
 )
 
-// newNetwork is the client of time-stamps and revocation answers that c describes, with its cache in dir. The host of the
-// configured authority may be called wherever it is: who named it meant it.
+// newNetwork is the client of time-stamps and revocation answers that c describes, with its cache in dir.
 func newNetwork(c *config.Config, dir string, offline bool) (*tsp.Client, error) {
-	o := tsp.Options{Offline: offline || c.Network.Offline, Proxy: c.Network.Proxy, Allow: c.Network.Allow, NoOCSP: !c.Trust.OCSP, Dir: dir}
-	if u, err := url.Parse(c.Trust.TSA); err == nil && u.Hostname() != "" {
-		with := o
-		with.Allow = append(slices.Clone(o.Allow), u.Hostname())
-		if n, err := tsp.New(with); err == nil { // a host that is none is refused when it is called
-			return n, nil
-		}
-	}
-	return tsp.New(o)
+	return tsp.New(tsp.Options{
+		Offline: offline || c.Network.Offline, Proxy: c.Network.Proxy, Allow: c.Network.Allow, NoOCSP: !c.Trust.OCSP, Dir: dir,
+	})
 }
 
 // stamper is one authority, with errors of the catalogue.
 type stamper struct{ at *tsp.Stamper }
 
-// newStamper asks the authority at address. trust tells which authorities are believed.
+// newStamper asks the authority at address, which may be called wherever it is: who named it meant it. trust tells which
+// authorities are believed.
 func newStamper(n *tsp.Client, address string, trust cert.Trust) cms.Stamper {
-	return stamper{n.Stamper(address, trust)}
+	return stamper{n.Stamper(address, trust).Named()}
 }
 
 // Stamp implements cms.Stamper.

@@ -14,8 +14,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"persten/internal/algo"
 	"persten/internal/cert"
@@ -157,6 +159,85 @@ func TestSignRealRefusals(t *testing.T) {
 		}
 		if left, _ := filepath.Glob(s.path("*none*")); len(left) != 0 {
 			t.Errorf("%s: left %v", name, left)
+		}
+	}
+}
+
+// TestExtendReal: signatures get time-stamps of a real authority from the command line, one or all, and persten verify passes them.
+func TestExtendReal(t *testing.T) {
+	s := newSigningAlone(t)
+	in, two := s.path("doc.txt"), s.path("doc.txt.p7s")
+	s.signed("--in", in, "--out", s.path("one.p7s"))
+	s.signed("--in", in, "--out", two, "--add-to", s.path("one.p7s"))
+	s.signed("--in", in, "--out", s.path("attached.p7m"), "--attached")
+	extend := func(args ...string) (extended, string, int) {
+		t.Helper()
+		var made extended
+		out, errOut, code := s.persten(append([]string{"extend", "--json"}, args...)...)
+		if err := json.Unmarshal([]byte(out), &made); code == 0 && (err != nil || time.Since(made.Signers[0].Time).Abs() > time.Minute) {
+			t.Errorf("%v: %s", err, out)
+		}
+		return made, errOut, code
+	}
+	stamps := func(r *proto.Report) (n []int) {
+		for _, signer := range r.Signers {
+			n = append(n, len(signer.Timestamps))
+		}
+		return n
+	}
+	made, errOut, code := extend(two, "--out", s.path("second.p7s"), "--tsa", s.tsa, "--signer", "2")
+	if code != 0 || len(made.Signers) != 1 || made.Signers[0].Signer != 2 || made.Signers[0].Authority != "tsa" {
+		t.Fatalf("second: %d, %+v, %s", code, made, errOut)
+	}
+	if r, code := s.verify("second.p7s"); code != 0 || !slices.Equal(stamps(r), []int{0, 1}) || r.Signers[1].Format != "cades-t" {
+		t.Errorf("second: %d, %+v", code, r)
+	}
+	s.write("config.toml", strings.Replace(string(s.read("config.toml")), "[trust]", fmt.Sprintf("[trust]\ntsa = %q", s.tsa), 1))
+	if made, errOut, code := extend(s.path("second.p7s"), "--out", s.path("both.p7s"), "--content", in); code != 0 || len(made.Signers) != 1 {
+		t.Errorf("the rest: %d, %+v, %s", code, made, errOut)
+	}
+	if r, code := s.verify("both.p7s"); code != 0 || !slices.Equal(stamps(r), []int{1, 1}) {
+		t.Errorf("both: %d, %+v", code, r)
+	}
+	if _, errOut, code := extend(s.path("attached.p7m"), "--out", s.path("attached-t.p7m")); code != 0 {
+		t.Errorf("attached: %d, %s", code, errOut)
+	}
+	s.openssl("cms", "-verify", "-binary", "-inform", "DER", "-in", "attached-t.p7m", "-CAfile", "tok/ca.pem", "-purpose", "any", "-out", "content")
+	s.extendRefusals(in, two, extend)
+}
+
+// extendRefusals: what cannot be stamped leaves no file, and a file that is there stays.
+func (s *signingAlone) extendRefusals(in, two string, extend func(...string) (extended, string, int)) {
+	s.write("other.txt", "Contract 18.\n")
+	s.write("alone.p7s", string(s.read("doc.txt.p7s")))
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for name, c := range map[string]struct {
+		args []string
+		want string
+		code int
+	}{
+		"silent":            {[]string{two}, "network_answer", exitFailed},
+		"nobody there":      {[]string{two, "--tsa", gone.URL}, "network_unreachable", exitFailed},
+		"all have one":      {[]string{s.path("both.p7s"), "--content", in}, "usage", exitUsage},
+		"it has one":        {[]string{s.path("second.p7s"), "--content", in, "--signer", "2"}, "usage", exitUsage},
+		"no such signer":    {[]string{two, "--signer", "3"}, "signer_absent", exitFailed},
+		"signer 0":          {[]string{two, "--signer", "0"}, "usage", exitUsage},
+		"another document":  {[]string{two, "--content", s.path("other.txt")}, "content_mismatch", exitFailed},
+		"no document":       {[]string{s.path("alone.p7s")}, "content_required", exitFailed},
+		"not a signature":   {[]string{in}, "format_cms", exitFailed},
+		"no file":           {[]string{s.path("nothing")}, "file_unreadable", exitFailed},
+		"nowhere to put it": {[]string{two, "--out", s.path("none/none.p7s")}, "file_unwritable", exitFailed},
+		"taken":             {[]string{two, "--out", s.path("both.p7s")}, "file_unwritable", exitFailed},
+	} {
+		s.silence(name == "silent")
+		kept := string(s.read("both.p7s"))
+		_, errOut, code := extend(append([]string{"--out", s.path("none.p7s")}, c.args...)...)
+		if code != c.code || !strings.Contains(errOut, `"`+c.want+`"`) {
+			s.t.Errorf("%s: %d, %s", name, code, errOut)
+		}
+		if left, _ := filepath.Glob(s.path("*none*")); len(left) != 0 || string(s.read("both.p7s")) != kept {
+			s.t.Errorf("%s: left %v", name, left)
 		}
 	}
 }

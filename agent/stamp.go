@@ -12,25 +12,25 @@ import (
 )
 
 // stampers finds time-stamping authorities by address, the configured one when that is empty. Only local callers name one, and
-// its host may be called wherever it is: who named it meant it.
+// it may be called wherever it is: who named it meant it.
 func (a *app) stampers(c *config.Config, trust func() cert.Trust) func(string) cms.Stamper {
 	return func(address string) cms.Stamper {
-		named := *c
-		if address != "" {
-			named.Trust.TSA = address
+		if address == "" {
+			address = c.Trust.TSA
 		}
-		if named.Trust.TSA == "" {
+		if address == "" {
 			return nil
 		}
-		return onceStamper{a, &named, trust}
+		return onceStamper{a, c, address, trust}
 	}
 }
 
 // onceStamper has a network client for the time of one stamp.
 type onceStamper struct {
-	app   *app
-	c     *config.Config
-	trust func() cert.Trust
+	app     *app
+	c       *config.Config
+	address string
+	trust   func() cert.Trust
 }
 
 // Stamp implements cms.Stamper.
@@ -44,5 +44,5 @@ func (s onceStamper) Stamp(ctx context.Context, d algo.Digest, imprint []byte) (
 		return nil, err
 	}
 	defer client.Close()
-	return newStamper(client, s.c.Trust.TSA, s.trust()).Stamp(ctx, d, imprint)
+	return newStamper(client, s.address, s.trust()).Stamp(ctx, d, imprint)
 }

@@ -20,6 +20,7 @@ build_packages=(
 test_packages=(
     softhsm2 opensc libssl-dev                                        # a real PKCS#11 token, and one with GOST of our own
     openssl 'libengine-gost-openssl|libengine-gost-openssl1.1'        # independent verifier, with GOST
+    gnutls-bin                                                        # certtool, another one
     xmlsec1 libxml2-utils libxml2-dev                                 # the same for XML, testdata/xmlsec/xmlsec-gost.sh
     xvfb openbox xdotool imagemagick xfce4-panel dbus-x11             # a desktop for the window and the tray
     libgl1-mesa-dri fonts-dejavu-core
@@ -34,7 +35,7 @@ bench_packages=(libbotan-2-dev libgcrypt20-dev g++)                   # GOST of 
 why() {
     case $1 in
     build) echo "to compile the agent (PKCS#11 through cgo), the approval window and the tray icon" ;;
-    test) echo "to test with a real token, a browser, a desktop, and OpenSSL, libxml2 and xmlsec1 as independent verifiers" ;;
+    test) echo "to test with a real token, a browser, a desktop, and OpenSSL, GnuTLS, libxml2 and xmlsec1 as independent verifiers" ;;
     windows) echo "to check that the Windows build compiles" ;;
     lint) echo "to check the shell scripts" ;;
     soak) echo "to build a second token with GOST for the long tests" ;;

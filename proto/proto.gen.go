@@ -984,6 +984,8 @@ type JournalRecord struct {
 	Approval          string            `json:"approval,omitempty"`
 	By                string            `json:"by,omitempty"` // Who approved, when it was not a person: machine policy.
 	Ref               string            `json:"ref,omitempty"`
+	AddTo             string            `json:"addTo,omitempty"`       // SHA-256 of the signature file that was joined.
+	Countersign       int               `json:"countersign,omitempty"` // The signer in that file whose signature was signed, from 1. Absent when the document was signed.
 	Hash              string            `json:"hash"`
 }
 
@@ -1825,6 +1827,8 @@ func init() {
 			{"approval", &schema{kind: kindString}, false},
 			{"by", &schema{kind: kindString, enum: []string{"policy"}}, false},
 			{"ref", &schema{kind: kindString}, false},
+			{"addTo", &schema{kind: kindString, pattern: pattern1}, false},
+			{"countersign", &schema{kind: kindInteger, min: bound(1)}, false},
 			{"hash", &schema{kind: kindString, pattern: pattern1}, true},
 		}},
 		"AgentHelloParams": {kind: kindObject, members: []member{

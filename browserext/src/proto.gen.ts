@@ -760,6 +760,10 @@ export interface JournalRecord {
   /** Who approved, when it was not a person: machine policy. */
   by?: 'policy';
   ref?: string;
+  /** SHA-256 of the signature file that was joined. */
+  addTo?: string;
+  /** The signer in that file whose signature was signed, from 1. Absent when the document was signed. */
+  countersign?: number;
   hash: string;
 }
 

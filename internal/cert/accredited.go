@@ -21,6 +21,7 @@ const (
 	maxAccredited  = 128 << 20
 	maxAuthorities = 10_000
 	maxOfAuthority = 4096 // certificates, and statuses
+	maxListDepth   = 64
 )
 
 // AccreditedList is the register of accredited certification authorities as the Russian ministry publishes it in XML. Texts are
@@ -94,7 +95,7 @@ func (s xmlStatus) status() AccreditationStatus {
 // bytes, before anything of the list is believed.
 func ParseAccreditedList(r io.Reader) (*AccreditedList, error) {
 	in := &counted{r: r, left: maxAccredited}
-	d := xml.NewDecoder(in)
+	d := xml.NewTokenDecoder(&shallow{d: xml.NewDecoder(in)})
 	l := &AccreditedList{seen: map[string]*Certificate{}}
 	defer func() { l.seen = nil }()
 	if err := l.read(d); err != nil {
@@ -125,9 +126,32 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// shallow ends with an error in elements too deep: each one open takes memory.
+type shallow struct {
+	d     *xml.Decoder
+	depth int
+}
+
+// Token implements xml.TokenReader.
+func (s *shallow) Token() (xml.Token, error) {
+	t, err := s.d.Token()
+	switch t.(type) {
+	case xml.StartElement:
+		if s.depth++; s.depth > maxListDepth {
+			return nil, errListDepth
+		}
+	case xml.EndElement:
+		s.depth--
+	}
+	return t, err
+}
+
 const listRoot = "АккредитованныеУдостоверяющиеЦентры"
 
-var errListShape = errors.New("unexpected element")
+var (
+	errListShape = errors.New("unexpected element")
+	errListDepth = fmt.Errorf("elements more than %d deep", maxListDepth)
+)
 
 func (l *AccreditedList) read(d *xml.Decoder) error {
 	root, err := nextElement(d)

@@ -24,6 +24,7 @@ type crlTemplate struct {
 	rows       []byte // entries, ready
 	extensions []pkix.Extension
 	v1         bool
+	inside     []byte // DER of the algorithm in the signed part; nil: the signature's
 }
 
 type crlRow struct {
@@ -50,7 +51,10 @@ func (tp crlTemplate) make(t testing.TB, signer *Certificate, k algo.PrivateKey)
 		if !tp.v1 {
 			b.AddASN1Int64(1)
 		}
-		b.AddBytes(marshal(t, a.CertificateIdentifier()))
+		if tp.inside == nil {
+			tp.inside = marshal(t, a.CertificateIdentifier())
+		}
+		b.AddBytes(tp.inside)
 		if tp.issuer == nil {
 			tp.issuer = signer.X509.RawSubject
 		}

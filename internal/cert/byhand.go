@@ -20,6 +20,7 @@ import (
 const (
 	maxNameValues = 1000
 	maxExtensions = 1000
+	maxOID        = 1024 // bytes
 )
 
 var errShape = errors.New("not the shape of a certificate")
@@ -136,12 +137,19 @@ func readExtension(list *cryptobyte.String) (pkix.Extension, bool) {
 	var e pkix.Extension
 	var body, critical, value cryptobyte.String
 	var present bool
-	if !list.ReadASN1(&body, casn1.SEQUENCE) || !body.ReadASN1ObjectIdentifier(&e.Id) ||
+	if !list.ReadASN1(&body, casn1.SEQUENCE) || !body.PeekASN1Tag(casn1.OBJECT_IDENTIFIER) || !shortOID(body) ||
+		!body.ReadASN1ObjectIdentifier(&e.Id) ||
 		!body.ReadOptionalASN1(&critical, &present, casn1.BOOLEAN) || !body.ReadASN1(&value, casn1.OCTET_STRING) || !body.Empty() {
 		return e, false
 	}
 	e.Critical, e.Value = present && !(len(critical) == 1 && critical[0] == 0), value
 	return e, true
+}
+
+// shortOID reports whether in begins with an OID of a size that is met: one takes eight times its size when it is read.
+func shortOID(in cryptobyte.String) bool {
+	var oid cryptobyte.String
+	return in.ReadASN1(&oid, casn1.OBJECT_IDENTIFIER) && len(oid) <= maxOID
 }
 
 func describeByHand(x *x509.Certificate, e pkix.Extension) error {

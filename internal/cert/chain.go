@@ -28,14 +28,19 @@ type Trust struct {
 // answers so far.
 type budget struct {
 	left   int
+	steps  int // of searches: certificates looked for an issuer of
+	signed int // signatures of answers about revocation
 	done   map[[2]*Certificate]error
 	verify func(signer *Certificate, s signed) error
 }
 
 // Bounded returns t for a batch of Chain, Explain and Validate calls that together check at most n signatures of
-// certificates, each pair of certificates once. The result is for one goroutine.
+// certificates, each pair of certificates once, and at most n of answers about revocation, or what one Validate may when that is
+// more. The result is for one goroutine.
 func (t Trust) Bounded(n int) Trust {
-	t.budget = &budget{left: n, done: map[[2]*Certificate]error{}, verify: (*Certificate).verify}
+	t.budget = &budget{
+		left: n, steps: n * maxSteps, signed: max(n, maxSigned), done: map[[2]*Certificate]error{}, verify: (*Certificate).verify,
+	}
 	return t
 }
 
@@ -64,6 +69,7 @@ const (
 	maxDepth  = 8
 	maxChecks = 32
 	maxPaths  = 16 // complete ones looked at for one leaf
+	maxSteps  = 8  // of a search, for each signature: known signatures are followed again and again
 )
 
 // Chain returns the path from leaf to a root, both included, or an error wrapping ErrUntrusted, and ErrExpired,
@@ -127,6 +133,10 @@ func (b *builder) extend(path []*Certificate, yield func([]*Certificate) bool) b
 	if len(path) == maxDepth {
 		b.note(ErrPathLength)
 		return false
+	}
+	if b.trust.budget.steps--; b.trust.budget.steps < 0 {
+		b.note(ErrBudget)
+		return true
 	}
 	parents := b.trust.issuers(path)
 	if len(parents) == 0 {

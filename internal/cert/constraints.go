@@ -200,9 +200,14 @@ func (n *constraints) checkOne(g generalName) error {
 	return nil
 }
 
-// comparable turns an SmtpUTF8Mailbox into the e-mail address it is (RFC 9598 section 6).
+// comparable turns a URI into its host, once for all comparisons, and an SmtpUTF8Mailbox into the e-mail address it is (RFC
+// 9598 section 6).
 func (g generalName) comparable() generalName {
-	if g.form != formOther {
+	switch g.form {
+	case formURI:
+		return generalName{form: formURI, value: []byte(uriHost(g.value))}
+	case formOther:
+	default:
 		return g
 	}
 	in := cryptobyte.String(g.value)
@@ -222,13 +227,13 @@ func (g generalName) in(constraint generalName, excluded bool) (inside, known bo
 	}
 	switch g.form {
 	case formDirectory:
-		return g.name.within(constraint.name), true
+		return g.name.within(constraint.name), g.name.readable() && constraint.name.readable()
 	case formEmail:
-		return mailIn(string(g.value), string(constraint.value))
+		return mailIn(string(g.value), string(constraint.value), excluded)
 	case formDNS:
 		return dnsIn(string(g.value), string(constraint.value), excluded)
 	case formURI:
-		return uriIn(string(g.value), string(constraint.value))
+		return hostIn(string(g.value), string(constraint.value), excluded), len(g.value) > 0
 	case formIP:
 		a, ok := netip.AddrFromSlice(g.value)
 		p, fine := prefix(constraint.value)
@@ -238,7 +243,7 @@ func (g generalName) in(constraint generalName, excluded bool) (inside, known bo
 }
 
 // mailIn compares an address with a mailbox, a host, or a domain that begins with a dot.
-func mailIn(mail, constraint string) (inside, known bool) {
+func mailIn(mail, constraint string, excluded bool) (inside, known bool) {
 	at := strings.LastIndexByte(mail, '@')
 	if at < 0 || !isHost(mail[at+1:]) {
 		return false, false
@@ -246,11 +251,15 @@ func mailIn(mail, constraint string) (inside, known bool) {
 	if i := strings.LastIndexByte(constraint, '@'); i >= 0 {
 		return mail[:at] == constraint[:i] && strings.EqualFold(bare(mail[at+1:]), bare(constraint[i+1:])), true
 	}
-	return hostIn(mail[at+1:], constraint), true
+	return hostIn(mail[at+1:], constraint, excluded), true
 }
 
-// hostIn: a constraint that begins with a dot stands for the hosts below it, any other for the one host.
-func hostIn(host, constraint string) bool {
+// hostIn: a constraint that begins with a dot stands for the hosts below it, any other for the one host. The empty one has no
+// meaning in RFC 5280; CAs that exclude it mean all hosts.
+func hostIn(host, constraint string, excluded bool) bool {
+	if constraint == "" {
+		return excluded
+	}
 	host, constraint = strings.ToLower(bare(host)), strings.ToLower(bare(constraint))
 	if strings.HasPrefix(constraint, ".") {
 		return strings.HasSuffix(host, constraint) && len(host) > len(constraint)
@@ -273,15 +282,19 @@ func dnsIn(host, constraint string, excluded bool) (inside, known bool) {
 	return strings.HasSuffix(host, "."+strings.TrimPrefix(constraint, ".")), true
 }
 
-func uriIn(uri, constraint string) (inside, known bool) {
-	u, err := url.Parse(uri)
+// uriHost is the host that constraints speak of; empty when there is none, or it is an address.
+func uriHost(uri []byte) string {
+	if len(uri) > maxNameLength {
+		return ""
+	}
+	u, err := url.Parse(string(uri))
 	if err != nil || !isHost(u.Hostname()) {
-		return false, false
+		return ""
 	}
 	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
-		return false, false // constraints speak of host names alone
+		return ""
 	}
-	return hostIn(u.Hostname(), constraint), true
+	return u.Hostname()
 }
 
 // isHost: international names stand in certificates in their ASCII form (RFC 5280 sections 7.2 to 7.5).

@@ -77,7 +77,7 @@ func ParseCRL(der []byte) (*CRL, error) {
 	if l.outside, err = parseSigned(der); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrCRL, err)
 	}
-	if err := l.readBody(l.outside.body); err != nil {
+	if err := l.readBody(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCRL, err)
 	}
 	return l, nil
@@ -86,15 +86,19 @@ func ParseCRL(der []byte) (*CRL, error) {
 var (
 	errCRLShape = errors.New("malformed list")
 	errCRLEntry = errors.New("malformed entry")
+	errCRLKind  = errors.New("the algorithm inside differs from that of the signature")
 )
 
-func (l *CRL) readBody(tbs []byte) error {
-	in := cryptobyte.String(tbs)
-	var body, extensions cryptobyte.String
+func (l *CRL) readBody() error {
+	in := cryptobyte.String(l.outside.body)
+	var body, algorithm, extensions cryptobyte.String
 	var present bool
-	if !in.ReadASN1(&body, casn1.SEQUENCE) || !body.SkipOptionalASN1(casn1.INTEGER) || !body.SkipASN1(casn1.SEQUENCE) ||
+	if !in.ReadASN1(&body, casn1.SEQUENCE) || !body.SkipOptionalASN1(casn1.INTEGER) || !body.ReadASN1(&algorithm, casn1.SEQUENCE) ||
 		!body.ReadASN1Element((*cryptobyte.String)(&l.RawIssuer), casn1.SEQUENCE) {
 		return errCRLShape
+	}
+	if err := l.sameAlgorithm(algorithm); err != nil {
+		return err
 	}
 	l.issuer = parseName(l.RawIssuer)
 	var ok bool
@@ -118,6 +122,19 @@ func (l *CRL) readBody(tbs []byte) error {
 		}
 	}
 	return l.readEntries()
+}
+
+// sameAlgorithm is RFC 5280 section 5.1.1.2: what is signed names the algorithm it is signed with. Parameters are not compared:
+// absent and NULL mean the same.
+func (l *CRL) sameAlgorithm(inside cryptobyte.String) error {
+	var id asn1.ObjectIdentifier
+	if !inside.ReadASN1ObjectIdentifier(&id) {
+		return errCRLShape
+	}
+	if !id.Equal(l.outside.algorithm.Algorithm) {
+		return errCRLKind
+	}
+	return nil
 }
 
 // readMoment reads a Time; seconds may be missing, as they were allowed to once.
@@ -297,7 +314,7 @@ func (e entry) issuer(current *name) error {
 		if err != nil {
 			return errCRLEntry
 		}
-		*current = name{"!"} // matches no certificate
+		*current = unreadable(nil) // matches no certificate
 		for _, g := range names {
 			if g.form == formDirectory {
 				*current = g.name

@@ -184,17 +184,18 @@ func (s *crlSearch) authentic(l *CRL) error {
 // vouched checks the path of another signer of lists. One whose own state no other list tells than those it signs is taken
 // at its word (PKITS 4.14.30); anything longer that leads back to itself is not.
 func (s *crlSearch) vouched(c *Certificate) error {
-	if s.busy[c] && c.Equal(s.c) {
+	own := string(c.Raw)
+	if s.busy[own] && c.Equal(s.c) {
 		return nil
 	}
 	p := s.signers[c]
 	if p == nil {
-		if s.busy[c] || len(s.busy) == maxSigners {
+		if s.busy[own] || len(s.busy) == maxSigners {
 			return errCircle
 		}
-		s.busy[c] = true
+		s.busy[own] = true
 		p = s.path(c, UseCRL)
-		delete(s.busy, c)
+		delete(s.busy, own)
 		s.signers[c] = p
 	}
 	if !p.Holds() {

@@ -3,6 +3,7 @@
 package cert
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -20,27 +21,38 @@ import (
 // words; other values byte for byte.
 type name []string
 
+// maxName bounds the DER of a name that is taken apart. The largest real ones have two kilobytes.
+const maxName = 64 << 10
+
 // parseName takes an RDNSequence apart. One that cannot be read becomes a name that matches its own bytes alone.
 func parseName(der []byte) name {
 	in := cryptobyte.String(der)
 	var rdns cryptobyte.String
-	if !in.ReadASN1(&rdns, casn1.SEQUENCE) || !in.Empty() {
-		return name{"!" + string(der)}
+	if len(der) > maxName || !in.ReadASN1(&rdns, casn1.SEQUENCE) || !in.Empty() {
+		return unreadable(der)
 	}
 	var n name
 	for !rdns.Empty() {
 		var rdn cryptobyte.String
 		if !rdns.ReadASN1(&rdn, casn1.SET) {
-			return name{"!" + string(der)}
+			return unreadable(der)
 		}
 		s, ok := parseRDN(rdn)
 		if !ok {
-			return name{"!" + string(der)}
+			return unreadable(der)
 		}
 		n = append(n, s)
 	}
 	return n
 }
+
+// unreadable is like no other name: an RDN begins with the length of an OID, and one whose OID has 33 bytes, a '!', is longer.
+func unreadable(der []byte) name {
+	sum := sha256.Sum256(der)
+	return name{"!" + string(sum[:])}
+}
+
+func (n name) readable() bool { return len(n) != 1 || len(n[0]) != 1+sha256.Size || n[0][0] != '!' }
 
 // parseRDN joins the attributes of an RDN in an order of its own, since they are a set.
 func parseRDN(rdn cryptobyte.String) (string, bool) {

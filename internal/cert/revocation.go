@@ -23,7 +23,7 @@ var (
 	errNotCovered    = errors.New("the answer is not about this certificate")
 	errNotKnown      = errors.New("the responder does not know the certificate")
 	errSomeReasons   = errors.New("the lists at hand do not cover all reasons")
-	errFuture        = errors.New("the answer was made later than it was fetched")
+	errFuture        = errors.New("the answer speaks of a time after it was made or fetched")
 	errCircle        = errors.New("whether the signer of the list was revoked is told by the list itself")
 	errTooManyChecks = errors.New("too many answers")
 )
@@ -65,6 +65,18 @@ func (v *validation) parse(a Answer) parsedAnswer {
 	return p
 }
 
+// concerns reports whether the answer says that it is about c, or may be.
+func (p parsedAnswer) concerns(c, issuer *Certificate) bool {
+	switch {
+	case p.err != nil:
+		return false
+	case p.ocsp != nil:
+		_, ok := p.ocsp.Find(c, issuer)
+		return ok
+	}
+	return p.list.scope.indirect || p.list.issuer.equal(c.issuerName)
+}
+
 // verify checks the signature of an answer, once and within the budget.
 func (v *validation) verify(signer *Certificate, s signed) error {
 	key := checked{&s.body[0], signer}
@@ -72,16 +84,31 @@ func (v *validation) verify(signer *Certificate, s signed) error {
 	if ok {
 		return err
 	}
-	if v.checks--; v.checks < 0 {
+	if v.checks <= 0 || v.trust.budget.signed <= 0 {
+		v.cut = true
 		return errTooManyChecks
 	}
+	v.checks--
+	v.trust.budget.signed--
 	err = v.trust.budget.verify(signer, s)
 	v.verified[key] = err
 	return err
 }
 
-// revocation weighs all answers about c.
+// revocation weighs all answers about c. Where a limit kept it from an answer nobody knows that it is good: whoever was revoked
+// may put a crowd of answers into a signature, and those come before what the network says.
 func (v *validation) revocation(c, issuer, root *Certificate) *Revocation {
+	before := v.cut
+	v.cut = false
+	defer func() { v.cut = v.cut || before }()
+	r := v.weighAll(c, issuer, root)
+	if r.Status == Good && (v.cut || v.trust.budget.left < 0) {
+		return &Revocation{Problem: errTooManyChecks}
+	}
+	return r
+}
+
+func (v *validation) weighAll(c, issuer, root *Certificate) *Revocation {
 	answers, err := v.trust.Source.Revocation(v.ctx, c, issuer)
 	best := &Revocation{}
 	problems := []error{err}
@@ -93,10 +120,21 @@ func (v *validation) revocation(c, issuer, root *Certificate) *Revocation {
 		}
 	}
 	var lists []heldList
-	for _, a := range answers[:min(len(answers), maxAnswers)] {
-		switch p := v.parse(a); {
+	v.cut = v.cut || len(answers) > maxHeld
+	concerned := 0
+	for _, a := range answers[:min(len(answers), maxHeld)] {
+		p := v.parse(a)
+		if p.concerns(c, issuer) {
+			if concerned++; concerned > maxAnswers {
+				v.cut = true
+				break
+			}
+		}
+		switch {
 		case p.err != nil:
-			problems = append(problems, from(a, p.err))
+			if len(problems) < maxAnswers {
+				problems = append(problems, from(a, p.err))
+			}
 		case a.OCSP:
 			r, err := v.byOCSP(a, p.ocsp, c, issuer, root)
 			consider(r, from(a, err))
@@ -142,7 +180,11 @@ func (r *Revocation) final() bool { return r.Status == Revoked && r.Reason != Re
 // expired certificates.
 func (v *validation) weigh(r *Revocation, c *Certificate, keptSince time.Time) error {
 	at := v.trust.At
-	if got := r.Answer.Got; !got.IsZero() && r.ThisUpdate.After(got.Add(clockSkew)) {
+	got := r.Answer.Got
+	if got.IsZero() {
+		got = time.Now()
+	}
+	if r.ThisUpdate.After(got.Add(clockSkew)) || !r.ProducedAt.IsZero() && r.ThisUpdate.After(r.ProducedAt.Add(clockSkew)) {
 		return errFuture
 	}
 	if r.Status == Revoked {
@@ -173,7 +215,8 @@ func (v *validation) byOCSP(a Answer, o *OCSP, c, issuer, root *Certificate) (*R
 	if !ok {
 		return nil, errNotCovered
 	}
-	if err := v.responder(o, issuer, root); err != nil {
+	end, err := v.responder(o, issuer, root)
+	if err != nil {
 		return nil, err
 	}
 	if s.Status == Unknown {
@@ -183,17 +226,22 @@ func (v *validation) byOCSP(a Answer, o *OCSP, c, issuer, root *Certificate) (*R
 		Status: s.Status, At: s.Revoked.At, Reason: s.Revoked.Reason, Answer: a,
 		ThisUpdate: s.ThisUpdate, NextUpdate: s.NextUpdate, ProducedAt: o.ProducedAt,
 	}
-	return r, v.weigh(r, c, s.ArchiveCutoff)
+	err = v.weigh(r, c, s.ArchiveCutoff)
+	if err == nil && r.At.IsZero() && !end.IsZero() && v.trust.At.After(end) {
+		err = fmt.Errorf("%w: its responder's certificate ended %s", ErrOutdated, end.UTC().Format(time.RFC3339))
+	}
+	return r, err
 }
 
 // responder checks who signed: the issuer itself, or a responder that issuer appointed with a certificate of its own
 // (RFC 6960 section 4.2.2.2). A responder without ocsp-nocheck must not be known as revoked; not to know is not held against
-// it, since many responders cannot be asked about.
-func (v *validation) responder(o *OCSP, issuer, root *Certificate) error {
+// it, since many responders cannot be asked about. end is when an appointment ran out: nobody revokes its key any more, so
+// that what it says is good does not outlast it.
+func (v *validation) responder(o *OCSP, issuer, root *Certificate) (end time.Time, err error) {
 	problem := error(ErrUnauthorized)
 	if o.isFrom(issuer) {
 		if problem = v.verify(issuer, o.outside); problem == nil {
-			return nil
+			return time.Time{}, nil
 		}
 	}
 	for _, pool := range [][]*Certificate{o.Certificates, v.trust.Intermediates} {
@@ -202,14 +250,14 @@ func (v *validation) responder(o *OCSP, issuer, root *Certificate) error {
 				continue
 			}
 			if problem = v.appointed(o, c, issuer, root); problem == nil {
-				return nil
+				return c.NotAfter(), nil
 			}
 		}
 	}
 	if errors.Is(problem, ErrUnauthorized) {
-		return problem
+		return time.Time{}, problem
 	}
-	return fmt.Errorf("%w: %w", ErrUnauthorized, problem)
+	return time.Time{}, fmt.Errorf("%w: %w", ErrUnauthorized, problem)
 }
 
 func (v *validation) appointed(o *OCSP, c, issuer, root *Certificate) error {
@@ -222,12 +270,18 @@ func (v *validation) appointed(o *OCSP, c, issuer, root *Certificate) error {
 	if err := v.verify(c, o.outside); err != nil {
 		return err
 	}
-	if _, ok := extension(c.X509, oidNoCheck); ok || c.shortLived() || v.busy[c] {
+	own := string(c.Raw) // it comes anew with every response
+	if _, ok := extension(c.X509, oidNoCheck); ok || c.shortLived() || v.busy[own] {
 		return nil
 	}
-	v.busy[c] = true
-	defer delete(v.busy, c)
-	if r := v.revocation(c, issuer, root); r.Status == Revoked {
+	if len(v.busy) == maxSigners {
+		return errCircle
+	}
+	v.busy[own] = true
+	defer delete(v.busy, own)
+	r := v.revocation(c, issuer, root)
+	later := !r.At.IsZero() && (r.Reason == ReasonKeyCompromise || r.At.Before(o.ProducedAt)) // after t.At, and before it signed
+	if r.Status == Revoked || later {
 		return &RevokedError{Certificate: c, At: r.At, Reason: r.Reason}
 	}
 	return nil

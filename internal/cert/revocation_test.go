@@ -210,6 +210,32 @@ func TestCRLRules(t *testing.T) {
 	}
 }
 
+// TestCRLAlgorithms: the algorithm inside a list is that of its signature (RFC 5280 section 5.1.1.2), whatever its parameters.
+func TestCRLAlgorithms(t *testing.T) {
+	h := newHouse(t, "p256")
+	h.leaf = build(t, Template{Subject: ivanova, Key: key(t, "p256").Public()}, h.ca, h.caKey)
+	a, _ := algo.Lookup(algo.Signing(h.caKey.Public())[0])
+	own := a.CertificateIdentifier().Algorithm
+	for name, c := range map[string]struct {
+		inside any
+		want   error
+	}{
+		"the same":              {pkix.AlgorithmIdentifier{Algorithm: own}, nil},
+		"with NULL":             {pkix.AlgorithmIdentifier{Algorithm: own, Parameters: asn1.NullRawValue}, nil},
+		"another digest":        {pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}}, errCRLKind},
+		"none":                  {struct{}{}, errCRLShape},
+		"a number in its stead": {struct{ N int }{5}, errCRLShape},
+	} {
+		der := crlTemplate{inside: marshal(t, c.inside)}.make(t, h.ca, h.caKey)
+		if _, err := ParseCRL(der); !errors.Is(err, c.want) || (err != nil) != errors.Is(err, ErrCRL) || (err == nil) != (c.want == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if p := h.validate(time.Time{}, Answer{DER: der}); p.Holds() != (c.want == nil) {
+			t.Errorf("%s: %v", name, p.Problem)
+		}
+	}
+}
+
 // TestCRLSize: a list of a million entries is parsed, checked and searched in little more memory than its bytes, and one
 // over the limit is refused unread.
 func TestCRLSize(t *testing.T) {
@@ -348,6 +374,31 @@ func TestManyAnswers(t *testing.T) {
 	p := trust.Validate(context.Background(), h.leaf, UseDocument)
 	if !errors.Is(p.Problem, ErrRevocationUnknown) || checks > 64+maxSigned {
 		t.Errorf("%d checks, %v", checks, p.Problem)
+	}
+}
+
+// TestManyPaths: the checks of answers are counted for all paths of one bounded trust together, and what is not checked is not
+// known.
+func TestManyPaths(t *testing.T) {
+	h := newHouse(t, "p256")
+	var crowd []Answer
+	for i := range maxAnswers {
+		tp := crlTemplate{issuer: h.ca.X509.RawSubject, extensions: []pkix.Extension{point64(int64(i))}}
+		crowd = append(crowd, Answer{DER: tp.make(t, h.root, h.rootKey)})
+	}
+	const bound = 128
+	trust := Trust{Roots: []*Certificate{h.root}, Intermediates: []*Certificate{h.ca}, Source: append(Answers{h.rootList}, crowd...)}.Bounded(bound)
+	checks := 0
+	verify := trust.budget.verify
+	trust.budget.verify = func(c *Certificate, s signed) error { checks++; return verify(c, s) }
+	for range 8 {
+		leaf := build(t, Template{Subject: ivanova, Key: key(t, "p256").Public()}, h.ca, h.caKey)
+		if p := trust.Validate(context.Background(), leaf, UseDocument); !errors.Is(p.Problem, ErrRevocationUnknown) {
+			t.Error(p.Problem)
+		}
+	}
+	if checks > 2*bound {
+		t.Errorf("%d checks", checks)
 	}
 }
 

@@ -19,12 +19,18 @@ func (c *Certificate) Usage() Usage {
 	u := Usage{
 		ContentCommitment: x.KeyUsage&x509.KeyUsageContentCommitment != 0,
 		DigitalSignature:  x.KeyUsage&x509.KeyUsageDigitalSignature != 0,
-		Unrestricted:      x.KeyUsage == 0,
+		Unrestricted:      !c.restricted(),
 		CA:                x.BasicConstraintsValid && x.IsCA,
 	}
 	alone := len(x.ExtKeyUsage) == 1 && x.ExtKeyUsage[0] == x509.ExtKeyUsageClientAuth && len(x.UnknownExtKeyUsage) == 0
 	u.ClientAuthOnly = alone && !u.ContentCommitment
 	return u
+}
+
+// restricted reports whether there is a keyUsage at all. One without a bit allows nothing (RFC 5280 section 4.2.1.3).
+func (c *Certificate) restricted() bool {
+	_, ok := extension(c.X509, oidKeyUsage)
+	return ok || c.X509.KeyUsage != 0
 }
 
 // Documents reports whether the key may sign documents.

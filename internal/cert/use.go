@@ -36,7 +36,7 @@ func (u Use) fits(c *Certificate, leaf bool) error {
 		return nil
 	}
 	const signing = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
-	if leaf && c.X509.KeyUsage != 0 && c.X509.KeyUsage&signing == 0 {
+	if leaf && c.restricted() && c.X509.KeyUsage&signing == 0 {
 		return fmt.Errorf("%w: its key is not for signatures", ErrUse)
 	}
 	oids, restricted, err := c.extendedUsage()
@@ -57,7 +57,7 @@ func (c *Certificate) extendedUsage() (oids []asn1.ObjectIdentifier, present boo
 
 // mayList reports whether the key may sign revocation lists.
 func (c *Certificate) mayList() bool {
-	return c.X509.KeyUsage == 0 || c.X509.KeyUsage&x509.KeyUsageCRLSign != 0
+	return !c.restricted() || c.X509.KeyUsage&x509.KeyUsageCRLSign != 0
 }
 
 // mayAnswer reports whether c may answer for its issuer by OCSP (RFC 6960 section 4.2.2.2).

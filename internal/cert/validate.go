@@ -7,15 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Limits of one Validate.
 const (
-	maxJudged  = 4  // sound paths whose revocation is looked at
-	maxAnswers = 64 // about one certificate
-	maxSigned  = 96 // signatures of answers
-	maxFetched = 16 // certificates of issuers, from one address
-	maxSigners = 3  // signers of lists that are vouched for by lists of further signers, and so on
+	maxJudged  = 4           // sound paths whose revocation is looked at
+	maxAnswers = 64          // about one certificate, from its issuer by their own account
+	maxHeld    = 4096        // that a source hands out for one certificate
+	maxSigned  = 96          // signatures of answers
+	maxFetched = 16          // certificates of issuers, from one address
+	maxWait    = time.Minute // for all that the source is asked
+	maxSigners = 3           // signers of lists that are vouched for by lists of further signers, and so on
 )
 
 // Validate builds the path of leaf and checks it: RFC 5280 section 6, the use, and with a Source the revocation of every link
@@ -25,15 +28,18 @@ const (
 // Revocation is that of t.At, told by the newest answers: a certificate revoked later is Good, and Revocation.At tells when
 // it will be. An answer counts when it was made after t.At or was the current one then. An answer made after the certificate
 // expired says nothing by silence, unless it states that expired certificates are kept. A revocation counts however old
-// the answer, a certificate on hold by the newest only. The Source is asked about links of a sound path to a root alone.
+// the answer, a certificate on hold by the newest only. The Source is asked about links of a sound path to a root alone, and for a
+// minute in all: what it has not said by then is not known.
 func (t Trust) Validate(ctx context.Context, leaf *Certificate, use Use) *Path {
 	if t.budget == nil {
 		t = t.Bounded(2 * maxChecks)
 	}
 	t = t.ready()
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
 	v := &validation{
 		ctx: ctx, trust: t, checks: maxSigned, parsed: map[*byte]parsedAnswer{}, verified: map[checked]error{},
-		signers: map[*Certificate]*Path{}, busy: map[*Certificate]bool{}, asked: map[*Certificate]bool{},
+		signers: map[*Certificate]*Path{}, busy: map[string]bool{}, asked: map[*Certificate]bool{},
 	}
 	return v.path(leaf, use)
 }
@@ -46,7 +52,8 @@ type validation struct {
 	parsed   map[*byte]parsedAnswer
 	verified map[checked]error
 	signers  map[*Certificate]*Path // of lists, as far as they were looked at
-	busy     map[*Certificate]bool  // whose own state is being looked up
+	busy     map[string]bool        // whose own state is being looked up, by their DER
+	cut      bool                   // an answer was passed over because of a limit
 	asked    map[*Certificate]bool  // whose issuers the source was asked for
 }
 

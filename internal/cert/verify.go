@@ -9,6 +9,9 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/crypto/cryptobyte"
+	casn1 "golang.org/x/crypto/cryptobyte/asn1"
+
 	"persten/internal/algo"
 )
 
@@ -19,11 +22,20 @@ type signed struct {
 	value     []byte
 }
 
+// maxAlgorithm bounds an algorithm with its parameters.
+const maxAlgorithm = 4 << 10
+
 func parseSigned(der []byte) (signed, error) {
 	var v struct {
 		TBS       asn1.RawValue
 		Algorithm pkix.AlgorithmIdentifier
 		Value     asn1.BitString
+	}
+	in := cryptobyte.String(der)
+	var outer, algorithm cryptobyte.String
+	if !in.ReadASN1(&outer, casn1.SEQUENCE) || !outer.SkipASN1(casn1.SEQUENCE) ||
+		!outer.ReadASN1(&algorithm, casn1.SEQUENCE) || len(algorithm) > maxAlgorithm {
+		return signed{}, errors.New("malformed signature")
 	}
 	if rest, err := asn1.Unmarshal(der, &v); err != nil || len(rest) != 0 {
 		return signed{}, errors.New("malformed signature")
@@ -80,7 +92,7 @@ func (c *Certificate) mayIssue() error {
 	if !c.X509.BasicConstraintsValid || !c.X509.IsCA {
 		return fmt.Errorf("%w: %w: it is not a CA", ErrSignature, ErrIssuer)
 	}
-	if c.X509.KeyUsage != 0 && c.X509.KeyUsage&x509.KeyUsageCertSign == 0 {
+	if c.restricted() && c.X509.KeyUsage&x509.KeyUsageCertSign == 0 {
 		return fmt.Errorf("%w: %w: its key is not for certificates", ErrSignature, ErrIssuer)
 	}
 	return nil

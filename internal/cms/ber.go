@@ -16,7 +16,8 @@ const (
 	maxHeld         = 8 << 20 // bytes of certificates and signers kept in memory
 	maxDepth        = 64      // of nested elements
 	maxCertificates = 128
-	maxSigners      = 32 // with countersigners and time-stamps; a GOST check takes 15 ms and an element of 400 bytes
+	maxSigners      = 32 // side by side
+	maxBeside       = 64 // countersigners and time-stamps, at any depth, of all signers together
 	maxValues       = 64 // revocation lists and answers in one place
 	maxAttributes   = 64
 	maxSignature    = 4096 // bytes of a signature value
@@ -24,7 +25,11 @@ const (
 	maxTSTInfo      = 64 << 10
 	maxChecks       = 64 // certificate signatures, for all signers together
 	maxDigests      = 8
+	maxAlike        = 8 // certificates that fit one signer's identifier
 )
+
+// perElement is what an element in memory costs beside its bytes.
+const perElement = 64
 
 // reader takes BER apart as it arrives (X.690 section 8).
 type reader struct {
@@ -51,6 +56,10 @@ func malformed(format string, a ...any) error {
 }
 
 func tooDeep() error { return fmt.Errorf("%w: elements nested too deeply", ErrLimit) }
+
+func tooMuch() error {
+	return fmt.Errorf("%w: more than %d bytes of certificates and signers", ErrLimit, maxHeld)
+}
 
 func tooMany(what string, most int) error {
 	return fmt.Errorf("%w: more than %d %s", ErrLimit, most, what)
@@ -297,9 +306,9 @@ func octets(der []byte) ([]byte, error) {
 // bytes reads n bytes of content after raw, within the memory limit.
 func (r *reader) bytes(raw []byte, n int64) ([]byte, error) {
 	if n > int64(maxHeld-r.held) {
-		return nil, fmt.Errorf("%w: more than %d bytes of certificates and signers", ErrLimit, maxHeld)
+		return nil, tooMuch()
 	}
-	r.held += int(n) + 64 // what an element costs beside its bytes
+	r.held += int(n) + perElement
 	out := make([]byte, len(raw)+int(n))
 	copy(out, raw)
 	if _, err := io.ReadFull(r.r, out[len(raw):]); err != nil {

@@ -78,14 +78,14 @@ func (v *verifier) read(oid asn1.ObjectIdentifier, values [][]byte, si signerInf
 
 // stamp checks a time-stamp over a signature value (ETSI EN 319 122-1 section 5.3).
 func (v *verifier) stamp(der, value []byte) TimeStamp {
-	if v.checked++; v.checked > maxSigners {
-		return TimeStamp{Raw: der, Problem: tooMany("signers", maxSigners)}
+	if err := v.count(); err != nil {
+		return TimeStamp{Raw: der, Problem: err}
 	}
 	var candidates []*cert.Certificate
 	for _, pool := range v.pools {
 		candidates = append(candidates, pool...)
 	}
-	t, err := ParseTimeStamp(der, candidates...)
+	t, err := parseTimeStamp(der, candidates, v.checked)
 	if err != nil {
 		return TimeStamp{Raw: der, Problem: err}
 	}
@@ -100,10 +100,19 @@ func (v *verifier) countersigner(der, value []byte) SignerReport {
 	if v.level == maxLevel {
 		return SignerReport{Format: FormatCMS, Problem: tooDeep()}
 	}
+	if err := v.count(); err != nil {
+		return SignerReport{Format: FormatCMS, Problem: err}
+	}
 	inner := &verifier{message: v.message, pools: v.pools, checked: v.checked, level: v.level + 1, over: value}
-	rep := inner.signer(der)
-	v.checked = inner.checked
-	return rep
+	return inner.signer(der)
+}
+
+// count keeps the work within bounds that one file can ask for with what stands beside its signatures.
+func (v *verifier) count() error {
+	if *v.checked++; *v.checked > maxBeside {
+		return tooMany("countersignatures and time-stamps", maxBeside)
+	}
+	return nil
 }
 
 // readCertificates reads certificate-values (RFC 5126 section 6.3.3).

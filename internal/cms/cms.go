@@ -113,7 +113,7 @@ type Options struct {
 
 	// Signed attributes, each left out when empty.
 	FileName     string     // content-hints (RFC 2634 section 2.9)
-	MIMEType     string     // mime-type (ETSI EN 319 122-1 section 5.2.5.2)
+	MIMEType     string     // mime-type (ETSI EN 319 122-1 section 5.2.4.2)
 	DocumentName string     // Microsoft's document name, which CryptoPro's programs write and show
 	Policy       *Policy    // signature policy (section 5.2.9.1); ID is an object identifier in dotted form
 	Location     *Location  // signer-location (section 5.2.5 of RFC 5126: 5.11.2)

@@ -74,12 +74,16 @@ type Conclusion struct {
 // skew is how far ahead the clocks of authorities may run.
 const skew = 5 * time.Minute
 
-// maxPathChecks bounds the signatures checked for all paths of one report.
-const maxPathChecks = 512
+// Limits of one report, whatever it holds.
+const (
+	maxPathChecks = 256         // signatures of certificates, for all paths; as many of answers about revocation
+	maxAsking     = time.Minute // for all that sources are asked
+)
 
 // Conclude draws the conclusion about every signature, its time-stamps and its countersignatures (EN 319 102-1 sections 5.3 to
 // 5.5) and sets their Conclusion, Chain, Trusted and TrustProblem. t.At is the time of the check. Answers that lie in the
-// signature are asked about revocation before t.Source; without any, nobody is taken for not revoked.
+// signature are asked about revocation before t.Source; without any, nobody is taken for not revoked. Sources are asked for a
+// minute in all: what they have not said by then is not known, and the conclusions that need it are INDETERMINATE.
 //
 // Trusted tells that the path leads to a trusted root and nothing is known against it: it may be true where revocation is
 // unknown and the indication therefore INDETERMINATE.
@@ -87,6 +91,8 @@ func (r *Report) Conclude(ctx context.Context, t cert.Trust) {
 	if t.At.IsZero() {
 		t.At = time.Now()
 	}
+	ctx, cancel := context.WithTimeout(ctx, maxAsking)
+	defer cancel()
 	t = with(t, r.Certificates, r.Embedded).Bounded(maxPathChecks)
 	for i := range r.Signers {
 		r.Signers[i].conclude(ctx, t)
@@ -276,6 +282,7 @@ var problems = []struct {
 	{ErrAlgorithm, Indeterminate, WeakNoPOE},
 	{ErrSignedData, Indeterminate, SignedDataNotFound},
 	{ErrUsage, Indeterminate, ChainConstraints},
+	{ErrLimit, Indeterminate, ConstraintsFailure}, // nobody looked at it
 }
 
 func ofProblem(err error, intact bool) (Indication, SubIndication) {
@@ -283,7 +290,7 @@ func ofProblem(err error, intact bool) (Indication, SubIndication) {
 		if !errors.Is(err, p.err) {
 			continue
 		}
-		if p.sub == ConstraintsFailure && !intact { // what it lacks is the lesser fault
+		if p.sub == ConstraintsFailure && p.err != ErrLimit && !intact { // what it lacks is the lesser fault
 			return TotalFailed, CryptoFailure
 		}
 		return p.indication, p.sub

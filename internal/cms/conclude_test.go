@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"persten/internal/algo"
@@ -60,6 +61,10 @@ func TestDecide(t *testing.T) {
 		{
 			"no reference, and broken", with(func(f *facts) { f.problem, f.intact = ErrUnreferenced, false }), pathOf(nil, nil, good),
 			TotalFailed, CryptoFailure, ErrUnreferenced,
+		},
+		{
+			"beyond a limit, not looked at", with(func(f *facts) { f.problem, f.intact = tooMany("countersignatures and time-stamps", maxBeside), false }), nil,
+			Indeterminate, ConstraintsFailure, ErrLimit,
 		},
 		{"unknown algorithm", problem(ErrAlgorithm), nil, Indeterminate, WeakNoPOE, ErrAlgorithm},
 		{"reference leads nowhere", problem(ErrSignedData), nil, Indeterminate, SignedDataNotFound, ErrSignedData},
@@ -152,4 +157,60 @@ func TestConcludeAsksNobody(t *testing.T) {
 	if c.Indication != Indeterminate || c.Sub != NoCertificateFound || !c.Checked.Equal(day(2)) || c.Stamped {
 		t.Errorf("%+v", c)
 	}
+}
+
+// silent is a source that answers nobody until the asker has gone. It counts who asked.
+type silent struct{ asked int }
+
+func (s *silent) Revocation(ctx context.Context, _, _ *cert.Certificate) ([]cert.Answer, error) {
+	s.asked++
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (s *silent) Issuers(ctx context.Context, _ *cert.Certificate) ([]*cert.Certificate, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestConcludeWaits: all signatures, countersignatures and time-stamps of a report share one minute of waiting for sources, and
+// each has a conclusion after it: nobody told of revocation.
+func TestConcludeWaits(t *testing.T) {
+	o := ownerOf(t, "p256")
+	at := time.Now()
+	synctest.Test(t, func(t *testing.T) {
+		one := func() SignerReport {
+			return SignerReport{Valid: true, Intact: true, Certificate: o.cert, Algorithm: o.id}
+		}
+		r := &Report{}
+		for range 4 {
+			s := one()
+			s.Countersignatures = []SignerReport{one(), one()}
+			s.TimeStamps = []TimeStamp{{Time: at, Signer: one()}}
+			r.Signers = append(r.Signers, s)
+		}
+		source, trust := &silent{}, o.trust()
+		trust.At, trust.Source = at, source
+		began := time.Now()
+		r.Conclude(t.Context(), trust)
+		if took := time.Since(began); took != time.Minute || source.asked == 0 {
+			t.Errorf("it took %v, %d questions", took, source.asked)
+		}
+		late := func(c Conclusion) {
+			if c.Indication != Indeterminate || c.Sub != TryLater || !errors.Is(c.Problem, cert.ErrRevocationUnknown) || c.Path == nil {
+				t.Errorf("%s/%s: %v", c.Indication, c.Sub, c.Problem)
+			}
+		}
+		for _, s := range r.Signers {
+			late(s.Conclusion)
+			late(s.Countersignatures[0].Conclusion)
+			late(s.Countersignatures[1].Conclusion)
+			if c := s.TimeStamps[0].Conclusion; c.Indication != Indeterminate {
+				t.Errorf("time-stamp: %s/%s: %v", c.Indication, c.Sub, c.Problem)
+			}
+		}
+		if t.Context().Err() != nil {
+			t.Error("the caller's context ended")
+		}
+	})
 }

@@ -5,6 +5,7 @@ package cms
 import (
 	"bytes"
 	"context"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -36,17 +37,23 @@ func Add(ctx context.Context, w io.Writer, r io.ReadSeeker, content io.Reader, s
 	if err != nil {
 		return err
 	}
+	if err := e.join(m); err != nil {
+		return err
+	}
+	if len(e.signers) == maxSigners {
+		return tooMany("signers", maxSigners)
+	}
 	info, err := m.sign(ctx, sum)
 	if err != nil {
+		return err
+	}
+	if err := e.grow(len(info)); err != nil {
 		return err
 	}
 	if e.message.attached {
 		e.same, e.sum = m.alg.Digest.New(), sum
 	}
 	e.signers = insert(e.signers, info)
-	if err := e.join(m); err != nil {
-		return err
-	}
 	return e.write(ctx, w)
 }
 
@@ -74,6 +81,12 @@ func Countersign(ctx context.Context, w io.Writer, r io.ReadSeeker, signer int, 
 	if err := m.approved(sum); err != nil {
 		return err
 	}
+	if err := e.join(m); err != nil {
+		return err
+	}
+	if err := e.room(signer); err != nil {
+		return err
+	}
 	info, err := m.sign(ctx, sum)
 	if err != nil {
 		return err
@@ -85,31 +98,19 @@ func Countersign(ctx context.Context, w io.Writer, r io.ReadSeeker, signer int, 
 	if err := e.replace(signer, attr); err != nil {
 		return err
 	}
-	if err := e.join(m); err != nil {
-		return err
-	}
 	return e.write(ctx, w)
 }
 
-// SignatureValue returns the value of one signer of the file in r, which is what Countersign signs.
-func SignatureValue(ctx context.Context, r io.ReadSeeker, signer int) ([]byte, error) {
-	e, err := open(ctx, r, "")
-	if err != nil {
-		return nil, err
-	}
-	if signer < 0 || signer >= len(e.signers) {
-		return nil, ErrNoSigner
-	}
-	si, err := parseSigner(e.signers[signer].der)
-	return si.signature, err
-}
-
 // Extend gives every signer of the file in r that has none a time-stamp over its signature value and writes the result to w:
-// BES becomes T. ErrStamped when there is nothing to do. Otherwise it is as with Add; the signatures are not judged.
-func Extend(ctx context.Context, w io.Writer, r io.ReadSeeker, st Stamper) error {
+// BES becomes T. With signers, which count as in Report.Signers, it looks at those alone; ErrNoSigner when there is no such one.
+// ErrStamped when there is nothing to do. Otherwise it is as with Add; the signatures are not judged.
+func Extend(ctx context.Context, w io.Writer, r io.ReadSeeker, st Stamper, signers ...int) error {
 	e, err := open(ctx, r, "")
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(signers, func(n int) bool { return n < 0 || n >= len(e.signers) }) {
+		return ErrNoSigner
 	}
 	done := 0
 	for i, one := range e.signers {
@@ -117,8 +118,11 @@ func Extend(ctx context.Context, w io.Writer, r io.ReadSeeker, st Stamper) error
 		if err != nil {
 			return err
 		}
-		if si.stamped() {
+		if si.stamped() || len(signers) > 0 && !slices.Contains(signers, i) {
 			continue
+		}
+		if err := e.room(i); err != nil {
+			return err
 		}
 		attr, err := stampOver(ctx, st, si.stampDigest(), si.signature)
 		if err != nil {
@@ -163,6 +167,7 @@ type editor struct {
 	stream  *source // the second reading
 
 	digests, certs, signers []element // a changed or new one has no place in the input: its span is empty
+	held                    int       // what Verify will hold of the result, as its reader counts
 
 	same hash.Hash // of the attached content, to be compared with sum; nil: nobody relies on it
 	sum  []byte
@@ -185,7 +190,7 @@ func open(ctx context.Context, r io.ReadSeeker, d algo.Digest) (*editor, error) 
 	if m, err = parseWith(newReader(bits), m); err != nil {
 		return nil, err
 	}
-	return &editor{message: m, from: r, start: start, digests: m.digests, certs: m.certAt, signers: m.signers}, nil
+	return &editor{message: m, from: r, start: start, digests: m.digests, certs: m.certAt, signers: m.signers, held: m.held}, nil
 }
 
 // contentDigest is the digest of what the new signer signs.
@@ -210,6 +215,31 @@ func (e *editor) contentDigest(ctx context.Context, m *maker, content io.Reader)
 	return sum, err
 }
 
+// room tells, before a key or an authority is used, whether one more unsigned attribute can be put into a signer.
+func (e *editor) room(i int) error {
+	if _, err := withUnsigned(e.signers[i].der, nil); err != nil {
+		return err
+	}
+	return e.spare(maxMade)
+}
+
+// maxMade is room for what is made here in one go: a SignerInfo with its time-stamp. Real ones need a tenth of it.
+const maxMade = 128 << 10
+
+// grow counts an element, or what one grew by.
+func (e *editor) grow(n int) error {
+	e.held += n + perElement
+	return e.spare(0)
+}
+
+// spare tells whether Verify will read the result with n bytes more.
+func (e *editor) spare(n int) error {
+	if e.held > maxHeld-n {
+		return tooMuch()
+	}
+	return nil
+}
+
 // replace puts a new unsigned attribute into a signer.
 func (e *editor) replace(i int, attr []byte) error {
 	der, err := withUnsigned(e.signers[i].der, attr)
@@ -218,7 +248,7 @@ func (e *editor) replace(i int, attr []byte) error {
 	}
 	e.signers = slices.Clone(e.signers)
 	e.signers[i] = element{der: der}
-	return nil
+	return e.grow(len(attr))
 }
 
 // withUnsigned adds an unsigned attribute to a SignerInfo. Every other byte of what is in it stays.
@@ -237,7 +267,7 @@ func withUnsigned(signer, attr []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		old, err := children(body, maxAttributes)
+		old, err := children(body, maxAttributes-1)
 		if err != nil {
 			return nil, err
 		}
@@ -247,36 +277,37 @@ func withUnsigned(signer, attr []byte) ([]byte, error) {
 	return append(head(tagSequence, int64(len(body))), body...), nil
 }
 
-// join adds the new signer's digest algorithm and certificates where they are not there yet.
+// join adds the new signer's digest algorithm and certificates where they are not there yet. It comes before the key is used:
+// a file that would be beyond what Verify reads is not made.
 func (e *editor) join(m *maker) error {
 	digest, err := asn1.Marshal(m.digestID())
 	if err != nil {
 		return fmt.Errorf("encode signature: %w", err)
 	}
-	if !m.counter && !slices.ContainsFunc(e.digests, func(one element) bool { return sameOID(one.der, digest) }) {
+	if !m.counter && !slices.ContainsFunc(e.digests, func(one element) bool { return digestIs(one.der, m.alg.Digest) }) {
 		e.digests = insert(e.digests, digest)
+		e.held += len(digest) + perElement
 	}
 	for _, c := range m.certificates() {
 		if !slices.ContainsFunc(e.certs, func(one element) bool { return bytes.Equal(one.der, c) }) {
 			e.certs = insert(e.certs, c)
+			e.held += len(c) + perElement
 		}
 	}
-	if len(e.certs) > maxCertificates || len(e.signers) > maxSigners || len(e.digests) > maxDigests {
-		return fmt.Errorf("%w: too many signers or certificates", ErrLimit)
+	if len(e.certs) > maxCertificates || len(e.digests) > maxDigests {
+		return fmt.Errorf("%w: too many certificates or digest algorithms", ErrLimit)
 	}
-	return nil
+	return e.spare(maxMade)
 }
 
-// sameOID compares the first members of two AlgorithmIdentifiers.
-func sameOID(a, b []byte) bool {
-	_, _, one, _, errA := split(a)
-	_, _, two, _, errB := split(b)
-	if errA != nil || errB != nil {
+// digestIs reports whether an AlgorithmIdentifier announces d in a form that Verify knows.
+func digestIs(der []byte, d algo.Digest) bool {
+	var id pkix.AlgorithmIdentifier
+	if err := decode(der, &id); err != nil {
 		return false
 	}
-	_, _, one, _, errA = split(one)
-	_, _, two, _, errB = split(two)
-	return errA == nil && errB == nil && bytes.Equal(one, two)
+	known, ok := digestOf(id)
+	return ok && known == d
 }
 
 // insert puts a new element where DER wants it in a sorted set, and at the end of any other. Old elements keep their order.

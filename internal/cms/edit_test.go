@@ -222,7 +222,21 @@ func TestCountersign(t *testing.T) {
 		if err := Countersign(t.Context(), io.Discard, bytes.NewReader(sign(t, a, document, Options{})), n, b, Options{}); !errors.Is(err, ErrNoSigner) {
 			t.Errorf("signer %d: %v", n, err)
 		}
+		if err := Extend(t.Context(), io.Discard, bytes.NewReader(sign(t, a, document, Options{})), newAuthority(t, "p256"), 0, n); !errors.Is(err, ErrNoSigner) {
+			t.Errorf("time-stamp for signer %d: %v", n, err)
+		}
 	}
+}
+
+// firstValue is the signature value of the first signer.
+func firstValue(t testing.TB, sig []byte) []byte {
+	t.Helper()
+	_, signers := parts(t, sig)
+	si, err := parseSigner(signers[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return si.signature
 }
 
 // TestCountersignatureProblems: a countersignature stands for itself.
@@ -230,23 +244,16 @@ func TestCountersignatureProblems(t *testing.T) {
 	a, b := ownerOf(t, "p256"), ownerOf(t, "p256")
 	sig := sign(t, a, document, Options{})
 	other := sign(t, a, []byte("another"), Options{})
-	value, err := SignatureValue(t.Context(), bytes.NewReader(other), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	m, err := newMaker(b, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.counter = true
-	forOther, err := m.sign(t.Context(), m.alg.Digest.Sum(value))
+	forOther, err := m.sign(t.Context(), m.alg.Digest.Sum(firstValue(t, other)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := SignatureValue(t.Context(), bytes.NewReader(sig), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := firstValue(t, sig)
 	m.counter = false
 	typed, err := m.sign(t.Context(), m.alg.Digest.Sum(own))
 	if err != nil {

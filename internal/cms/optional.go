@@ -186,8 +186,18 @@ func (p *Policy) encode() (out policyID, err error) {
 	return out, nil
 }
 
-// optional is the signed attributes that Options ask for.
+// Check tells what of the attributes that o asks for cannot be made, so that nobody is asked to sign it. The error is ErrProfile.
+func (o Options) Check(countersignature bool) error {
+	_, err := (&maker{o: o, counter: countersignature}).optional()
+	return err
+}
+
+// optional is the signed attributes that Options ask for. What describes the content has no place in a countersignature
+// (ETSI EN 319 122-1 section 5.2.4).
 func (m *maker) optional() (list [][]byte, err error) {
+	if m.counter && (m.o.FileName != "" || m.o.MIMEType != "") {
+		return nil, fmt.Errorf("%w: a countersignature does not describe the document", ErrProfile)
+	}
 	add := func(oid asn1.ObjectIdentifier, v any, bad error) {
 		der, wrong := newAttribute(oid, v)
 		list = append(list, der)

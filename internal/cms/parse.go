@@ -37,6 +37,7 @@ type message struct {
 	versionAt, contentAt span
 	digests, certAt      []element
 	revocationAt         *span // the whole field; nil when absent
+	held                 int   // bytes that were kept, as maxHeld counts them
 }
 
 // parse reads ContentInfo and SignedData (RFC 5652 sections 3 and 5.1), up to the end of the input.
@@ -73,6 +74,7 @@ func parseWith(r *reader, m *message) (*message, error) {
 	case !errors.Is(err, io.EOF):
 		return nil, unreadable(err)
 	}
+	m.held = r.held
 	return m, nil
 }
 

@@ -62,10 +62,6 @@ func parseSigner(der []byte) (si signerInfo, err error) {
 // signer checks one SignerInfo: mathematics and attributes, then what stands beside the signature.
 func (v *verifier) signer(raw []byte) SignerReport {
 	rep := SignerReport{Format: FormatCMS}
-	if v.checked++; v.checked > maxSigners {
-		rep.Problem = tooMany("signers", maxSigners)
-		return rep
-	}
 	si, err := parseSigner(raw)
 	if err == nil {
 		err = v.check(si, &rep)
@@ -88,8 +84,9 @@ func (v *verifier) check(si signerInfo, rep *SignerReport) error {
 	if (si.version == 3) != byKey || !byKey && si.version != 1 {
 		return malformed("signer information version %d", si.version)
 	}
+	attrs, bad := si.signed()
 	var err error
-	if rep.Certificate, err = v.find(si); err != nil {
+	if rep.Certificate, err = v.find(si, attrs); err != nil {
 		return err
 	}
 	alg, err := v.algorithm(si, rep.Certificate)
@@ -100,9 +97,8 @@ func (v *verifier) check(si signerInfo, rep *SignerReport) error {
 	if si.attrs == nil {
 		return v.checkBare(si, alg, rep)
 	}
-	attrs, err := parseAttributes(si.attrs)
-	if err != nil {
-		return err
+	if bad != nil {
+		return bad
 	}
 	if rep.SigningTime, err = attrs.signingTime(); err != nil {
 		return err
@@ -147,18 +143,39 @@ func matches(err error) error {
 	return nil
 }
 
-// find looks for the signer's certificate by issuer and serial or by key identifier.
-func (v *verifier) find(si signerInfo) (*cert.Certificate, error) {
+// signed parses the signed attributes; nil when there are none.
+func (si signerInfo) signed() (*attributes, error) {
+	if si.attrs == nil {
+		return nil, nil
+	}
+	return parseAttributes(si.attrs)
+}
+
+// find looks for the signer's certificate by issuer and serial or by key identifier. Of several that fit, as after a renewal
+// with the same key, or when somebody put another one into the file, the one that the signer names by its digest counts.
+func (v *verifier) find(si signerInfo, attrs *attributes) (*cert.Certificate, error) {
 	match, err := si.matcher()
 	if err != nil {
 		return nil, err
 	}
-	for _, pool := range v.pools {
-		for _, c := range pool {
-			if match(c) {
-				return c, nil
-			}
+	var first *cert.Certificate
+	alike := 0
+	for _, c := range slices.Concat(v.pools...) {
+		if !match(c) {
+			continue
 		}
+		if attrs == nil || attrs.checkReference(c) == nil {
+			return c, nil
+		}
+		if first == nil {
+			first = c
+		}
+		if alike++; alike == maxAlike {
+			break
+		}
+	}
+	if first != nil {
+		return first, nil
 	}
 	if n := v.message.unreadable; n > 0 {
 		return nil, fmt.Errorf("%w; %d embedded certificates could not be read", ErrNoCertificate, n)

@@ -63,6 +63,11 @@ type accuracy struct {
 // and not the imprint: CheckImprint does. The authority's certificate is looked for in the token, then among candidates. The
 // error is nil when the token could be read, whatever it is worth; it wraps ErrFormat or ErrLimit.
 func ParseTimeStamp(der []byte, candidates ...*cert.Certificate) (*TimeStamp, error) {
+	return parseTimeStamp(der, candidates, new(int))
+}
+
+// parseTimeStamp counts what stands beside the authority's signature in checked.
+func parseTimeStamp(der []byte, candidates []*cert.Certificate, checked *int) (*TimeStamp, error) {
 	body := &capped{}
 	m, err := parseWith(newReader(bytes.NewReader(der)), &message{body: body})
 	if err != nil {
@@ -76,7 +81,7 @@ func ParseTimeStamp(der []byte, candidates ...*cert.Certificate) (*TimeStamp, er
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{message: m, sums: m.sums, pools: [][]*cert.Certificate{m.certs, candidates}}
+	v := &verifier{message: m, checked: checked, sums: m.sums, pools: [][]*cert.Certificate{m.certs, candidates}}
 	t.Signer = v.signer(m.signers[0].der)
 	t.Signer.Format = FormatTimeStamp
 	t.Problem = t.Signer.Problem

@@ -29,7 +29,7 @@ func Verify(ctx context.Context, r io.Reader, content io.Reader, trust cert.Trus
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{message: m}
+	v := &verifier{message: m, checked: new(int)}
 	if content != nil {
 		content = &reading{ctx, content}
 	}
@@ -92,7 +92,7 @@ type verifier struct {
 	pools   [][]*cert.Certificate // where signers' certificates may be found
 	sums    sums
 	differs bool   // content was given beside the attached one, and is another
-	checked int    // signers so far, of every kind
+	checked *int   // signatures so far that stand beside others; shared with what is checked inside
 	level   int    // of countersignatures
 	over    []byte // with level: the signature value that is countersigned
 }

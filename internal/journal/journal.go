@@ -64,9 +64,11 @@ type Record struct {
 	Result            string            `json:"result,omitempty"` // an error code, or a word for success
 	Args              map[string]string `json:"args,omitempty"`   // of the error code
 	Version           string            `json:"version,omitempty"`
-	Approval          string            `json:"approval,omitempty"` // id of the approval
-	By                string            `json:"by,omitempty"`       // who approved: ByPolicy, or empty for a person
-	Ref               string            `json:"ref,omitempty"`      // where the log tells more
+	Approval          string            `json:"approval,omitempty"`    // id of the approval
+	By                string            `json:"by,omitempty"`          // who approved: ByPolicy, or empty for a person
+	Ref               string            `json:"ref,omitempty"`         // where the log tells more
+	AddTo             string            `json:"addTo,omitempty"`       // SHA-256 of the signature file that was joined, lower hex
+	Countersign       int               `json:"countersign,omitempty"` // the signer in AddTo whose signature was signed, from 1; 0: a document
 }
 
 // ByPolicy is By where machine policy approved in a person's place.

@@ -127,6 +127,7 @@ func (l Line) Proto() proto.JournalRecord {
 		Via: l.Via, Program: l.Program, CertificateSerial: l.CertificateSerial, Thumbprint: l.Thumbprint,
 		TokenSerial: l.TokenSerial, Profile: l.Profile, Algorithm: l.Algorithm, Result: l.Result, Args: l.Args,
 		Version: l.Version, Approval: l.Approval, By: l.By, Ref: l.Ref, Hash: l.Hash,
+		AddTo: l.AddTo, Countersign: l.Countersign,
 	}
 	for _, d := range l.Documents {
 		r.Documents = append(r.Documents, proto.JournalDocument(d))

@@ -104,7 +104,7 @@ func TestFormErrors(t *testing.T) {
 		"short digest":     {proto.MethodSignRaw, proto.SignRawParams{Certificate: certificate(t), Digest: strings.Repeat("0", 128)}, local, proto.CodeRequestInvalid},
 		"no authority":     {proto.MethodSignCMS, at(proto.SignCMSParams{Content: doc, Profile: proto.CMSProfileCadesT}), local, proto.CodeTimestampAbsent},
 		"page names one":   {proto.MethodSignCMS, at(proto.SignCMSParams{Content: doc, Tsa: "http://127.0.0.1/"}), native, proto.CodeRequestInvalid},
-		"nothing":          {proto.MethodSignCMS, at(proto.SignCMSParams{}), local, proto.CodeContentRequired},
+		"nothing":          {proto.MethodSignCMS, at(proto.SignCMSParams{}), local, proto.CodeRequestInvalid},
 		"no content":       {proto.MethodSignCMS, at(proto.SignCMSParams{AddTo: &made.Signature}), local, proto.CodeContentRequired},
 		"another content":  {proto.MethodSignCMS, at(proto.SignCMSParams{AddTo: &made.Signature, Content: &proto.Content{Inline: []byte("y")}}), local, proto.CodeContentMismatch},
 		"not a signature":  {proto.MethodSignCMS, at(proto.SignCMSParams{AddTo: doc, Content: doc}), local, proto.CodeFormatCMS},
@@ -143,7 +143,7 @@ func TestAddAndCountersign(t *testing.T) {
 		second := signed(proto.SignCMSParams{Content: content, AddTo: &first})
 		third := signed(proto.SignCMSParams{Content: content, AddTo: &second, Countersign: 2})
 		asked := b.person.questions()
-		if q := asked[2]; len(asked) != 3 || q.CMS.Countersign != 2 || len(q.CMS.Signers) != 2 || q.CMS.Signers[1] == "" || q.Documents[0].Size != 8 || q.Attached != attached {
+		if q := asked[2]; len(asked) != 3 || q.CMS.Countersign != 2 || len(q.CMS.Signers) != 2 || q.CMS.Signers[1].Name == "" || q.CMS.Signers[1].Doubt || q.Documents[0].Size != 8 || q.Attached != attached {
 			t.Errorf("%+v", q)
 		}
 		verify := doc

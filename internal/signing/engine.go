@@ -249,6 +249,9 @@ func (e *Engine) record(who Caller, q Question, kind string) journal.Record {
 		Approval: q.ID, Profile: q.Profile, Algorithm: q.Algorithm, Version: e.version, TokenSerial: q.Token.Serial,
 		By: q.by,
 	}
+	if f := q.CMS; f != nil {
+		r.AddTo, r.Countersign = f.AddTo, f.Countersign
+	}
 	if q.Certificate != nil {
 		r.CertificateSerial, r.Thumbprint = q.Certificate.Serial, q.Certificate.Thumbprint
 	}

@@ -296,6 +296,13 @@ func (s *signer) Sign(ctx context.Context, in algo.Input) ([]byte, error) {
 	return s.session.Sign(ctx, s.alg, in)
 }
 
+// release gives the token back before the work is done. Closing the session once more, afterwards, is harmless.
+func (s *signer) release() {
+	if err := s.session.Close(); err != nil {
+		slog.Warn("token session did not close", "cause", err)
+	}
+}
+
 type progressKey struct{}
 
 // WithProgress lets f see the steps of the requests run under the returned context.

@@ -3,12 +3,15 @@
 package signing
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"persten/internal/algo"
@@ -41,8 +44,14 @@ type CMSForm struct {
 	Commitment   cms.Commitment `json:"commitment,omitempty"`
 
 	AddTo       string   `json:"addTo,omitempty"`       // SHA-256 of the existing signature
-	Signers     []string `json:"signers,omitempty"`     // who signed there, for people
+	Signers     []Joined `json:"signers,omitempty"`     // who signed there, for people
 	Countersign int      `json:"countersign,omitempty"` // which of them is countersigned, from 1; 0: the document is signed
+}
+
+// Joined is a signer of an existing signature. The name comes from a file that anybody can make.
+type Joined struct {
+	Name  string `json:"name,omitempty"`  // empty without a certificate
+	Doubt bool   `json:"doubt,omitempty"` // the signature does not hold, or nobody trusted vouches for the name
 }
 
 // ProfileT is the profile with a time-stamp, for those who may not import cms.
@@ -85,6 +94,9 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 	if r.Form.Countersign > 0 && r.AddTo == nil {
 		return nil, proto.E(proto.CodeRequestInvalid, nil, "field", "countersign", "detail", "needs addTo")
 	}
+	if r.Content == nil && r.AddTo == nil {
+		return nil, proto.E(proto.CodeRequestInvalid, nil, "field", "content", "detail", "is required")
+	}
 	options, err := e.cmsOptions(r)
 	if err != nil {
 		return nil, err
@@ -96,9 +108,6 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 		}
 		defer done()
 	}
-	if r.Content == nil {
-		return nil, proto.E(proto.CodeContentRequired, nil)
-	}
 	return e.sign(ctx, who, order{
 		method: proto.MethodSignCMS, certificate: r.Certificate, algorithm: algo.ID(r.Algorithm), content: r.Content,
 		name: r.Name, mime: r.MIME,
@@ -107,7 +116,7 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 			o := options
 			o.SigningTime, o.Digest, o.Chain = at, digest, e.embedded(s.Certificate(), o.Profile)
 			if o.Stamper != nil {
-				o.Stamper = stepping{o.Stamper}
+				o.Stamper = stepping{o.Stamper, s}
 			}
 			return r.encode(ctx, w, s, o)
 		},
@@ -137,6 +146,9 @@ func (e *Engine) cmsOptions(r CMSRequest) (cms.Options, error) {
 	if p := f.Policy; p != nil {
 		o.Policy = &cms.Policy{ID: p.ID, Digest: algo.Digest(p.DigestAlg), Value: p.Digest, URI: p.URI}
 	}
+	if err := o.Check(f.Countersign > 0); err != nil {
+		return o, fault(err)
+	}
 	if f.Profile != cms.ProfileT {
 		return o, nil
 	}
@@ -156,7 +168,7 @@ func (e *Engine) existing(ctx context.Context, who Caller, r *CMSRequest) (done 
 	if r.Content != nil {
 		content = r.Content.Reader()
 	}
-	report, err := cms.Verify(ctx, r.AddTo.Reader(), content, cert.Trust{})
+	report, err := cms.Verify(ctx, r.AddTo.Reader(), content, e.trust())
 	if err != nil {
 		return done, fault(err)
 	}
@@ -171,7 +183,7 @@ func (e *Engine) existing(ctx context.Context, who Caller, r *CMSRequest) (done 
 	if r.Content != nil {
 		return done, nil
 	}
-	handle, made, err := e.store.Create(who.Channel, r.AddTo.Name, "", func(w io.Writer) error {
+	handle, made, err := e.store.Create(who.Channel, contentName(r.AddTo.Name), "", func(w io.Writer) error {
 		_, err := cms.Extract(ctx, w, r.AddTo.Reader())
 		return err
 	})
@@ -180,6 +192,15 @@ func (e *Engine) existing(ctx context.Context, who Caller, r *CMSRequest) (done 
 	}
 	r.Content = made
 	return func() { e.store.Drop(who.Channel, handle) }, nil
+}
+
+// contentName is the name of what is in the signature file of this name: contract.pdf of contract.pdf.p7m.
+func contentName(file string) string {
+	switch ext := filepath.Ext(file); strings.ToLower(ext) {
+	case ".p7s", ".p7m", ".sig", ".sgn":
+		return cmp.Or(strings.TrimSuffix(file, ext), file)
+	}
+	return file
 }
 
 // fits holds what is asked against what the existing signature says.
@@ -192,11 +213,11 @@ func (r *CMSRequest) fits(report *cms.Report) error {
 		if errors.Is(s.Problem, cms.ErrDigest) {
 			return proto.E(proto.CodeContentMismatch, s.Problem)
 		}
-		name := ""
+		one := Joined{Doubt: !s.Valid || !s.Trusted}
 		if s.Certificate != nil {
-			name = card(s.Certificate).Name
+			one.Name = card(s.Certificate).Name
 		}
-		r.Form.Signers = append(r.Form.Signers, name)
+		r.Form.Signers = append(r.Form.Signers, one)
 	}
 	if n > 0 && !report.Signers[n-1].Intact {
 		return proto.E(proto.CodeSignatureInvalid, report.Signers[n-1].Problem)
@@ -224,10 +245,16 @@ func (e *Engine) embedded(c *cert.Certificate, p cms.Profile) (chain []*cert.Cer
 	return chain
 }
 
-// stepping tells that an authority is waited for.
-type stepping struct{ cms.Stamper }
+// stepping tells that an authority is waited for. The signature is made by then: others may have the token meanwhile.
+type stepping struct {
+	cms.Stamper
+	key cms.Signer
+}
 
 func (s stepping) Stamp(ctx context.Context, d algo.Digest, imprint []byte) ([]byte, error) {
+	if one, ok := s.key.(*signer); ok {
+		one.release()
+	}
 	progress(ctx, StepStamp)
 	return s.Stamper.Stamp(ctx, d, imprint)
 }

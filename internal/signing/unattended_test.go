@@ -93,6 +93,18 @@ func TestWhatGrantsCover(t *testing.T) {
 	}
 }
 
+// TestRawIsNotGranted: who grants signatures of documents did not grant values over digests of anything.
+func TestRawIsNotGranted(t *testing.T) {
+	for _, raw := range []bool{false, true} {
+		p := &person{}
+		u := signing.NewUnattended(p, []signing.Grant{{User: "u", Certificate: certID, PerDay: 10}}, t.TempDir()+"/journal", t.TempDir())
+		q := signing.Question{Kind: signing.KindSign, Via: signing.ViaSocket, User: "u", Raw: raw, Certificate: &signing.Certificate{ID: certID}}
+		if _, err := u.Ask(t.Context(), q); err != nil || (len(p.asked) == 1) != raw {
+			t.Errorf("raw %v: %v, %d people asked", raw, err, len(p.asked))
+		}
+	}
+}
+
 // ask asks once for a signature and tells what policy says.
 func askPolicy(t *testing.T, u *signing.Unattended, documents int) error {
 	t.Helper()

@@ -34,6 +34,9 @@ func VerifyFault(r *cms.Report) *proto.Error {
 
 // signerFault says in the catalogue's terms why a signature did not pass; nil when it did.
 func signerFault(c cms.Conclusion) *proto.Error {
+	if errors.Is(c.Problem, cms.ErrLimit) {
+		return proto.E(proto.CodeFormatCMS, c.Problem, "detail", c.Problem.Error())
+	}
 	switch c.Sub {
 	case "":
 		return nil
@@ -67,6 +70,9 @@ func signerFault(c cms.Conclusion) *proto.Error {
 
 // stampFault is signerFault for a time-stamp: what matters is that its time is not proven.
 func stampFault(c cms.Conclusion) *proto.Error {
+	if errors.Is(c.Problem, cms.ErrLimit) {
+		return signerFault(c)
+	}
 	switch c.Sub {
 	case "":
 		return nil

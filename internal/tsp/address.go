@@ -65,7 +65,7 @@ func parseRules(allow []string) (rules, error) {
 			r.prefixes = append(r.prefixes, netip.PrefixFrom(a, a.BitLen()))
 			continue
 		}
-		host := strings.ToLower(strings.TrimSuffix(entry, "."))
+		host := plainHost(entry)
 		if !hostName(host) || endsInNumber(host) {
 			return rules{}, fmt.Errorf("%q is neither a range of addresses nor the name of a host", entry)
 		}
@@ -74,13 +74,22 @@ func parseRules(allow []string) (rules, error) {
 	return r, nil
 }
 
+// including returns rules that allow the host of an address, too, as if it were named by itself.
+func (r rules) including(host string) rules {
+	r.hosts = append(slices.Clip(r.hosts), plainHost(host))
+	return r
+}
+
+// plainHost is a host as the rules know it.
+func plainHost(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
+
 // address reports whether a may be dialled for host.
 func (r rules) address(host string, a netip.Addr) bool {
 	switch {
 	case within(r.prefixes, a):
 		return true
 	case slices.Contains(r.hosts, host):
-		return a.Zone() == "" && !within(never, a)
+		return a.Zone() == "" && !within(never, a.Unmap())
 	}
 	return public(a)
 }
@@ -90,6 +99,8 @@ type target struct {
 	url     *url.URL
 	host    string     // lower case, without the final dot
 	literal netip.Addr // when the host is an address
+	rules   rules      // those it passed
+	named   bool       // they include its host, see question.named
 }
 
 const maxURL = 2048
@@ -100,7 +111,7 @@ func (r rules) target(raw string) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	t := target{url: u, host: strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))}
+	t := target{url: u, host: plainHost(u.Hostname()), rules: r}
 	if a, err := netip.ParseAddr(t.host); err == nil {
 		t.literal = a
 		if !r.address(t.host, a) {

@@ -266,6 +266,49 @@ func TestDialChecksAgain(t *testing.T) {
 	}
 }
 
+// TestNamed: a URL that somebody named may be called where its host is, and nothing else gains from it: not the target of a
+// redirect, not another question to the same host and port, which would find a connection there.
+func TestNamed(t *testing.T) {
+	c, g := guarded(t, Options{})
+	hits := 0
+	location := ""
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hits++
+		setHeaders(w, r, "")
+		if location != "" {
+			w.Header().Set("Location", location)
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		}
+		w.Write([]byte{0x30, 0})
+	}))
+	t.Cleanup(s.Close)
+	g.allowed = netip.MustParseAddrPort(s.Listener.Addr().String())
+	for _, host := range []string{"loop.example", "localhost", "127.0.0.1"} {
+		url := fmt.Sprintf("http://%s:%d/tsa", host, g.allowed.Port())
+		ask := func(named bool, to string, want error, more int) {
+			t.Helper()
+			before := hits
+			location = to
+			_, err := c.fetch(t.Context(), question{kind: kindStamp, url: url, body: []byte{0x30, 0}, named: named})
+			if !errors.Is(err, want) || hits != before+more {
+				t.Errorf("%s, named %v, redirect %q: %v, %d requests", host, named, to, err, hits-before)
+			}
+		}
+		for range 2 {
+			ask(false, "", ErrRefused, 0)
+			ask(true, "", nil, 1)
+		}
+		ask(true, url, ErrRefused, 1)
+		ask(true, fmt.Sprintf("http://%s:%d/", host, g.allowed.Port()+1), ErrRefused, 1)
+	}
+	for _, never := range []string{"http://0.0.0.0:8080/", "http://[::]:8080/", "http://[::ffff:0.0.0.0]:8080/", "http://127.1:8080/", "http://127.0.0.1:22/", "http://zero.example:8080/"} {
+		check(t, c, question{kind: kindStamp, url: never, body: []byte{0x30, 0}, named: true}, never)
+	}
+	if len(g.forbidden) != 0 {
+		t.Errorf("forbidden connections: %v", g.forbidden)
+	}
+}
+
 // TestTrap: the trap and the guard do see a connection, so that the tests above can fail.
 func TestTrap(t *testing.T) {
 	port, hits := trap(t)

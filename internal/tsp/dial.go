@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -28,15 +27,15 @@ func connect(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", to.String())
 }
 
-// addresses resolves host and keeps what may be dialled. The error wraps ErrRefused when nothing is left.
-func (c *Client) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
+// addresses resolves host and keeps what r lets be dialled. The error wraps ErrRefused when nothing is left.
+func (c *Client) addresses(ctx context.Context, r rules, host string) ([]netip.Addr, error) {
 	found, err := c.resolve(ctx, host)
 	if err != nil {
 		return nil, err
 	}
 	var good []netip.Addr
 	for _, a := range found {
-		if a = a.Unmap(); c.rules.address(host, a) && len(good) < maxAddresses { // a mapped address is dialled as IPv4
+		if a = a.Unmap(); r.address(host, a) && len(good) < maxAddresses { // a mapped address is dialled as IPv4
 			good = append(good, a)
 		}
 	}
@@ -46,22 +45,37 @@ func (c *Client) addresses(ctx context.Context, host string) ([]netip.Addr, erro
 	return good, nil
 }
 
-// dial connects for the direct transport. It resolves the name, checks the addresses and dials one of those.
+// dial connects for the direct transport.
 func (c *Client) dial(ctx context.Context, _, hostPort string) (net.Conn, error) {
-	if c.offline {
-		return nil, ErrOffline
-	}
 	host, port, err := splitHostPort(hostPort)
 	if err != nil {
 		return nil, err
 	}
+	return c.dialBy(ctx, c.rules, host, port)
+}
+
+// dialNamed connects for the transport of named addresses, which nothing else uses: a connection kept, or one under way, would
+// serve whoever asks for the same host and port.
+func (c *Client) dialNamed(ctx context.Context, _, hostPort string) (net.Conn, error) {
+	host, port, err := splitHostPort(hostPort)
+	if err != nil {
+		return nil, err
+	}
+	return c.dialBy(ctx, c.rules.including(host), host, port)
+}
+
+// dialBy resolves the name, checks the addresses and dials one of those.
+func (c *Client) dialBy(ctx context.Context, r rules, host string, port uint16) (net.Conn, error) {
+	if c.offline {
+		return nil, ErrOffline
+	}
 	list := []netip.Addr{}
 	if a, err := netip.ParseAddr(host); err == nil {
-		if !c.rules.address(host, a) {
+		if !r.address(host, a) {
 			return nil, refused("%s is not a public address", a)
 		}
 		list = append(list, a)
-	} else if list, err = c.addresses(ctx, host); err != nil {
+	} else if list, err = c.addresses(ctx, r, host); err != nil {
 		return nil, unreachable(err)
 	}
 	return c.first(ctx, list, port)
@@ -111,7 +125,7 @@ func splitHostPort(s string) (host string, port uint16, err error) {
 		return "", 0, err
 	}
 	n, err := strconv.ParseUint(text, 10, 16)
-	return strings.ToLower(strings.TrimSuffix(host, ".")), uint16(n), err
+	return plainHost(host), uint16(n), err
 }
 
 // unreachable marks what the network said, keeping errors that have a meaning of their own.

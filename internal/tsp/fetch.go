@@ -40,12 +40,14 @@ var (
 )
 
 // question is one request; etag and modified make it conditional. until ends it before the usual deadline, unless it is zero.
+// What is named may be called wherever it is; redirects from it may not.
 type question struct {
 	kind           kind
 	url            string
 	body           []byte
 	etag, modified string
 	until          time.Time
+	named          bool
 }
 
 // answer is what came. body is nil when the server said that it has not changed.
@@ -113,8 +115,8 @@ func (c *Client) follow(ctx context.Context, q question, at *string) (*answer, e
 	if c.offline {
 		return nil, ErrOffline
 	}
-	for range maxRedirects + 1 {
-		t, err := c.rules.target(*at)
+	for hop := range maxRedirects + 1 {
+		t, err := c.target(*at, q.named && hop == 0)
 		if err != nil {
 			return nil, err
 		}
@@ -134,6 +136,17 @@ func (c *Client) follow(ctx context.Context, q question, at *string) (*answer, e
 		*at = next
 	}
 	return nil, wrong("more than %d redirects", maxRedirects)
+}
+
+// target checks an address, one somebody named by rules that include its host.
+func (c *Client) target(raw string, named bool) (target, error) {
+	r := c.rules
+	if u, err := parseURL(raw); named && err == nil {
+		r = r.including(u.Hostname())
+	}
+	t, err := r.target(raw)
+	t.named = named
+	return t, err
 }
 
 // redirect is where an answer sends us, or "".
@@ -165,6 +178,9 @@ func (c *Client) send(ctx context.Context, q question, t target) (*http.Response
 		return nil, err
 	}
 	transport := c.direct
+	if t.named {
+		transport = c.named
+	}
 	if proxy != nil {
 		if err := c.checkProxied(ctx, t); err != nil {
 			return nil, err

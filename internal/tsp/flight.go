@@ -19,6 +19,7 @@ type flight struct {
 	waiting int
 	value   *entry
 	err     error
+	panic   any // of the work
 }
 
 func (f *flights) do(ctx context.Context, key string, work func(context.Context) (*entry, error)) (*entry, error) {
@@ -26,6 +27,9 @@ func (f *flights) do(ctx context.Context, key string, work func(context.Context)
 	select {
 	case <-one.done:
 		f.leave(key, one)
+		if one.panic != nil {
+			panic(one.panic) // where the caller's border is
+		}
 		return one.value, one.err
 	case <-ctx.Done():
 		f.leave(key, one)
@@ -47,8 +51,9 @@ func (f *flights) join(ctx context.Context, key string, work func(context.Contex
 	one := &flight{done: make(chan struct{}), cancel: cancel, waiting: 1}
 	f.all[key] = one
 	go func() {
+		defer f.land(key, one)
+		defer func() { one.panic = recover() }()
 		one.value, one.err = work(shared)
-		f.land(key, one)
 	}()
 	return one
 }

@@ -21,28 +21,40 @@ func (c *Client) Issuers(ctx context.Context, subject *cert.Certificate) ([]*cer
 	var errs []error
 	until := time.Now().Add(c.deadline)
 	for _, url := range first(subject.X509.IssuingCertificateURL) {
-		e, err := c.load(ctx, wanted{
-			question: question{kind: kindIssuer, url: url, until: until},
-			more:     subject.X509.RawIssuer,
-			again:    askIssuerAgain,
-			read: func(body []byte) (reading, error) {
-				list, err := issuersOf(subject, body)
-				return reading{keep: len(list) > 0}, err
-			},
-		})
+		list, err := c.issuersAt(ctx, url, subject, until)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		errs = append(errs, err)
-		if e != nil {
-			list, err := issuersOf(subject, e.body) // the cache's may have been kept for another certificate of the issuer
-			found, errs = append(found, list...), append(errs, failure(url, err))
-		}
+		found, errs = append(found, list...), append(errs, err)
 		if len(found) > 0 {
 			break
 		}
 	}
 	return found, errors.Join(errs...)
+}
+
+// issuersAt reads one address. What is kept may be of a key the issuer had before: then the server is asked again.
+func (c *Client) issuersAt(ctx context.Context, url string, subject *cert.Certificate, until time.Time) (list []*cert.Certificate, err error) {
+	w := wanted{
+		question: question{kind: kindIssuer, url: url, until: until},
+		more:     subject.X509.RawIssuer,
+		again:    askIssuerAgain,
+		read: func(body []byte) (reading, error) {
+			list, err := issuersOf(subject, body)
+			return reading{keep: len(list) > 0}, err
+		},
+	}
+	for {
+		e, err := c.load(ctx, w)
+		if e == nil {
+			return nil, err
+		}
+		list, unfit := issuersOf(subject, e.body)
+		if unfit == nil || err != nil || w.force || c.offline {
+			return list, errors.Join(err, failure(url, unfit))
+		}
+		w.force = true
+	}
 }
 
 // issuersOf reads certificates and keeps those that made subject's signature.

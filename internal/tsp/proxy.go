@@ -89,7 +89,7 @@ func (c *Client) checkProxied(ctx context.Context, t target) error {
 		return ctx.Err()
 	}
 	for _, a := range found {
-		if c.rules.address(t.host, a.Unmap()) {
+		if t.rules.address(t.host, a.Unmap()) {
 			return nil
 		}
 	}

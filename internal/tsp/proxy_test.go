@@ -210,3 +210,17 @@ func TestUserProxy(t *testing.T) {
 		}
 	}
 }
+
+// TestNamedThroughProxy: the proxy is asked for a named host on a private address, and for no other question to it.
+func TestNamedThroughProxy(t *testing.T) {
+	address, seen := proxyServer(t, http.StatusOK, "")
+	c := throughProxy(t, address)
+	q := question{kind: kindStamp, url: "http://ten.example/tsa", body: []byte{0x30, 0}}
+	if _, err := c.fetch(t.Context(), q); !errors.Is(err, ErrRefused) || seen.Load() != "" {
+		t.Errorf("%v, the proxy saw %q", err, seen.Load())
+	}
+	q.named = true
+	if _, err := c.fetch(t.Context(), q); errors.Is(err, ErrRefused) || seen.Load() != "POST http://ten.example/tsa " {
+		t.Errorf("named: %v, the proxy saw %q", err, seen.Load())
+	}
+}

@@ -80,7 +80,7 @@ func (s *search) ocsp(ctx context.Context) bool {
 			continue
 		}
 		s.found = append(s.found, cert.Answer{OCSP: true, DER: e.body, From: url, Got: e.Got})
-		if o, err := cert.ParseOCSP(e.body); err == nil && o.CheckSignatureFrom(s.issuer) == nil {
+		if o, malformed := cert.ParseOCSP(e.body); err == nil && malformed == nil && o.CheckSignatureFrom(s.issuer) == nil {
 			return true
 		}
 	}
@@ -95,7 +95,7 @@ func (s *search) crls(ctx context.Context, fetch bool) {
 		if fetch {
 			e, err = s.client.crl(ctx, url, s.issuer, false, s.until)
 		} else {
-			e = s.client.cache.get(name(kindCRL.name, url, nil), kindCRL.limit)
+			e = s.client.cache.get(name(kindCRL.name, url, ofIssuer(s.issuer)), kindCRL.limit)
 		}
 		if err != nil {
 			s.errs = append(s.errs, err)
@@ -112,6 +112,14 @@ func (s *search) crls(ctx context.Context, fetch bool) {
 			return
 		}
 	}
+}
+
+// ofIssuer tells what was kept for an issuer from what another, or one with another key, has at the same address.
+func ofIssuer(issuer *cert.Certificate) []byte {
+	if issuer == nil {
+		return nil
+	}
+	return slices.Concat(issuer.X509.RawSubject, issuer.X509.RawSubjectPublicKeyInfo)
 }
 
 func first(urls []string) []string { return urls[:min(len(urls), maxServers)] }
@@ -165,6 +173,7 @@ func (c *Client) readOCSP(der, nonce []byte, subject, issuer *cert.Certificate) 
 func (c *Client) crl(ctx context.Context, url string, issuer *cert.Certificate, force bool, until time.Time) (*entry, error) {
 	return c.load(ctx, wanted{
 		question: question{kind: kindCRL, url: url, until: until},
+		more:     ofIssuer(issuer),
 		again:    askCRLAgain,
 		force:    force,
 		read: func(body []byte) (reading, error) {

@@ -51,6 +51,7 @@ type Stamper struct {
 	url    string
 	trust  cert.Trust
 	policy asn1.ObjectIdentifier
+	named  bool
 }
 
 // Stamper returns the authority at url. trust says which authorities are believed: a stamp whose certificate does not lead to
@@ -63,6 +64,14 @@ func (c *Client) Stamper(url string, trust cert.Trust) *Stamper {
 func (s *Stamper) WithPolicy(policy asn1.ObjectIdentifier) *Stamper {
 	with := *s
 	with.policy = policy
+	return &with
+}
+
+// Named says that whoever configures this program named the authority's URL: requests to it, at its own host and port, are sent
+// wherever it is, also to this computer. Redirects from it, and all else the client fetches, gain nothing.
+func (s *Stamper) Named() *Stamper {
+	with := *s
+	with.named = true
 	return &with
 }
 
@@ -81,7 +90,7 @@ func (s *Stamper) Stamp(ctx context.Context, d algo.Digest, imprint []byte) ([]b
 	if err != nil {
 		return nil, failure(s.url, err)
 	}
-	a, err := s.client.fetch(ctx, question{kind: kindStamp, url: s.url, body: body})
+	a, err := s.client.fetch(ctx, question{kind: kindStamp, url: s.url, body: body, named: s.named})
 	if err != nil {
 		return nil, err
 	}

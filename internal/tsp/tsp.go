@@ -10,9 +10,9 @@
 // https are spoken. A name is resolved here and the address that was checked is the one that is dialled, so that a name that
 // changes its answer gains nothing. Refused are all addresses that are not public: loopback, private, link-local, carrier
 // and documentation ranges, multicast, the metadata services of clouds, and IPv6 forms that carry an IPv4 address, unless
-// [Options].Allow names the range or the host. The same holds for each of at most three redirects; https never becomes
-// http. Ports below 1024 other than 80 and 443 are refused. Nothing is sent beside the request: no cookies, no
-// credentials, no referrer.
+// [Options].Allow names the range or the host, or a person named the very address, see [Stamper.Named]. The same holds for each
+// of at most three redirects, which nobody named; https never becomes http. Ports below 1024 other than 80 and 443 are refused.
+// Nothing is sent beside the request: no cookies, no credentials, no referrer.
 //
 // When a proxy dials, the address it will connect to cannot be seen here. The check then moves to the URL: a literal address
 // and the special names are refused as above, and so is a name that resolves, here, to refused addresses alone. A name that
@@ -127,7 +127,7 @@ type Client struct {
 	flights  flights
 	failed   failed
 
-	direct, proxied *http.Transport
+	direct, named, proxied *http.Transport
 
 	resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	connect func(ctx context.Context, to netip.AddrPort) (net.Conn, error) // to an address that passed the rules
@@ -155,7 +155,8 @@ func New(o Options) (*Client, error) {
 		c.now = time.Now
 	}
 	c.resolve, c.connect = lookup, connect
-	c.direct, c.proxied = c.transport(nil, c.dial), c.transport(proxyOf, c.dialProxy)
+	c.direct, c.named, c.proxied = c.transport(nil, c.dial), c.transport(nil, c.dialNamed), c.transport(proxyOf, c.dialProxy)
+	c.named.DisableKeepAlives = true
 	return c, nil
 }
 
@@ -165,6 +166,7 @@ func (c *Client) Offline() bool { return c.offline }
 // Close closes idle connections. The client can still be used.
 func (c *Client) Close() {
 	c.direct.CloseIdleConnections()
+	c.named.CloseIdleConnections()
 	c.proxied.CloseIdleConnections()
 }
 

@@ -17,10 +17,11 @@ import (
 
 // Room for strings from outside, in columns.
 const (
-	maxNote = 200
-	maxName = 70
-	maxFact = 110
-	maxDocs = 1000 // names in a card; a batch never reaches this
+	maxNote   = 200
+	maxName   = 70
+	maxFact   = 110
+	maxSigned = 1024 // texts that get signed; the protocol has bounds of its own
+	maxDocs   = 1000 // names in a card; a batch never reaches this
 )
 
 // Card is what every body shows of a question, in the order of its fields. All strings are safe to draw.
@@ -36,7 +37,8 @@ type Card struct {
 	Owner     []Fact // the certificate
 	Documents []Document
 	Summary   string // of a batch: how many, how large together
-	Unseen    string // of a batch: a warning about those nobody can be shown
+	Unseen    string // a warning about documents nobody can be shown
+	Meaning   []Fact // what the signature says beside the document
 	Facts     []Fact // form of the signature, token
 	Accept    string
 	Reject    string
@@ -47,6 +49,8 @@ type Fact struct {
 	Label, Value string
 	Strong       bool // what a person recognises the card by
 	Warn         bool
+
+	long bool // a text that gets signed: it may take several lines, but not be cut
 }
 
 // Document is one line of the list.
@@ -83,8 +87,29 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 		}
 	}
 	c.Facts = facts(lang, q)
+	c.meaning(q)
 	c.batch(q)
 	return c
+}
+
+// meaning tells, beside the documents and ahead of everything that may have to be scrolled to, what the signature says that they do
+// not: whose signatures it joins or confirms, what it is given for, what else gets signed.
+func (c *Card) meaning(q signing.Question) {
+	policy, document := policyFacts(q)
+	var list []Fact
+	if q.CMS != nil {
+		list = cmsFacts(c.Lang, *q.CMS)
+	}
+	c.Meaning = filled(append(list, []Fact{
+		{Label: c.Say("prompt.form.policy"), Value: policy, long: true},
+		{Label: c.Say("prompt.form.policyuri"), Value: document, long: true},
+	}...))
+	switch {
+	case q.Raw:
+		c.Title, c.Unseen = c.Say("prompt.raw.title"), c.Say("prompt.raw.warning")
+	case q.CMS != nil && q.CMS.Countersign > 0:
+		c.Title = c.Say("prompt.countersign.title")
+	}
 }
 
 func (c *Card) asker(q signing.Question) {
@@ -202,42 +227,45 @@ func facts(lang text.Lang, q signing.Question) []Fact {
 	if q.Token.Demo && label != "" {
 		label = say(lang, "prompt.token.demo", "label", label)
 	}
-	var policy string
-	if q.XML != nil && q.XML.Policy != nil {
-		policy = q.XML.Policy.ID
-	}
-	facts := []Fact{{Label: say(lang, "prompt.form.label"), Value: format, Warn: q.Raw}}
-	if f := q.CMS; f != nil {
-		if f.Policy != nil {
-			policy = f.Policy.ID
-		}
-		facts = append(facts, cmsFacts(lang, *f)...)
-	}
-	return filled(append(facts, []Fact{
-		{Label: say(lang, "prompt.form.policy"), Value: policy},
+	return filled([]Fact{
+		{Label: say(lang, "prompt.form.label"), Value: format, Warn: q.Raw},
+		{Label: say(lang, "prompt.form.tsa"), Value: authority(lang, q.CMS)},
 		{Label: say(lang, "prompt.token.label"), Value: label, Warn: q.Token.Demo},
-	}...))
+	})
 }
 
-// cmsFacts tells what is special about a CMS signature: whose signatures it joins, who stamps it, what it is given for.
+// authority is who will stamp the signature; empty when nobody does.
+func authority(lang text.Lang, f *signing.CMSForm) string {
+	switch {
+	case f == nil || f.Profile != signing.ProfileT:
+		return ""
+	case f.TSA == "":
+		return say(lang, "prompt.form.tsa.configured")
+	}
+	return f.TSA
+}
+
+// policyFacts are the signature policy that gets signed and where its document is said to be.
+func policyFacts(q signing.Question) (id, document string) {
+	var p *signing.XMLPolicy
+	if q.XML != nil {
+		p = q.XML.Policy
+	}
+	if q.CMS != nil {
+		p = q.CMS.Policy
+	}
+	if p == nil {
+		return "", ""
+	}
+	if p.URI != p.ID {
+		document = p.URI
+	}
+	return p.ID, document
+}
+
+// cmsFacts tells what is special about a CMS signature: whose signatures it joins, what it is given for, what it says.
 func cmsFacts(lang text.Lang, f signing.CMSForm) []Fact {
-	var names []string
-	for _, n := range f.Signers {
-		if n == "" {
-			n = say(lang, "prompt.form.nobody")
-		}
-		names = append(names, n)
-	}
-	beside := Fact{Label: say(lang, "prompt.form.addto"), Value: strings.Join(names, ", ")}
-	if n := f.Countersign; n > 0 && n <= len(names) {
-		beside = Fact{Label: say(lang, "prompt.form.countersign"), Value: names[n-1], Strong: true}
-	}
-	stamp := Fact{Label: say(lang, "prompt.form.tsa")}
-	if f.Profile == signing.ProfileT {
-		if stamp.Value = f.TSA; f.TSA == "" {
-			stamp.Value = say(lang, "prompt.form.tsa.configured")
-		}
-	}
+	beside := joined(lang, f)
 	var place string
 	if l := f.Location; l != nil {
 		place = strings.Join(slices.DeleteFunc(append([]string{l.Country, l.Locality}, l.Postal...), func(s string) bool { return s == "" }), ", ")
@@ -246,10 +274,41 @@ func cmsFacts(lang text.Lang, f signing.CMSForm) []Fact {
 	if key := "prompt.commitment." + strings.TrimPrefix(commitment, "proof-of-"); text.Has(key) {
 		commitment = say(lang, key)
 	}
-	return []Fact{
-		beside, stamp, {Label: say(lang, "prompt.form.commitment"), Value: commitment, Strong: commitment != ""},
-		{Label: say(lang, "prompt.form.location"), Value: place}, {Label: say(lang, "prompt.form.documentname"), Value: f.DocumentName},
+	return append(beside, []Fact{
+		{Label: say(lang, "prompt.form.commitment"), Value: commitment, Strong: commitment != ""},
+		{Label: say(lang, "prompt.form.location"), Value: place, long: true},
+		{Label: say(lang, "prompt.form.documentname"), Value: f.DocumentName, long: true},
+		{Label: say(lang, "prompt.form.filename"), Value: f.FileName, long: true},
+		{Label: say(lang, "prompt.form.mime"), Value: f.MIMEType, long: true},
+	}...)
+}
+
+// maxJoined is how many signers of an existing signature are named.
+const maxJoined = 5
+
+// joined names the signers whose file the signature joins, or the one whose signature it is over. The names are from outside, so
+// each is a line of its own, and those that nobody vouches for say so.
+func joined(lang text.Lang, f signing.CMSForm) (list []Fact) {
+	for i, s := range f.Signers {
+		one := Fact{Label: say(lang, "prompt.form.addto"), Value: Safe(s.Name, maxName), Warn: s.Doubt}
+		switch {
+		case s.Name == "":
+			one.Value = say(lang, "prompt.form.nobody")
+		case s.Doubt:
+			one.Value = say(lang, "prompt.form.doubt", "name", one.Value)
+		}
+		switch {
+		case f.Countersign == i+1:
+			one.Label, one.Strong = say(lang, "prompt.form.countersign"), true
+			return []Fact{one}
+		case len(list) < maxJoined:
+			list = append(list, one)
+		}
 	}
+	if n := len(f.Signers) - len(list); n > 0 {
+		list = append(list, Fact{Label: say(lang, "prompt.form.addto"), Value: say(lang, "prompt.form.more", "count", strconv.Itoa(n))})
+	}
+	return list
 }
 
 // place says where the key works, and warns of keys that no certified means looks after.
@@ -271,7 +330,11 @@ func place(lang text.Lang, t token.Info) Fact {
 func filled(list []Fact) []Fact {
 	out := list[:0]
 	for _, f := range list {
-		if f.Value = Safe(f.Value, maxFact); strings.TrimSpace(f.Value) != "" {
+		most := maxFact
+		if f.long {
+			most = maxSigned
+		}
+		if f.Value = Safe(f.Value, most); strings.TrimSpace(f.Value) != "" {
 			out = append(out, f)
 		}
 	}
@@ -324,6 +387,12 @@ func (c Card) Lines() []string {
 			lines = append(lines, "    "+d.Signed)
 		}
 	}
+	if c.Summary == "" && c.Unseen != "" {
+		lines = append(lines, "! "+c.Unseen)
+	}
+	for _, f := range c.Meaning {
+		lines = append(lines, f.Label+": "+f.Value)
+	}
 	lines = append(lines, "")
 	for _, f := range append(append([]Fact(nil), c.Owner...), c.Facts...) {
 		lines = append(lines, f.Label+": "+f.Value)
@@ -342,6 +411,8 @@ func form(lang text.Lang, q signing.Question) string {
 		}
 	case q.Raw:
 		return say(lang, "prompt.form.raw")
+	case q.CMS != nil && q.CMS.Countersign > 0:
+		where = "prompt.form.countersignature"
 	case q.CMS != nil && q.CMS.AddTo != "":
 		where = "prompt.form.added"
 	case q.Attached:

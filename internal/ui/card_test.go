@@ -4,6 +4,7 @@ package ui
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,7 +171,7 @@ func TestAskerBanner(t *testing.T) {
 
 // fact finds a fact by the key of its label.
 func fact(c Card, key string) (Fact, bool) {
-	for _, f := range append(append([]Fact(nil), c.Owner...), c.Facts...) {
+	for _, f := range slices.Concat(c.Owner, c.Meaning, c.Facts) {
 		if f.Label == c.Say(key) {
 			return f, true
 		}

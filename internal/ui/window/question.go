@@ -57,6 +57,12 @@ func (w *Window) question(gtx layout.Context) layout.Dimensions {
 			heading, list = w.text(w.card.Summary, label{size: 16, bold: true}), w.batchList
 		}
 		parts = append(parts, gap(12), heading, gap(6), list)
+		if w.card.Unseen != "" && !w.many() {
+			parts = append(parts, gap(8), indented(w.text(w.card.Unseen, label{size: 14, color: amber, bold: true})))
+		}
+	}
+	if len(w.card.Meaning) > 0 {
+		parts = append(parts, gap(10), indented(w.table(w.card.Meaning)))
 	}
 	if len(w.card.Owner) > 0 {
 		parts = append(parts, gap(12), w.heading(w.card.Say("prompt.cert.heading")), gap(6), w.certificate)
