@@ -262,7 +262,7 @@ func TestFull(t *testing.T) {
 			Network: Network{Offline: true, Proxy: "http://proxy.example:3128", Allow: []string{
 				"10.0.0.0/8", "192.168.7.7", "fd00::/8", "tsa.corp.example", "xn--80ajpg5a.xn--e1afmkfd.xn--p1ai",
 			}},
-			Content:  Content{Max: 1 << 30, Channel: 3 << 30},
+			Content: Content{Max: 1 << 30, Channel: 3 << 30},
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
