@@ -31,7 +31,7 @@ var badMessages = []struct {
 	{"a wrong type", `{"jsonrpc":"2.0","id":"x","method":"certificates.list","params":{"all":"yes"}}`, proto.CodeRequestInvalid},
 	{"positions", `{"jsonrpc":"2.0","id":"x","method":"agent.status","params":[]}`, proto.CodeRequestMalformed},
 	{"a bad certificate", `{"jsonrpc":"2.0","id":"x","method":"sign.cms","params":{"certificate":"../../etc","content":{"inline":"YQ=="}}}`, proto.CodeRequestInvalid},
-	{"no content", `{"jsonrpc":"2.0","id":"x","method":"sign.cms","params":{"certificate":"` + strings.Repeat("0", 64) + `"}}`, proto.CodeContentRequired},
+	{"no content", `{"jsonrpc":"2.0","id":"x","method":"sign.cms","params":{"certificate":"` + strings.Repeat("0", 64) + `"}}`, proto.CodeRequestInvalid},
 	{"two contents", `{"jsonrpc":"2.0","id":"x","method":"verify.cms","params":{"signature":{"inline":"YQ==","handle":"` + strings.Repeat("0", 32) + `"}}}`, proto.CodeRequestInvalid},
 	{"no document", `{"jsonrpc":"2.0","id":"x","method":"sign.xml","params":{"certificate":"` + strings.Repeat("0", 64) + `"}}`, proto.CodeRequestInvalid},
 	{"a mode that is none", signXML(`"mode":"sideways"`), proto.CodeRequestInvalid},
