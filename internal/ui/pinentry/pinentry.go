@@ -59,11 +59,28 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 	return signing.Decision{Approved: yes && err == nil}, err
 }
 
+// ascii is the variable to set where the locale knows ASCII alone: POSIX's, or none. Elsewhere it is "".
+func ascii(env func(string) string) string {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		switch env(name) {
+		case "":
+			continue
+		case "C", "POSIX":
+			if name == "LC_ALL" { // it goes before the others
+				return name
+			}
+			return "LC_CTYPE"
+		}
+		return ""
+	}
+	return "LC_CTYPE"
+}
+
 // start runs the program and waits for its greeting.
 func (b *Body) start() error {
 	b.cmd = exec.Command(b.program, b.args...)
-	if os.Getenv("LC_ALL") == "" && os.Getenv("LC_CTYPE") == "" && os.Getenv("LANG") == "" {
-		b.cmd.Env = append(os.Environ(), "LC_CTYPE=C.UTF-8") // or it shows no Cyrillic
+	if v := ascii(os.Getenv); v != "" {
+		b.cmd.Env = append(os.Environ(), v+"=C.UTF-8") // or it shows no Cyrillic
 	}
 	in, err := b.cmd.StdinPipe()
 	if err != nil {
