@@ -107,8 +107,8 @@ type Session interface {
 // first wrong one ends it for all of them.
 type Parallel interface {
 	Session
-	// Parallel is how many calls of Sign are worth having under way, at least 1. When their context ends, those the token is
-	// working on still get a moment.
+	// Parallel is how many calls of Sign are worth having under way, at least 1. Who asks will make several signatures: from then
+	// on, when their context ends, those the token is working on still get a moment.
 	Parallel() int
 }
 

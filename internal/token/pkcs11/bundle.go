@@ -24,7 +24,10 @@ const (
 )
 
 // Parallel implements token.Parallel.
-func (s *lease) Parallel() int { return inParallel }
+func (s *lease) Parallel() int {
+	s.several.Store(true)
+	return inParallel
+}
 
 // bundles collects signatures that several goroutines want at once into calls of the child.
 type bundles struct {

@@ -133,7 +133,7 @@ type lease struct {
 
 	candidates, candidate int                   // private keys that may be the certificate's, and the one in use
 	settled               bool                  // the one in use has signed
-	only                  bool                  // one signature is all that is wanted
+	several               atomic.Bool           // more than one signature is wanted
 	last, loggedOut       bool                  // nothing follows the next signature; the child has logged out after it
 	doing                 atomic.Pointer[doing] // of the algorithm used last
 	bundles               bundles

@@ -147,13 +147,16 @@ func TestStopDuringFirstSignature(t *testing.T) {
 	t.Setenv("FAULT_ONCE", once)
 	o := s.options()
 	o.SignTimeout = 10 * time.Second
-	start := func() (token.Key, token.Session, context.Context) {
+	start := func(several bool) (token.Key, token.Session, context.Context) {
 		t.Helper()
 		os.Remove(once)
 		_, keys := listed(t, newInventory(t, o))
 		session, err := keys[0].Open(t.Context(), tokentest.Answers(s.hsm.PIN).PIN)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if several {
+			session.(token.Parallel).Parallel()
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
@@ -166,7 +169,7 @@ func TestStopDuringFirstSignature(t *testing.T) {
 		}()
 		return keys[0], session, ctx
 	}
-	k, session, ctx := start()
+	k, session, ctx := start(true)
 	id := k.Algorithms()[0]
 	sig, err := session.Sign(ctx, id, tokentest.Digest(id))
 	if err != nil || ctx.Err() == nil {
@@ -181,7 +184,7 @@ func TestStopDuringFirstSignature(t *testing.T) {
 	if err := session.Close(); err != nil {
 		t.Error(err)
 	}
-	_, session, ctx = start()
+	_, session, ctx = start(false)
 	if _, err := session.(token.Finisher).SignLast(ctx, id, tokentest.Digest(id)); !errors.Is(err, context.Canceled) {
 		t.Errorf("the only one: %v", err)
 	}

@@ -35,7 +35,6 @@ func (s *lease) SignLast(ctx context.Context, id algo.ID, in algo.Input) ([]byte
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := proved.Load()
-	s.only = true
 	s.last = s.candidates == 1 && was != nil && *was == id
 	sig, err := s.sign(ctx, id, in)
 	s.settled = s.settled || err == nil
@@ -168,8 +167,7 @@ func (s *lease) readTurned(j work, raw []byte, was layout) bool {
 	return err == nil
 }
 
-// raw is one C_Sign. What the token is making when ctx ends gets a moment to come back, unless it is all that was wanted: of a
-// batch it counts as signed.
+// raw is one C_Sign. Of several, what the token is making when ctx ends gets a moment to come back: it counts as signed.
 func (s *lease) raw(ctx context.Context, j work, reversed bool) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err // before anything is asked of the token
@@ -186,7 +184,7 @@ func (s *lease) raw(ctx context.Context, j work, reversed bool) ([]byte, error) 
 	p.Last = s.last
 	var reply signReply
 	r := request{method: methodSign, deadline: k.o.SignTimeout, reply: &reply, params: p}
-	if !s.only {
+	if s.several.Load() {
 		r.grace = closeTimeout
 	}
 	start := time.Now()
