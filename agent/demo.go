@@ -22,6 +22,7 @@ import (
 	"persten/internal/browser"
 	"persten/internal/config"
 	"persten/internal/secret"
+	"persten/proto"
 )
 
 // socketVariable names the environment variable that leads a native host to a session other than the user's own.
@@ -212,7 +213,7 @@ func (a *app) demoInTerminal(ctx context.Context) error {
 	}
 	chosen := pick(list.Certificates)
 	fmt.Fprintln(a.out, a.t("cli.demo.headless"))
-	o := order{cert: chosen.ID, in: out, out: out + ".p7s", pinFD: -1, passFD: -1, demo: token}
+	o := order{cert: chosen.ID, in: out, out: out + ".p7s", pinFD: -1, passFD: -1, demo: token, cms: &proto.SignCMSParams{}}
 	if !interactive() {
 		if o.pin, err = demoSecret(); err != nil {
 			return err
