@@ -1122,7 +1122,8 @@ func (v ContentAppendResult) Validate() error { return validate("ContentAppendRe
 
 // ContentCloseParams are the parameters of content.close. Seals a document: nothing can be added after it.
 type ContentCloseParams struct {
-	Handle Handle `json:"handle"`
+	Handle    Handle `json:"handle"`
+	DigestAlg string `json:"digestAlg,omitempty"` // Also tell the document's digest, such as by streebog256; best the one named to content.open.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1130,7 +1131,8 @@ func (v ContentCloseParams) Validate() error { return validate("ContentClosePara
 
 // ContentCloseResult is the result of content.close.
 type ContentCloseResult struct {
-	Size int64 `json:"size"` // Bytes of the whole document.
+	Size   int64  `json:"size"`             // Bytes of the whole document.
+	Digest string `json:"digest,omitempty"` // Of the whole document, when it was asked for.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1893,9 +1895,11 @@ func init() {
 		}},
 		"ContentCloseParams": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern11}, false},
 		}},
 		"ContentCloseResult": {kind: kindObject, members: []member{
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"digest", &schema{kind: kindString, pattern: pattern6}, false},
 		}},
 		"ContentReadParams": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},

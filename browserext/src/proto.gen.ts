@@ -877,11 +877,15 @@ export interface ContentAppendResult {
 /** Seals a document: nothing can be added after it. */
 export interface ContentCloseParams {
   handle: Handle;
+  /** Also tell the document's digest, such as by streebog256; best the one named to content.open. */
+  digestAlg?: string;
 }
 
 export interface ContentCloseResult {
   /** Bytes of the whole document. */
   size: number;
+  /** Of the whole document, when it was asked for. */
+  digest?: string;
 }
 
 /** Reads a piece of a sealed document or of a result. */

@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"encoding/hex"
 
 	"persten/internal/signing"
 	"persten/proto"
@@ -44,7 +45,7 @@ func (c *client) ContentAppend(_ context.Context, p proto.ContentAppendParams) (
 	return &proto.ContentAppendResult{Size: n}, nil
 }
 
-// ContentClose seals a document: from here on its bytes cannot change.
+// ContentClose seals a document: from here on its bytes cannot change. It tells its digest when asked to.
 func (c *client) ContentClose(ctx context.Context, p proto.ContentCloseParams) (*proto.ContentCloseResult, error) {
 	if err := c.streams.finish(ctx, p.Handle); err != nil {
 		return nil, err
@@ -53,7 +54,15 @@ func (c *client) ContentClose(ctx context.Context, p proto.ContentCloseParams) (
 	if err != nil {
 		return nil, err
 	}
-	return &proto.ContentCloseResult{Size: n}, nil
+	out := &proto.ContentCloseResult{Size: n}
+	if p.DigestAlg != "" {
+		sum, err := c.o.Engine.Digest(ctx, c.who.Channel, p.Handle, p.DigestAlg)
+		if err != nil {
+			return nil, err
+		}
+		out.Digest = hex.EncodeToString(sum)
+	}
+	return out, nil
 }
 
 // ContentRead returns a piece of a sealed document.

@@ -3,7 +3,9 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"persten/internal/algo"
 	"persten/internal/ipc"
 	"persten/proto"
 )
@@ -39,6 +42,23 @@ func TestHandlesBelongToTheirChannel(t *testing.T) {
 	}
 	if n := len(b.person.questions()); n != 0 {
 		t.Errorf("%d questions", n)
+	}
+}
+
+// Whoever closes a document may ask for its digest, also again, and by another algorithm than the one it was opened with.
+func TestDigestOfAClosedDocument(t *testing.T) {
+	b := newBench(t, &person{decide: yes}, demo)
+	c := b.dial(t, native)
+	data := bytes.Repeat([]byte("document "), 100_000)
+	h := upload(t, c, "n", data)
+	for _, d := range []algo.Digest{algo.SHA256, algo.Streebog256, algo.Streebog512, algo.GOST94, algo.SHA1} {
+		got, bad := call[proto.ContentCloseResult](t, c, proto.MethodContentClose, proto.ContentCloseParams{Handle: h, DigestAlg: string(d)})
+		if bad != nil || got.Digest != hex.EncodeToString(d.Sum(data)) || got.Size != int64(len(data)) {
+			t.Errorf("%s: %v, %v", d, got, bad)
+		}
+	}
+	if got := code(t, c, proto.MethodContentClose, proto.ContentCloseParams{Handle: h, DigestAlg: "md5"}); got != proto.CodeAlgorithmUnsupported {
+		t.Errorf("md5: %q", got)
 	}
 }
 

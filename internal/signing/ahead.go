@@ -179,3 +179,17 @@ func (r *reading) Read(p []byte) (int, error) {
 	}
 	return r.r.Read(p)
 }
+
+// Digest is the digest of a sealed content by the algorithm of that name.
+func (e *Engine) Digest(ctx context.Context, channel, handle, name string) ([]byte, error) {
+	d := algo.Digest(name)
+	if !d.Known() {
+		return nil, proto.E(proto.CodeAlgorithmUnsupported, nil, "algorithm", name)
+	}
+	c, err := e.store.Sealed(channel, handle)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Release()
+	return c.Digest(ctx, d)
+}
