@@ -31,9 +31,11 @@ async function clean() {
 async function extension(browser) {
   const out = at('dist', browser);
   await esbuild.build({ ...common, format: 'iife', outdir: out, entryPoints: { content: 'src/content.ts', background: 'src/background.ts', 'status/status': 'src/status/status.ts' } });
+  await esbuild.build({ ...common, format: 'iife', outdir: path.join(out, 'compat'), entryPoints: { cades: 'src/compat/cades/main.ts', rutoken: 'src/compat/rutoken/main.ts' } });
   for (const file of ['status.html', 'status.css']) await cp(at('src/status', file), path.join(out, 'status', file));
   await cp(at('_locales'), path.join(out, '_locales'), { recursive: true });
   await cp(at('icons'), path.join(out, 'icons'), { recursive: true, filter: (f) => !f.endsWith('.svg') });
+  if (browser === 'chrome') await cp(at('manifest/managed.json'), path.join(out, 'managed.json'));
   const manifest = overlay(await json('manifest/base.json'), await json(`manifest/${browser}.json`));
   await writeFile(path.join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { callerOf, popupCaller } from './caller.js';
 import { Channels, refuse } from './channels.js';
+import { Faces } from './faces.js';
 import { Link } from './link.js';
 import { PAGE, STATUS, type SiteQuestion } from './pipe.js';
 import { Sites } from './sites.js';
 
-const { runtime, storage, tabs } = chrome;
+const { permissions, runtime, scripting, storage, tabs } = chrome;
 
 const sites = new Sites(storage.session);
 
@@ -38,3 +39,10 @@ tabs.onRemoved.addListener((tab) => sites.forget(tab));
 tabs.onUpdated.addListener((tab, change) => {
   if (change.status === 'loading') sites.forget(tab);
 });
+
+// Registrations outlive the browser but not an update of the extension, and permissions may be taken back in the browser's settings.
+const faces = new Faces({ scripting, permissions, local: storage.local, managed: storage.managed });
+const sync = (): void => void faces.sync();
+for (const event of [runtime.onInstalled, runtime.onStartup, storage.onChanged, permissions.onAdded, permissions.onRemoved]) {
+  (event as chrome.events.Event<() => void>).addListener(sync);
+}

@@ -9,6 +9,9 @@ export type FromWorker = { kind: 'rpc'; body: string } | { kind: 'close'; reason
 export const PAGE = 'page';
 export const STATUS = 'status';
 
+/** The popup asks a content script where it is. */
+export const WHERE = 'where';
+
 /** The popup asks what is known about the site of a tab. */
 export type SiteQuestion = { kind: 'site'; tab: number };
 export type SiteAnswer = { origin?: string; state: SiteState };

@@ -45,8 +45,8 @@ async function freePort() {
   return port;
 }
 
-/** Starts a session that lets origins in. */
-export async function startAgent(dir, desktopEnv, origins) {
+/** Starts a session that lets origins in, with more options of the session and lines of configuration when given. */
+export async function startAgent(dir, desktopEnv, origins, { options = [], config = '' } = {}) {
   const folders = { HOME: 'home', XDG_CONFIG_HOME: 'config', XDG_STATE_HOME: 'state', XDG_RUNTIME_DIR: 'run', XDG_CACHE_HOME: 'cache' };
   const env = { ...desktopEnv, SOFTHSM2_CONF: path.join(dir, 'softhsm2.conf'), PERSTEN_DESKTOP: perstenDesktop };
   for (const [name, folder] of Object.entries(folders)) mkdirSync((env[name] = path.join(dir, folder)), { mode: 0o700 });
@@ -66,9 +66,9 @@ roots = ${JSON.stringify([ca])}
 crls = ${JSON.stringify([ca.replace('.pem', '.crl')])}
 [listen]
 websocket = "127.0.0.1:${port}"
-`, { mode: 0o600 });
+${config}`, { mode: 0o600 });
   const log = path.join(dir, 'session.log');
-  const session = spawn(persten, ['session'], { env, stdio: ['ignore', 'ignore', openSync(log, 'a')] });
+  const session = spawn(persten, ['session', ...options], { env, stdio: ['ignore', 'ignore', openSync(log, 'a')] });
   const command = (...args) => run(persten, args, { env });
   const told = () => readFileSync(log, 'utf8');
   await until(() => {
@@ -93,6 +93,21 @@ class Agent {
       args.push('-content', path.join(this.dir, 'judged.bin'));
     }
     return (await run('openssl', args, { env: this.env, encoding: 'buffer' })).stdout;
+  }
+
+  /** Has OpenSSL with its GOST engine judge a signature by the test CA or by the demonstration token's. Resolves to the signed bytes. */
+  async opensslGost(signature, content) {
+    const at = (name) => path.join(this.dir, name);
+    writeFileSync(at('gost.cnf'), 'openssl_conf=o\n[o]\nengines=e\n[e]\ngost=g\n[g]\nengine_id=gost\ndefault_algorithms=ALL\n');
+    writeFileSync(at('both.pem'), Buffer.concat([this.ca, at('demo/ca.pem')].map((f) => readFileSync(f))));
+    writeFileSync(at('judged.p7s'), signature);
+    const args = ['cms', '-verify', '-cades', '-binary', '-inform', 'DER', '-in', at('judged.p7s'), '-CAfile', at('both.pem'), '-purpose', 'any', '-out', at('judged.out')];
+    if (content !== undefined) {
+      writeFileSync(at('judged.bin'), content);
+      args.push('-content', at('judged.bin'));
+    }
+    await run('openssl', args, { env: { ...this.env, OPENSSL_CONF: at('gost.cnf') } });
+    return readFileSync(at('judged.out'));
   }
 
   /** Has xmlsec1 judge a signed document; ids are elements whose Id attribute counts. Rejects when it says no. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
@@ -19,9 +19,9 @@ export async function workshop() {
   return { dir, end: () => rm(dir, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
-/** Starts Chromium with the built extension (unless extension is false) on a fresh profile under dir. */
+/** Starts Chromium with the built extension, or the one unpacked at extension, or none, on a fresh profile under dir. */
 export async function startChromium(dir, { extension = true, headless = true, env, args = [] } = {}) {
-  const at = path.join(root, 'dist/chrome');
+  const at = extension === true ? path.join(root, 'dist/chrome') : extension;
   const load = extension ? [`--disable-extensions-except=${at}`, `--load-extension=${at}`] : [];
   return chromium.launchPersistentContext(path.join(dir, 'profile'), {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -30,6 +30,32 @@ export async function startChromium(dir, { extension = true, headless = true, en
     ignoreDefaultArgs: ['--disable-extensions'],
     ...(env ? { env } : {}),
   });
+}
+
+/**
+ * The built extension with the browser's permission for this computer's pages already given: the dialog that asks the person
+ * for it cannot be answered without a display. Resolves to where it is.
+ */
+export async function permitted(dir) {
+  const at = path.join(dir, 'extension');
+  await cp(path.join(root, 'dist/chrome'), at, { recursive: true });
+  const file = path.join(at, 'manifest.json');
+  const manifest = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(file, JSON.stringify({ ...manifest, host_permissions: ['http://127.0.0.1/*'] }));
+  return at;
+}
+
+/** Turns a face on for a site, as the popup does. */
+export async function turnOn(browser, origin, face) {
+  const worker = browser.serviceWorkers()[0] ?? await browser.waitForEvent('serviceworker');
+  await worker.evaluate(async ({ site, name }) => {
+    const registered = async () => (await chrome.scripting.getRegisteredContentScripts({ ids: [name] })).some((s) => s.matches.includes(site));
+    await chrome.storage.local.set({ faces: { [site]: [name] } });
+    for (let tries = 0; !(await registered()); tries++) {
+      if (tries > 50) throw new Error(`${name} was not registered`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }, { site: `http://${new URL(origin).hostname}/*`, name: face });
 }
 
 /** Registers a native host for the profile under dir. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { isObject, parseObject, type Reason } from '../../sdk/wire.js';
-import { STATUS, type FromWorker, type SiteAnswer, type SiteQuestion, type ToWorker } from '../pipe.js';
+import { Faces, pattern, type FaceName } from '../faces.js';
+import { STATUS, WHERE, type FromWorker, type SiteAnswer, type SiteQuestion, type ToWorker } from '../pipe.js';
 
 /** What the popup found out about the agent. */
 type Finding = { key: string; good: boolean; next?: string; version?: string };
@@ -76,10 +77,45 @@ async function refresh(): Promise<void> {
   element('retry').hidden = found.good;
 }
 
+/** The switches of the popup, which are also the names of their texts. */
+const SWITCHES: Record<FaceName, string> = { cades: 'faceCades', rutoken: 'faceRutoken' };
+
+/** The switches for standing in for other plug-ins, on the site of this tab. */
+async function faces(): Promise<void> {
+  const [tab] = await chrome.tabs.query({ active: true, currentWindow: true });
+  const id = tab?.id;
+  if (id === undefined) return;
+  const origin = await chrome.tabs.sendMessage<string, string>(id, WHERE, { frameId: 0 }).catch(() => undefined);
+  if (origin === undefined) return;
+  const site = pattern(origin);
+  const { permissions, storage } = chrome;
+  const all = new Faces({ scripting: chrome.scripting, permissions, local: storage.local, managed: storage.managed });
+  const { on, policy } = await all.of(site);
+  const permitted = await permissions.contains({ origins: [site] });
+  for (const [face, name] of Object.entries(SWITCHES) as [FaceName, string][]) {
+    const box = element(name) as HTMLInputElement;
+    const byPolicy = policy.includes(face);
+    box.checked = permitted && (byPolicy || on.includes(face));
+    box.disabled = box.checked && byPolicy;
+    // The choice is kept first: Firefox closes this popup when it asks for the permission, and the background then goes on alone.
+    box.addEventListener('change', () => {
+      if (!byPolicy) void all.choose(site, face, box.checked);
+      if (box.checked) void permissions.request({ origins: [site] }).then((given) => (box.checked = given));
+      show('reload', text('facesReload'));
+    });
+  }
+  show('facesNote', policy.length > 0 ? `${text('facesNote')} ${text('facesPolicy')}` : text('facesNote'));
+  element('faces').hidden = false;
+  element('reload').addEventListener('click', () => void chrome.tabs.reload(id));
+}
+
 document.documentElement.lang = language;
 show('title', text('statusTitle'));
 show('siteHeading', text('siteHeading'));
+show('facesHeading', text('facesHeading'));
+for (const name of Object.values(SWITCHES)) show(`${name}Name`, text(name));
 show('retry', text('actionRetry'));
 show('extension', text('statusExtensionVersion', chrome.runtime.getManifest().version));
 element('retry').addEventListener('click', () => void refresh());
 void refresh();
+void faces();

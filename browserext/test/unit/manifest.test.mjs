@@ -14,13 +14,14 @@ for (const browser of ['chrome', 'firefox']) {
   test(`${browser}: asks for exactly what it was agreed to ask for`, async () => {
     const m = await manifest(browser);
     assert.equal(m.manifest_version, 3);
-    assert.deepEqual(m.permissions, ['nativeMessaging', 'storage']);
+    assert.deepEqual(m.permissions, ['nativeMessaging', 'storage', 'scripting']);
+    assert.deepEqual(m.optional_host_permissions, ['https://*/*', 'http://127.0.0.1/*', 'http://localhost/*'], 'each given by the person, for one site');
     assert.deepEqual(m.content_scripts, [{
       matches: ['https://*/*', 'http://127.0.0.1/*', 'http://localhost/*'],
       js: ['content.js'], run_at: 'document_start', all_frames: false, match_about_blank: false,
     }]);
-    const allowed = new Set(['manifest_version', 'name', 'description', 'default_locale', 'version', 'permissions', 'icons', 'action',
-      'content_scripts', 'content_security_policy', 'background', ...(browser === 'chrome' ? ['key', 'minimum_chrome_version'] : ['browser_specific_settings'])]);
+    const allowed = new Set(['manifest_version', 'name', 'description', 'default_locale', 'version', 'permissions', 'optional_host_permissions', 'icons', 'action',
+      'content_scripts', 'content_security_policy', 'background', ...(browser === 'chrome' ? ['key', 'minimum_chrome_version', 'storage'] : ['browser_specific_settings'])]);
     assert.deepEqual(Object.keys(m).filter((k) => !allowed.has(k)), [], 'no host permissions, nothing reachable from pages');
     assert.match(m.content_security_policy.extension_pages, /^default-src 'none'; script-src 'self';/);
   });
@@ -31,7 +32,7 @@ for (const browser of ['chrome', 'firefox']) {
     for (const f of files) assert.ok((await read(`dist/${browser}/${f}`)).length > 0, f);
     const used = [...JSON.stringify(m).matchAll(/__MSG_(\w+)__/g)].map((x) => x[1]);
     const code = await read('src/status/status.ts');
-    used.push(...[...code.matchAll(/'((?:status|site|action)[A-Z]\w+)'/g)].map((x) => x[1]).filter((k) => !['siteUnasked', 'siteHeading'].includes(k)));
+    used.push(...[...code.matchAll(/'((?:status|sites?|action|faces?)[A-Z]\w+)'/g)].map((x) => x[1]).filter((k) => !['siteUnasked', 'siteHeading'].includes(k)));
     for (const lang of ['ru', 'en']) {
       const messages = JSON.parse(await read(`dist/${browser}/_locales/${lang}/messages.json`));
       for (const key of used) assert.ok(messages[key]?.message, `${lang}: ${key}`);
@@ -39,7 +40,7 @@ for (const browser of ['chrome', 'firefox']) {
   });
 
   test(`${browser}: no code from strings`, async () => {
-    for (const f of ['content.js', 'background.js', 'status/status.js']) {
+    for (const f of ['content.js', 'background.js', 'status/status.js', 'compat/cades.js', 'compat/rutoken.js']) {
       assert.doesNotMatch(await read(`dist/${browser}/${f}`), /\beval\(|new Function\(|innerHTML|importScripts/, f);
     }
   });
@@ -59,7 +60,7 @@ test('the lock file names no registry and every package is pinned', async () => 
 });
 
 test('TypeScript says what everything is', async () => {
-  for (const dir of ['src', 'src/status', 'sdk', 'demo']) {
+  for (const dir of ['src', 'src/compat', 'src/compat/cades', 'src/compat/rutoken', 'src/status', 'sdk', 'demo']) {
     for (const f of (await readdir(path.join(root, dir))).filter((n) => n.endsWith('.ts'))) {
       assert.doesNotMatch(await read(`${dir}/${f}`), /[:<(|,]\s*any\b|\bas any\b|@ts-ignore|@ts-nocheck/, `${dir}/${f}`);
     }

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { fromBase64 } from '../../../sdk/content.js';
+import { hex } from '../der.js';
+import { Remote } from '../model.js';
+import { Certificate } from './certificate.js';
+import { fault } from './errors.js';
+import type { Face } from './face.js';
+import { HashedData } from './hashed.js';
+
+/** The bare value of a signature. */
+export class RawSignature extends Remote {
+  constructor(private readonly face: Face) {
+    super();
+  }
+
+  /** Upper hex, the last byte first, as Windows' CryptoAPI has it. */
+  async SignHash(hashed: unknown, certificate: unknown): Promise<string> {
+    if (!(hashed instanceof HashedData) || !(certificate instanceof Certificate)) throw fault('parameter');
+    const params = { certificate: certificate.id, digest: (await hashed.finish()).toLowerCase(), algorithm: hashed.fit(certificate) };
+    const r = await this.face.agent.call('sign.raw', params) as { signature?: string };
+    return hex(fromBase64(r.signature ?? '').reverse());
+  }
+
+  VerifyHash(): void {
+    throw fault('notImplemented');
+  }
+}

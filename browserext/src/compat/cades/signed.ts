@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Content, Report } from '../../proto.gen.js';
+import { mimeOf } from '../agent.js';
+import { readSigned } from '../cms.js';
+import { Remote } from '../model.js';
+import { decode, encode, result, unbase64 } from './bytes.js';
+import { Certificate } from './certificate.js';
+import { fault } from './errors.js';
+import type { Face } from './face.js';
+import { HashedData } from './hashed.js';
+import { Signer, type Signers } from './signer.js';
+import { Certificates } from './store.js';
+import { demandGood, signersOf, typeOf } from './verdict.js';
+
+const [DEFAULT, BES, T, LONG, PKCS7] = [0, 1, 5, 0x5d, 0xffff];
+
+/** A signature in the making, or one that was verified. */
+export class CadesSignedData extends Remote {
+  private encoding: unknown = 0;
+  private content: Uint8Array<ArrayBuffer> | undefined;
+  private hashed: HashedData | undefined;
+  private message: Uint8Array<ArrayBuffer> | undefined;
+  private detached = false;
+  private signers: Signers | undefined;
+
+  constructor(private readonly face: Face) {
+    super();
+  }
+
+  get ContentEncoding(): unknown { return this.encoding; }
+  set ContentEncoding(v: unknown) { this.encoding = v; }
+  get Content(): string { return encode(this.content ?? new Uint8Array(0), this.encoding); }
+  set Content(v: unknown) { this.content = decode(v, this.encoding); }
+  set DisplayData(_: unknown) {}
+  AdditionalStore(): void {}
+
+  get Signers(): Signers {
+    if (!this.signers) throw fault('noSignature');
+    return this.signers;
+  }
+
+  get Certificates(): Certificates {
+    if (!this.message) throw fault('noSignature');
+    return new Certificates((readSigned(this.message)?.certificates ?? []).map((der) => new Certificate(this.face, der)));
+  }
+
+  async SignCades(signer: unknown, type: unknown = DEFAULT, detached: unknown = false, encoding?: unknown): Promise<string> {
+    const s = signerOf(signer);
+    const form = { ...profile(type, s), ...about(s), attached: detached !== true };
+    return this.made(await this.onContent(s, (content) => this.sign({ certificate: s.signing.id, content, ...form })), detached === true, encoding);
+  }
+
+  Sign(signer: unknown, detached: unknown = false, encoding?: unknown): Promise<string> {
+    return this.SignCades(signer, PKCS7, detached, encoding);
+  }
+
+  async SignHash(hashed: unknown, signer: unknown, type: unknown = DEFAULT, encoding?: unknown): Promise<string> {
+    const s = signerOf(signer);
+    const form = { ...profile(type, s), ...about(s) };
+    return this.made(await this.byHash(hashedOf(hashed), s, form), true, encoding);
+  }
+
+  /** Adds a signer to what was signed or verified before. */
+  async CoSignCades(signer: unknown, type: unknown = DEFAULT, encoding?: unknown): Promise<string> {
+    const s = signerOf(signer);
+    const form = { ...profile(type, s), ...about(s) };
+    const made = await this.beside((addTo) => (this.detached
+      ? this.onContent(s, (content) => this.sign({ certificate: s.signing.id, content, addTo, ...form }))
+      : this.sign({ certificate: s.signing.id, addTo, ...form })));
+    return this.made(made, this.detached, encoding);
+  }
+
+  CoSign(signer: unknown, encoding?: unknown): Promise<string> {
+    return this.CoSignCades(signer, PKCS7, encoding);
+  }
+
+  async CoSignHash(hashed: unknown, signer: unknown, type: unknown = DEFAULT, encoding?: unknown): Promise<string> {
+    const s = signerOf(signer);
+    const form = { ...profile(type, s), ...about(s) };
+    return this.made(await this.beside((addTo) => this.byHash(hashedOf(hashed), s, { ...form, addTo })), true, encoding);
+  }
+
+  EnhanceCades(): void {
+    throw fault('notImplemented');
+  }
+
+  async VerifyCades(message: unknown, type: unknown = DEFAULT, detached: unknown = false): Promise<void> {
+    const bytes = unbase64(message);
+    if (detached === true && !this.content) throw fault('parameter');
+    const report = detached === true
+      ? await this.face.agent.give(this.content ?? bytes, named('Документ', this.content), (content) => this.verify(bytes, { content }))
+      : await this.verify(bytes);
+    if (detached !== true) this.content = readSigned(bytes)?.content ?? this.content;
+    await this.keep(bytes, detached === true, report);
+    demandGood(report);
+    demandType(type, typeOf(report));
+  }
+
+  Verify(message: unknown, detached: unknown = false): Promise<void> {
+    return this.VerifyCades(message, PKCS7, detached);
+  }
+
+  async VerifyHash(hashed: unknown, message: unknown, type: unknown = DEFAULT): Promise<void> {
+    const document = await hashedOf(hashed).document();
+    if (!document) throw fault('notImplemented', 'По готовому хэшу подпись не проверить: нужен сам документ');
+    const bytes = unbase64(message);
+    const report = await this.verify(bytes, { content: document.content });
+    this.hashed = hashedOf(hashed);
+    await this.keep(bytes, true, report);
+    demandGood(report);
+    demandType(type, typeOf(report));
+  }
+
+  async GetMsgType(message: unknown): Promise<number> {
+    const bytes = unbase64(message);
+    const signed = readSigned(bytes);
+    if (!signed) throw fault('messageType');
+    // The kind is written in the signature; for a detached one it shows without the document, which need not fit.
+    const given = signed.content ? {} : { content: { inline: '' } };
+    return typeOf(await this.verify(bytes, given));
+  }
+
+  async IsMsgType(message: unknown, type: unknown): Promise<boolean> {
+    return (await this.GetMsgType(message)) === Number(type);
+  }
+
+  private async sign(params: object): Promise<Uint8Array<ArrayBuffer>> {
+    const r = await this.face.agent.call('sign.cms', params) as { signature?: Content };
+    if (!r.signature) throw fault('unexpected');
+    return this.face.agent.take(r.signature);
+  }
+
+  /** Signs what was hashed: the document itself when the page gave it to us, else the bare digest. */
+  private async byHash(h: HashedData, s: Signer, form: object): Promise<Uint8Array<ArrayBuffer>> {
+    const algorithm = h.fit(s.signing);
+    const certificate = s.signing.id;
+    const document = await h.document();
+    if (document) return this.sign({ certificate, content: document.content, attached: false, algorithm, ...form });
+    if ('addTo' in form || 'profile' in form || 'attributes' in form) throw fault('notImplemented');
+    return this.face.agent.signDigest(certificate, (await h.finish()).toLowerCase(), { algorithm, ...form });
+  }
+
+  private onContent<R>(s: Signer, use: (content: Content) => Promise<R>): Promise<R> {
+    const { content } = this;
+    if (!content && this.hashed) return this.hashed.document().then((d) => (d ? use(d.content) : Promise.reject(fault('notImplemented'))));
+    if (!content) throw fault('parameter');
+    return this.face.agent.give(content, { ...named(s.document.name ?? 'Документ', content), certificate: s.signing.id }, use);
+  }
+
+  private beside<R>(use: (addTo: Content) => Promise<R>): Promise<R> {
+    if (!this.message) throw fault('noSignature');
+    return this.face.agent.give(this.message, { name: 'signature.p7s' }, use);
+  }
+
+  private verify(bytes: Uint8Array, more: { content?: Content } = {}): Promise<Report> {
+    return this.face.agent.give(bytes, { name: 'signature.p7s' }, (signature) =>
+      this.face.agent.call('verify.cms', { signature, ...more }) as Promise<unknown> as Promise<Report>);
+  }
+
+  private async keep(bytes: Uint8Array<ArrayBuffer>, detached: boolean, report: Report): Promise<void> {
+    this.message = bytes;
+    this.detached = detached;
+    this.signers = await signersOf(this.face, report, readSigned(bytes)?.certificates ?? []);
+  }
+
+  private made(bytes: Uint8Array<ArrayBuffer>, detached: boolean, encoding: unknown): string {
+    this.message = bytes;
+    this.detached = detached;
+    return result(bytes, encoding);
+  }
+}
+
+function signerOf(v: unknown): Signer {
+  if (!(v instanceof Signer)) throw fault('parameter');
+  return v;
+}
+
+function hashedOf(v: unknown): HashedData {
+  if (!(v instanceof HashedData)) throw fault('parameter');
+  return v;
+}
+
+function named(name: string, bytes: Uint8Array | undefined): { name: string; mime: string | undefined } {
+  return { name, mime: bytes && mimeOf(bytes) };
+}
+
+/** The agent's profile for a type. The plug-in's own default is a type with time-stamps, for which it wants an address. */
+function profile(type: unknown, s: Signer): { profile?: string } {
+  const t = Number(type);
+  if (t === BES || t === PKCS7) return {};
+  if (t === T) return { profile: 'cades-t' };
+  if (t !== DEFAULT && t !== LONG) throw fault('parameter');
+  throw fault(s.TSAAddress ? 'notImplemented' : 'noTsa');
+}
+
+function about(s: Signer): object {
+  const { name, note } = s.document;
+  return { ...(name && { name, attributes: { documentName: name } }), ...(note && { note }) };
+}
+
+/** A signature without time-stamps does not pass for one with them. */
+function demandType(asked: unknown, found: number): void {
+  const t = Number(asked);
+  if (t === PKCS7) return;
+  if (t === BES ? found === PKCS7 : t === T ? found !== T : true) throw fault('otherType');
+}
+
