@@ -1895,7 +1895,7 @@ func init() {
 		}},
 		"ContentCloseParams": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern11}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 		}},
 		"ContentCloseResult": {kind: kindObject, members: []member{
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
