@@ -45,8 +45,8 @@ async function freePort() {
   return port;
 }
 
-/** Starts a session that lets origins in, with more options of the session and lines of configuration when given. */
-export async function startAgent(dir, desktopEnv, origins, { options = [], config = '' } = {}) {
+/** Starts a session that lets origins in, with more options of the session, and with config in place of trust in its own CA when given. */
+export async function startAgent(dir, desktopEnv, origins, { options = [], config } = {}) {
   const folders = { HOME: 'home', XDG_CONFIG_HOME: 'config', XDG_STATE_HOME: 'state', XDG_RUNTIME_DIR: 'run', XDG_CACHE_HOME: 'cache' };
   const env = { ...desktopEnv, SOFTHSM2_CONF: path.join(dir, 'softhsm2.conf'), PERSTEN_DESKTOP: perstenDesktop };
   for (const [name, folder] of Object.entries(folders)) mkdirSync((env[name] = path.join(dir, folder)), { mode: 0o700 });
@@ -61,12 +61,12 @@ approver = "window"
 language = "ru"
 [origins]
 allow = ${JSON.stringify(origins)}
-[trust]
-roots = ${JSON.stringify([ca])}
-crls = ${JSON.stringify([ca.replace('.pem', '.crl')])}
 [listen]
 websocket = "127.0.0.1:${port}"
-${config}`, { mode: 0o600 });
+${config ?? `[trust]
+roots = ${JSON.stringify([ca])}
+crls = ${JSON.stringify([ca.replace('.pem', '.crl')])}
+`}`, { mode: 0o600 });
   const log = path.join(dir, 'session.log');
   const session = spawn(persten, ['session', ...options], { env, stdio: ['ignore', 'ignore', openSync(log, 'a')] });
   const command = (...args) => run(persten, args, { env });
