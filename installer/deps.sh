@@ -26,7 +26,7 @@ test_packages=(
     libgl1-mesa-dri fonts-dejavu-core
     'pinentry-gtk2|pinentry-gnome3'
 )
-debian_test_packages=(chromium)                                       # Ubuntu's is a snap: see ubuntu_browser
+debian_test_packages=(chromium firefox-esr)                           # Ubuntu's are snaps: see ubuntu_browser
 windows_packages=(gcc-mingw-w64-x86-64)
 lint_packages=(shellcheck)
 soak_packages=(libbotan-2-dev automake libtool g++)                   # SoftHSM with GOST, testdata/p11/softhsm-gost.sh
