@@ -19,14 +19,21 @@ export async function workshop() {
   return { dir, end: () => rm(dir, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
-/** Starts Chromium with the built extension, or the one unpacked at extension, or none, on a fresh profile under dir. */
-export async function startChromium(dir, { extension = true, headless = true, env, args = [] } = {}) {
+/**
+ * Starts Chromium with the built extension, or the one unpacked at extension, or none, on a fresh profile under dir. hosts are
+ * names that mean this computer; what publicPort serves counts as a page from the internet.
+ */
+export async function startChromium(dir, { extension = true, headless = true, env, args = [], hosts = [], publicPort } = {}) {
+  const net = [
+    ...(hosts.length > 0 ? [`--host-resolver-rules=${hosts.map((h) => `MAP ${h} 127.0.0.1`).join(', ')}`] : []),
+    ...(publicPort ? [`--ip-address-space-overrides=127.0.0.1:${publicPort}=public`] : []),
+  ];
   const at = extension === true ? path.join(root, 'dist/chrome') : extension;
   const load = extension ? [`--disable-extensions-except=${at}`, `--load-extension=${at}`] : [];
   return chromium.launchPersistentContext(path.join(dir, 'profile'), {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless, acceptDownloads: true, locale: 'ru-RU',
-    args: [...flags, ...load, ...args],
+    args: [...flags, ...load, ...net, ...args],
     ignoreDefaultArgs: ['--disable-extensions'],
     ...(env ? { env } : {}),
   });
@@ -45,17 +52,20 @@ export async function permitted(dir) {
   return at;
 }
 
+/** Runs in the extension: stores the choice of a face for a site, and waits until it is registered. */
+export async function chooseFace({ site, name }) {
+  const registered = async () => (await chrome.scripting.getRegisteredContentScripts({ ids: [name] })).some((s) => s.matches.includes(site));
+  await chrome.storage.local.set({ faces: { [site]: [name] } });
+  for (let tries = 0; !(await registered()); tries++) {
+    if (tries > 50) throw new Error(`${name} was not registered`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** Turns a face on for a site, as the popup does. */
 export async function turnOn(browser, origin, face) {
   const worker = browser.serviceWorkers()[0] ?? await browser.waitForEvent('serviceworker');
-  await worker.evaluate(async ({ site, name }) => {
-    const registered = async () => (await chrome.scripting.getRegisteredContentScripts({ ids: [name] })).some((s) => s.matches.includes(site));
-    await chrome.storage.local.set({ faces: { [site]: [name] } });
-    for (let tries = 0; !(await registered()); tries++) {
-      if (tries > 50) throw new Error(`${name} was not registered`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }, { site: `http://${new URL(origin).hostname}/*`, name: face });
+  await worker.evaluate(chooseFace, { site: `http://${new URL(origin).hostname}/*`, name: face });
 }
 
 /** Registers a native host for the profile under dir. */
