@@ -85,6 +85,9 @@ func (a *app) printRecord(w io.Writer, r proto.JournalRecord, list []proto.Journ
 	}
 	var names []string
 	for _, d := range about.Documents {
+		if d.Login {
+			d.Name += " (" + a.t("journal.login") + ")"
+		}
 		names = append(names, d.Name)
 	}
 	result := a.t("journal.result.ok")

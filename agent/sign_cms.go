@@ -176,6 +176,9 @@ func (a *app) signRawCommand() *cobra.Command {
 				e := proto.AsError(err)
 				return usage(fmt.Errorf("%s %s", e.Args["field"], e.Args["detail"]))
 			}
+			if digest == "" {
+				return usage(errors.New("digest is required"))
+			}
 			return a.signRaw(cmd.Context(), o, p)
 		},
 	}

@@ -24,7 +24,7 @@ const (
 	MethodContentRead       = "content.read"       // page; Reads a piece of a sealed document or of a result.
 	MethodContentDrop       = "content.drop"       // page; Forgets a document or a result.
 	MethodSignCMS           = "sign.cms"           // page; Signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there.
-	MethodSignRaw           = "sign.raw"           // page; Signs a ready digest and returns the bare signature value.
+	MethodSignRaw           = "sign.raw"           // page; Signs a document or a ready digest and returns the bare signature value.
 	MethodSignXML           = "sign.xml"           // page; Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
 	MethodSignBatch         = "sign.batch"         // page; Signs up to 1,000 documents, each on its own, with one question and one PIN.
 	MethodVerifyCMS         = "verify.cms"         // page; Checks a CMS signature.
@@ -192,6 +192,8 @@ const (
 	CodeHiddenNotAllowed Code = "hidden_not_allowed"
 	// What was signed is not the content that was given or found.
 	CodeContentMismatch Code = "content_mismatch"
+	// Only the document's digest was given, and the signer used another digest algorithm: whether the signature fits cannot be told. Args: algorithm.
+	CodeDigestOther Code = "digest_other"
 	// The signature lacks something its format asks for, such as the signed reference to the certificate; a certificate could have been exchanged unnoticed.
 	CodeSignatureIncomplete Code = "signature_incomplete"
 	// The signed reference names another certificate than the one found in the signature.
@@ -316,7 +318,7 @@ type Server interface {
 	ContentDrop(ctx context.Context, p ContentDropParams) (*ContentDropResult, error)
 	// SignCMS: signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there.
 	SignCMS(ctx context.Context, p SignCMSParams) (*SignCMSResult, error)
-	// SignRaw: signs a ready digest and returns the bare signature value.
+	// SignRaw: signs a document or a ready digest and returns the bare signature value.
 	SignRaw(ctx context.Context, p SignRawParams) (*SignRawResult, error)
 	// SignXML: signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
 	SignXML(ctx context.Context, p SignXMLParams) (*SignXMLResult, error)
@@ -551,8 +553,12 @@ func (v TokenRef) Validate() error { return validate("TokenRef", v) }
 // Certificate: a certificate with its key on a token.
 type Certificate struct {
 	ID             CertificateID `json:"id"`
-	Thumbprint     string        `json:"thumbprint"` // SHA-1 of the certificate.
-	Name           string        `json:"name"`       // The owner as people know them.
+	Thumbprint     string        `json:"thumbprint"`           // SHA-1 of the certificate.
+	Name           string        `json:"name"`                 // The owner as people know them.
+	Surname        string        `json:"surname,omitempty"`    // Of the person, as the certificate writes it.
+	GivenName      string        `json:"givenName,omitempty"`  // Given name without the patronymic.
+	Patronymic     string        `json:"patronymic,omitempty"` // When it can be told from the given name.
+	Holder         Holder        `json:"holder,omitempty"`
 	Organization   string        `json:"organization,omitempty"`
 	Title          string        `json:"title,omitempty"`
 	INN            string        `json:"inn,omitempty"`   // Taxpayer number of the person.
@@ -639,11 +645,27 @@ const (
 	KeyPlaceSoftware KeyPlace = "software"
 )
 
+// Holder: whose certificate it is, by what it says: the head or another representative of an organization, a sole trader, a natural person, an organization itself. A certificate does not tell a head from another representative.
+type Holder string
+
+// The values of Holder.
+const (
+	HolderRepresentative Holder = "representative"
+	HolderEntrepreneur   Holder = "entrepreneur"
+	HolderPerson         Holder = "person"
+	HolderOrganization   Holder = "organization"
+	HolderUnknown        Holder = "unknown"
+)
+
 // CertificateSummary: a certificate found in a signature.
 type CertificateSummary struct {
 	ID           CertificateID `json:"id"`
 	Thumbprint   string        `json:"thumbprint"`
 	Name         string        `json:"name"`
+	Surname      string        `json:"surname,omitempty"`    // Of the person, as the certificate writes it.
+	GivenName    string        `json:"givenName,omitempty"`  // Given name without the patronymic.
+	Patronymic   string        `json:"patronymic,omitempty"` // When it can be told from the given name.
+	Holder       Holder        `json:"holder,omitempty"`
 	Organization string        `json:"organization,omitempty"`
 	Title        string        `json:"title,omitempty"`
 	INN          string        `json:"inn,omitempty"`
@@ -683,7 +705,7 @@ type Report struct {
 	Indication Indication `json:"indication,omitempty"` // The worst of the signers'.
 	CheckedAt  time.Time  `json:"checkedAt,omitzero"`   // The moment the report speaks of.
 	Attached   bool       `json:"attached"`             // The document is inside the signature, or the signature inside the document.
-	Size       int64      `json:"size"`                 // Bytes of the document.
+	Size       int64      `json:"size"`                 // Bytes of the document; 0 when its digest was given alone.
 	Signers    []Signer   `json:"signers"`
 	Page       *Content   `json:"page,omitempty"` // The report for people, when a page was asked for: to show or to save. It has no script and loads nothing.
 }
@@ -954,6 +976,7 @@ type JournalDocument struct {
 	Digest  string `json:"digest"`
 	Alg     string `json:"alg"`
 	Viewed  bool   `json:"viewed"`            // The person opened it on screen before deciding.
+	Login   bool   `json:"login,omitempty"`   // It looked like a word of a site for logging in; the person was told.
 	Covered []Span `json:"covered,omitempty"` // Of an XML signature: the pieces of the document it speaks of, as offsets in its UTF-8 form without a byte order mark.
 }
 
@@ -1176,6 +1199,7 @@ func (v ContentDropResult) Validate() error { return validate("ContentDropResult
 type SignCMSParams struct {
 	Certificate CertificateRef `json:"certificate"`
 	Content     *Content       `json:"content,omitempty"`     // The document. It may be left out with addTo, when that holds it.
+	Digest      string         `json:"digest,omitempty"`      // Of a detached document in place of content, by the digest algorithm of the signature. Nobody can be shown what it is of: a page needs the same right as for sign.raw. Signers of addTo who used another digest algorithm are not checked, and the person is told.
 	Attached    bool           `json:"attached,omitempty"`    // Put the document inside the signature. Has no meaning with addTo.
 	Profile     CMSProfile     `json:"profile,omitempty"`     // cades-bes when left out.
 	Algorithm   string         `json:"algorithm,omitempty"`   // Signature algorithm, one the key can use, such as rsa-pss-sha256; the key's usual one when left out.
@@ -1202,12 +1226,14 @@ type SignCMSResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v SignCMSResult) Validate() error { return validate("SignCMSResult", v) }
 
-// SignRawParams are the parameters of sign.raw. Signs a ready digest and returns the bare signature value.
+// SignRawParams are the parameters of sign.raw. Signs a document or a ready digest and returns the bare signature value.
 type SignRawParams struct {
 	Certificate CertificateRef `json:"certificate"`
-	Digest      string         `json:"digest"`              // By the digest algorithm of the signature, in lower hex.
+	Content     *Content       `json:"content,omitempty"`   // The document, which the agent digests itself.
+	Digest      string         `json:"digest,omitempty"`    // By the digest algorithm of the signature, in lower hex.
 	Algorithm   string         `json:"algorithm,omitempty"` // Signature algorithm, one the key can use; the key's usual one when left out.
-	Name        FileName       `json:"name,omitempty"`      // What the caller calls the document; shown to the person.
+	Name        FileName       `json:"name,omitempty"`      // File name shown to the person; the name given to content.open when left out.
+	MIME        MIME           `json:"mime,omitempty"`
 	Note        Note           `json:"note,omitempty"`
 }
 
@@ -1287,9 +1313,11 @@ func (v SignBatchResult) Validate() error { return validate("SignBatchResult", v
 
 // VerifyCMSParams are the parameters of verify.cms. Checks a CMS signature.
 type VerifyCMSParams struct {
-	Signature Content  `json:"signature"`         // DER or PEM.
-	Content   *Content `json:"content,omitempty"` // The document, when it is not inside the signature.
-	Page      PageForm `json:"page,omitempty"`    // Also make a page of the report for people.
+	Signature Content  `json:"signature"`           // DER or PEM.
+	Content   *Content `json:"content,omitempty"`   // The document, when it is not inside the signature.
+	Digest    string   `json:"digest,omitempty"`    // Its digest in place of content, in lower hex. A signer who used another digest algorithm than digestAlg cannot be checked: such a signature is not valid, its indication is INDETERMINATE and its code digest_other.
+	DigestAlg string   `json:"digestAlg,omitempty"` // The algorithm of digest, such as streebog256.
+	Page      PageForm `json:"page,omitempty"`      // Also make a page of the report for people.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1519,8 +1547,8 @@ var (
 	pattern12 = regexp.MustCompile("^[\\x21-\\x7e]+$")
 	pattern13 = regexp.MustCompile("^[a-z0-9-]+$")
 	pattern14 = regexp.MustCompile("^[\\x21-\\x7e]*$")
-	pattern15 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
-	pattern16 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
+	pattern15 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
+	pattern16 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
 	pattern17 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
 )
 
@@ -1599,6 +1627,10 @@ func init() {
 			{"id", &schema{ref: "CertificateID"}, true},
 			{"thumbprint", &schema{kind: kindString, pattern: pattern7}, true},
 			{"name", &schema{kind: kindString}, true},
+			{"surname", &schema{kind: kindString}, false},
+			{"givenName", &schema{kind: kindString}, false},
+			{"patronymic", &schema{kind: kindString}, false},
+			{"holder", &schema{ref: "Holder"}, false},
 			{"organization", &schema{kind: kindString}, false},
 			{"title", &schema{kind: kindString}, false},
 			{"inn", &schema{kind: kindString}, false},
@@ -1657,10 +1689,15 @@ func init() {
 			{"why", &schema{kind: kindString, enum: []string{"unnamed", "unreachable", "outdated", "unauthorized", "forgotten"}}, false},
 		}},
 		"KeyPlace": {kind: kindString, enum: []string{"token", "csp", "software"}},
+		"Holder":   {kind: kindString, enum: []string{"representative", "entrepreneur", "person", "organization", "unknown"}},
 		"CertificateSummary": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "CertificateID"}, true},
 			{"thumbprint", &schema{kind: kindString, pattern: pattern7}, true},
 			{"name", &schema{kind: kindString}, true},
+			{"surname", &schema{kind: kindString}, false},
+			{"givenName", &schema{kind: kindString}, false},
+			{"patronymic", &schema{kind: kindString}, false},
+			{"holder", &schema{ref: "Holder"}, false},
 			{"organization", &schema{kind: kindString}, false},
 			{"title", &schema{kind: kindString}, false},
 			{"inn", &schema{kind: kindString}, false},
@@ -1804,6 +1841,7 @@ func init() {
 			{"digest", &schema{kind: kindString}, true},
 			{"alg", &schema{kind: kindString}, true},
 			{"viewed", &schema{kind: kindBoolean}, true},
+			{"login", &schema{kind: kindBoolean}, false},
 			{"covered", &schema{kind: kindArray, maxItems: 4096, items: &schema{ref: "Span"}}, false},
 		}},
 		"JournalRecord": {kind: kindObject, members: []member{
@@ -1917,10 +1955,11 @@ func init() {
 		"SignCMSParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern15}, false},
 			{"attached", &schema{kind: kindBoolean}, false},
 			{"profile", &schema{ref: "CMSProfile"}, false},
 			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
-			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern15}, false},
+			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern16}, false},
 			{"addTo", &schema{ref: "Content"}, false},
 			{"countersign", &schema{kind: kindInteger, min: bound(1), max: bound(32)}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
@@ -1936,9 +1975,11 @@ func init() {
 		}},
 		"SignRawParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
-			{"digest", &schema{kind: kindString, pattern: pattern16}, true},
+			{"content", &schema{ref: "Content"}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern15}, false},
 			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"name", &schema{ref: "FileName"}, false},
+			{"mime", &schema{ref: "MIME"}, false},
 			{"note", &schema{ref: "Note"}, false},
 		}},
 		"SignRawResult": {kind: kindObject, members: []member{
@@ -1990,6 +2031,8 @@ func init() {
 		"VerifyCMSParams": {kind: kindObject, members: []member{
 			{"signature", &schema{ref: "Content"}, true},
 			{"content", &schema{ref: "Content"}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern6}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"page", &schema{ref: "PageForm"}, false},
 		}},
 		"VerifyCMSResult": {ref: "Report"},

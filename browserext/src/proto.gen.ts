@@ -146,6 +146,8 @@ export const ERROR_NUMBERS = {
   hidden_not_allowed: 1723,
   /** What was signed is not the content that was given or found. */
   content_mismatch: 1740,
+  /** Only the document's digest was given, and the signer used another digest algorithm: whether the signature fits cannot be told. Args: algorithm. */
+  digest_other: 1756,
   /** The signature lacks something its format asks for, such as the signed reference to the certificate; a certificate could have been exchanged unnoticed. */
   signature_incomplete: 1741,
   /** The signed reference names another certificate than the one found in the signature. */
@@ -378,6 +380,13 @@ export interface Certificate {
   thumbprint: string;
   /** The owner as people know them. */
   name: string;
+  /** Of the person, as the certificate writes it. */
+  surname?: string;
+  /** Given name without the patronymic. */
+  givenName?: string;
+  /** When it can be told from the given name. */
+  patronymic?: string;
+  holder?: Holder;
   organization?: string;
   title?: string;
   /** Taxpayer number of the person. */
@@ -475,11 +484,21 @@ export interface Revocation {
 /** Where the private key works: on a token, in a cryptographic provider of the system, or in Persten itself, which is not a certified means. */
 export type KeyPlace = 'token' | 'csp' | 'software';
 
+/** Whose certificate it is, by what it says: the head or another representative of an organization, a sole trader, a natural person, an organization itself. A certificate does not tell a head from another representative. */
+export type Holder = 'representative' | 'entrepreneur' | 'person' | 'organization' | 'unknown';
+
 /** A certificate found in a signature. */
 export interface CertificateSummary {
   id: CertificateID;
   thumbprint: string;
   name: string;
+  /** Of the person, as the certificate writes it. */
+  surname?: string;
+  /** Given name without the patronymic. */
+  givenName?: string;
+  /** When it can be told from the given name. */
+  patronymic?: string;
+  holder?: Holder;
   organization?: string;
   title?: string;
   inn?: string;
@@ -522,7 +541,7 @@ export interface Report {
   checkedAt?: string;
   /** The document is inside the signature, or the signature inside the document. */
   attached: boolean;
-  /** Bytes of the document. */
+  /** Bytes of the document; 0 when its digest was given alone. */
   size: number;
   signers: Signer[];
   /** The report for people, when a page was asked for: to show or to save. It has no script and loads nothing. */
@@ -728,6 +747,8 @@ export interface JournalDocument {
   alg: string;
   /** The person opened it on screen before deciding. */
   viewed: boolean;
+  /** It looked like a word of a site for logging in; the person was told. */
+  login?: boolean;
   /** Of an XML signature: the pieces of the document it speaks of, as offsets in its UTF-8 form without a byte order mark. */
   covered?: Span[];
 }
@@ -913,6 +934,8 @@ export interface SignCMSParams {
   certificate: CertificateRef;
   /** The document. It may be left out with addTo, when that holds it. */
   content?: Content;
+  /** Of a detached document in place of content, by the digest algorithm of the signature. Nobody can be shown what it is of: a page needs the same right as for sign.raw. Signers of addTo who used another digest algorithm are not checked, and the person is told. */
+  digest?: string;
   /** Put the document inside the signature. Has no meaning with addTo. */
   attached?: boolean;
   /** cades-bes when left out. */
@@ -943,15 +966,18 @@ export interface SignCMSResult {
   signingTime: string;
 }
 
-/** Signs a ready digest and returns the bare signature value. */
+/** Signs a document or a ready digest and returns the bare signature value. */
 export interface SignRawParams {
   certificate: CertificateRef;
+  /** The document, which the agent digests itself. */
+  content?: Content;
   /** By the digest algorithm of the signature, in lower hex. */
-  digest: string;
+  digest?: string;
   /** Signature algorithm, one the key can use; the key's usual one when left out. */
   algorithm?: string;
-  /** What the caller calls the document; shown to the person. */
+  /** File name shown to the person; the name given to content.open when left out. */
   name?: FileName;
+  mime?: MIME;
   note?: Note;
 }
 
@@ -1046,6 +1072,10 @@ export interface VerifyCMSParams {
   signature: Content;
   /** The document, when it is not inside the signature. */
   content?: Content;
+  /** Its digest in place of content, in lower hex. A signer who used another digest algorithm than digestAlg cannot be checked: such a signature is not valid, its indication is INDETERMINATE and its code digest_other. */
+  digest?: string;
+  /** The algorithm of digest, such as streebog256. */
+  digestAlg?: string;
   /** Also make a page of the report for people. */
   page?: PageForm;
 }

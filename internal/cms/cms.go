@@ -64,12 +64,21 @@ var (
 	ErrSigningCertificate = errors.New("signing-certificate attribute is missing or names another certificate")
 	ErrAttributes         = errors.New("signed attributes are missing or wrong")
 	ErrAlgorithm          = errors.New("algorithm not supported")
+	ErrOtherDigest        = errors.New("the digest of the content by the signer's algorithm is not known")
 	ErrImprint            = errors.New("time-stamp is of another signature")
 
 	// What is a CMS signature, but not a CAdES one.
 	ErrUnreferenced = fmt.Errorf("%w: it is missing", ErrSigningCertificate)
 	ErrNoAttributes = fmt.Errorf("%w: there are none", ErrAttributes)
 )
+
+// OtherDigestError is ErrOtherDigest with the algorithm.
+type OtherDigestError struct{ Digest algo.Digest }
+
+func (e *OtherDigestError) Error() string { return ErrOtherDigest.Error() + ": " + string(e.Digest) }
+
+// Is makes it an ErrOtherDigest.
+func (e *OtherDigestError) Is(target error) bool { return target == ErrOtherDigest }
 
 // ErrUsage is a TrustProblem: the certificate's key is not meant for documents.
 var ErrUsage = errors.New("certificate is not for signing documents")
@@ -156,8 +165,8 @@ type Report struct {
 // Content is what was signed. For an XML document Size is the document's and Digest is nil: what each signature covers is in
 // its References.
 type Content struct {
-	Size   int64
-	Digest map[algo.Digest][]byte // every digest the signers used
+	Size   int64                  // 0 for VerifyDigest
+	Digest map[algo.Digest][]byte // every digest the signers used that is known
 }
 
 // Formats of signatures.

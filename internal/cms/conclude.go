@@ -274,6 +274,7 @@ var problems = []struct {
 }{
 	{ErrImprint, TotalFailed, HashFailure},
 	{ErrDigest, TotalFailed, HashFailure},
+	{ErrOtherDigest, Indeterminate, SignedDataNotFound},
 	{ErrSignature, TotalFailed, CryptoFailure},
 	{ErrUnreferenced, Indeterminate, ConstraintsFailure},
 	{ErrSigningCertificate, Indeterminate, NoCertificateFound},

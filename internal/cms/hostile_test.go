@@ -333,7 +333,7 @@ func TestTC26(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := &verifier{message: m, sums: m.sums}
+		v := &verifier{message: m, sums: m.sums.values()}
 		alg, err := v.algorithm(si, c)
 		if err != nil || alg.ID != id {
 			t.Fatalf("%s: %s, %v", size, alg.ID, err)

@@ -4,6 +4,7 @@ package cms
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
@@ -104,16 +105,14 @@ func (v *verifier) check(si signerInfo, rep *SignerReport) error {
 		return err
 	}
 	attrs.describe(rep)
-	if err := v.checkContent(attrs, alg.Digest); err != nil {
-		return err
+	unknown := v.checkContent(attrs, alg.Digest)
+	if unknown != nil && !errors.Is(unknown, ErrOtherDigest) {
+		return unknown
 	}
 	referenced := attrs.checkReference(rep.Certificate)
 	value := checkSignature(rep.Certificate.Key, alg, attrs, si.signature)
-	rep.Intact = value == nil
-	if referenced != nil {
-		return referenced
-	}
-	return value
+	rep.Intact = value == nil && unknown == nil
+	return cmp.Or(referenced, value, unknown)
 }
 
 // checkBare checks a signature without signed attributes: its value is over the content itself (RFC 5652 section 5.4).
@@ -121,7 +120,11 @@ func (v *verifier) checkBare(si signerInfo, alg algo.Algorithm, rep *SignerRepor
 	if alg.Pure || v.differs {
 		return ErrNoAttributes // Ed25519 would want the content in one piece
 	}
-	err := matches(alg.Verify(rep.Certificate.Key, algo.Input{Digest: v.sums.values()[alg.Digest]}, si.signature))
+	sum, err := v.sum(alg.Digest)
+	if err != nil {
+		return err
+	}
+	err = matches(alg.Verify(rep.Certificate.Key, algo.Input{Digest: sum}, si.signature))
 	if err == nil {
 		rep.Intact = true
 		return ErrNoAttributes
@@ -217,11 +220,8 @@ func (v *verifier) algorithm(si signerInfo, c *cert.Certificate) (algo.Algorithm
 		return algo.Algorithm{}, fmt.Errorf("%w: %v with %s", ErrAlgorithm, si.algorithm.Algorithm, d)
 	}
 	if v.level > 0 {
-		v.sums = sums{}
-		v.sums.add(d)
-		v.sums.Write(v.over)
-	}
-	if !slices.Contains(v.sums.names, d) {
+		v.sums = map[algo.Digest][]byte{d: d.Sum(v.over)}
+	} else if !slices.Contains(v.message.sums.names, d) {
 		return algo.Algorithm{}, fmt.Errorf("%w: %s is not among the message's digest algorithms", ErrAlgorithm, d)
 	}
 	return a, nil
@@ -254,13 +254,25 @@ func (v *verifier) checkContent(attrs *attributes, d algo.Digest) error {
 	if err := attrs.single(oidMessageDigest, &sum); err != nil {
 		return err
 	}
-	if !bytes.Equal(sum, v.sums.values()[d]) {
+	known, err := v.sum(d)
+	switch {
+	case err != nil:
+		return err
+	case !bytes.Equal(sum, known):
 		return ErrDigest
 	}
 	if v.differs {
 		return fmt.Errorf("%w: the signature holds another content than the one given", ErrDigest)
 	}
 	return nil
+}
+
+// sum is the content's digest.
+func (v *verifier) sum(d algo.Digest) ([]byte, error) {
+	if sum, ok := v.sums[d]; ok {
+		return sum, nil
+	}
+	return nil, &OtherDigestError{d}
 }
 
 // checkSignature hashes the attributes as received and, failing that, in the order and with the lengths DER asks for: programs

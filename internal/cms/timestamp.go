@@ -81,7 +81,7 @@ func parseTimeStamp(der []byte, candidates []*cert.Certificate, checked *int) (*
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{message: m, checked: checked, sums: m.sums, pools: [][]*cert.Certificate{m.certs, candidates}}
+	v := &verifier{message: m, checked: checked, sums: m.sums.values(), pools: [][]*cert.Certificate{m.certs, candidates}}
 	t.Signer = v.signer(m.signers[0].der)
 	t.Signer.Format = FormatTimeStamp
 	t.Problem = t.Signer.Problem

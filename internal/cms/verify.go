@@ -21,6 +21,23 @@ import (
 // The error is nil when the signature could be read, whatever the signers are worth; it wraps ErrFormat, ErrLimit or
 // ErrNoContent, or comes from reading or from ctx.
 func Verify(ctx context.Context, r io.Reader, content io.Reader, trust cert.Trust) (*Report, error) {
+	if content != nil {
+		content = &reading{ctx, content}
+	}
+	return examine(ctx, r, trust, func(v *verifier) error { return v.hash(content) })
+}
+
+// VerifyDigest is Verify for who knows the content's digest by one algorithm alone. A signer of a detached signature who used
+// another one has the problem ErrOtherDigest, unless a graver one is found.
+func VerifyDigest(ctx context.Context, r io.Reader, d algo.Digest, sum []byte, trust cert.Trust) (*Report, error) {
+	return examine(ctx, r, trust, func(v *verifier) error {
+		v.given(d, sum)
+		return nil
+	})
+}
+
+// examine is Verify once the digests of the content are known.
+func examine(ctx context.Context, r io.Reader, trust cert.Trust, digests func(*verifier) error) (*Report, error) {
 	bits, err := unarmor(&reading{ctx, r})
 	if err != nil {
 		return nil, err
@@ -30,17 +47,14 @@ func Verify(ctx context.Context, r io.Reader, content io.Reader, trust cert.Trus
 		return nil, err
 	}
 	v := &verifier{message: m, checked: new(int)}
-	if content != nil {
-		content = &reading{ctx, content}
-	}
-	if err := v.hash(content); err != nil {
+	if err := digests(v); err != nil {
 		return nil, err
 	}
 	trust.Intermediates = append(m.certs[:len(m.certs):len(m.certs)], trust.Intermediates...)
 	v.pools = [][]*cert.Certificate{trust.Intermediates, trust.Roots}
 	trust = trust.Bounded(maxChecks)
 	report := &Report{
-		Attached: m.attached, Content: Content{Size: v.sums.size, Digest: v.sums.values()}, Version: m.version,
+		Attached: m.attached, Content: Content{Size: v.size, Digest: v.sums}, Version: m.version,
 		ContentType: m.contentType.String(), Certificates: m.certs, Unreadable: m.unreadable, Embedded: m.answers,
 	}
 	for _, raw := range m.signers {
@@ -90,7 +104,8 @@ func (s *sums) values() map[algo.Digest][]byte {
 type verifier struct {
 	message *message
 	pools   [][]*cert.Certificate // where signers' certificates may be found
-	sums    sums
+	sums    map[algo.Digest][]byte
+	size    int64
 	differs bool   // content was given beside the attached one, and is another
 	checked *int   // signatures so far that stand beside others; shared with what is checked inside
 	level   int    // of countersignatures
@@ -101,7 +116,7 @@ type verifier struct {
 func (v *verifier) hash(content io.Reader) error {
 	m := v.message
 	if m.attached {
-		v.sums = m.sums
+		v.sums, v.size = m.sums.values(), m.sums.size
 	}
 	if content == nil {
 		if !m.attached {
@@ -117,13 +132,24 @@ func (v *verifier) hash(content io.Reader) error {
 		return fmt.Errorf("read content: %w", err)
 	}
 	if !m.attached {
-		v.sums = given
+		v.sums, v.size = given.values(), given.size
 		return nil
 	}
-	mine := v.sums.values()
-	v.differs = given.size != v.sums.size
+	v.differs = given.size != v.size
 	for d, sum := range given.values() {
-		v.differs = v.differs || !bytes.Equal(sum, mine[d])
+		v.differs = v.differs || !bytes.Equal(sum, v.sums[d])
 	}
 	return nil
+}
+
+// given takes the one digest that is known of the content. An attached content that nobody digested so is as good as unknown:
+// whether it is the one that is meant cannot be told.
+func (v *verifier) given(d algo.Digest, sum []byte) {
+	if m := v.message; m.attached {
+		if own, ok := m.sums.values()[d]; ok {
+			v.sums, v.size, v.differs = m.sums.values(), m.sums.size, !bytes.Equal(own, sum)
+			return
+		}
+	}
+	v.sums = map[algo.Digest][]byte{d: sum}
 }

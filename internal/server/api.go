@@ -102,19 +102,17 @@ func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.Sig
 		Certificate: p.Certificate, Name: p.Name, MIME: p.MIME, Attached: p.Attached, Note: p.Note, Algorithm: p.Algorithm,
 		Form: signing.CMSFormOf(p),
 	}
-	for _, one := range []struct {
-		from *proto.Content
-		to   **signing.Content
-	}{{p.Content, &r.Content}, {p.AddTo, &r.AddTo}} {
-		if one.from == nil {
-			continue
-		}
-		content, done, err := c.content(*one.from)
-		if err != nil {
+	done, err := c.document(p.Content, p.Digest, &r.Content, &r.Digest)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if p.AddTo != nil {
+		var done func()
+		if r.AddTo, done, err = c.content(*p.AddTo); err != nil {
 			return nil, err
 		}
 		defer done()
-		*one.to = content
 	}
 	expected := int64(0)
 	if r.Attached && r.Content != nil {
@@ -132,18 +130,20 @@ func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.Sig
 	return &proto.SignCMSResult{Signature: out, Certificate: made.Certificate.ID(), SigningTime: made.Time}, nil
 }
 
-// SignRaw asks the person and returns the value over a ready digest.
+// SignRaw asks the person and returns the bare value over a document or a ready digest.
 func (c *client) SignRaw(ctx context.Context, p proto.SignRawParams) (*proto.SignRawResult, error) {
-	if err := c.gate.hidden(c.caller()); err != nil {
-		return nil, err
-	}
-	digest, err := hex.DecodeString(p.Digest)
+	r := signing.RawRequest{Certificate: p.Certificate, Algorithm: p.Algorithm, Name: p.Name, MIME: p.MIME, Note: p.Note}
+	done, err := c.document(p.Content, p.Digest, &r.Content, &r.Digest)
 	if err != nil {
 		return nil, err
 	}
-	made, err := c.o.Engine.SignRaw(ctx, c.caller(), signing.RawRequest{
-		Certificate: p.Certificate, Digest: digest, Algorithm: p.Algorithm, Name: p.Name, Note: p.Note,
-	})
+	defer done()
+	if r.Content != nil && r.Content.Opaque() {
+		if err := c.gate.hidden(c.caller()); err != nil {
+			return nil, err
+		}
+	}
+	made, err := c.o.Engine.SignRaw(ctx, c.caller(), r)
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +190,9 @@ func (c *client) VerifyCMS(ctx context.Context, p proto.VerifyCMSParams) (*proto
 		return nil, err
 	}
 	defer done()
+	if p.Digest != "" {
+		return c.verifyDigest(ctx, signature, p)
+	}
 	var content io.Reader
 	if p.Content != nil {
 		detached, done, err := c.content(*p.Content)
@@ -200,6 +203,22 @@ func (c *client) VerifyCMS(ctx context.Context, p proto.VerifyCMSParams) (*proto
 		content = detached.Reader()
 	}
 	report, err := c.o.Engine.VerifyCMS(ctx, signature.Reader(), content)
+	if err != nil {
+		return nil, err
+	}
+	return c.reported(signing.Reported(report, c.lang()), p.Page)
+}
+
+// verifyDigest reports on a signature whose document is known by its digest alone.
+func (c *client) verifyDigest(ctx context.Context, signature *signing.Content, p proto.VerifyCMSParams) (*proto.Report, error) {
+	if p.Content != nil {
+		return nil, proto.E(proto.CodeRequestInvalid, nil, "field", "digest", "detail", "has no place beside content")
+	}
+	digest, err := hex.DecodeString(p.Digest)
+	if err != nil {
+		return nil, err
+	}
+	report, err := c.o.Engine.VerifyDigest(ctx, signature.Reader(), digest, p.DigestAlg)
 	if err != nil {
 		return nil, err
 	}
@@ -235,6 +254,23 @@ func (c *client) VerifyXML(ctx context.Context, p proto.VerifyXMLParams) (*proto
 		return nil, err
 	}
 	return c.reported(signing.Reported(report, c.lang()), p.Page)
+}
+
+// document finds what is to be signed: a content, or a digest, for which a page needs a right of its own. done releases it.
+func (c *client) document(from *proto.Content, digest string, content **signing.Content, sum *[]byte) (done func(), err error) {
+	done = func() {}
+	if digest != "" {
+		if err := c.gate.hidden(c.caller()); err != nil {
+			return nil, err
+		}
+		if *sum, err = hex.DecodeString(digest); err != nil {
+			return nil, err
+		}
+	}
+	if from != nil {
+		*content, done, err = c.content(*from)
+	}
+	return done, err
 }
 
 // content finds or spools what a request names; done releases it.

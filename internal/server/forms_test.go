@@ -65,6 +65,91 @@ func TestSignRaw(t *testing.T) {
 	}
 }
 
+// For the bare value over a document that can be shown a page needs no right; for what only programs read it does.
+func TestSignRawContent(t *testing.T) {
+	for name, c := range map[string]struct {
+		who  ipc.Peer
+		doc  string
+		want proto.Code
+	}{
+		"text":                     {native, "order", ""},
+		"text, websocket":          {websocket, "order", ""},
+		"attributes of CMS":        {native, "\x31\x0d\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03", proto.CodeHiddenNotAllowed},
+		"SignedInfo inside":        {websocket, "<order><SignedInfo/></order>", ""},
+		"canonical SignedInfo":     {websocket, `<SignedInfo xmlns="http://www.w3.org/2000/09/xmldsig#"></SignedInfo>`, proto.CodeHiddenNotAllowed},
+		"attributes, local caller": {local, "\x31\x0d\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03", ""},
+	} {
+		b := newBench(t, &person{decide: func(_ context.Context, q signing.Question) (bool, error) {
+			return q.Kind == signing.KindSign, nil
+		}}, demo)
+		conn := b.dial(t, c.who)
+		for _, p := range []proto.SignRawParams{
+			{Content: &proto.Content{Inline: []byte(c.doc)}},
+			{Content: &proto.Content{Handle: upload(t, conn, "order.txt", []byte(c.doc))}},
+		} {
+			p.Certificate = certificate(t)
+			made, bad := call[proto.SignRawResult](t, conn, proto.MethodSignRaw, p)
+			switch {
+			case bad != nil && (bad.Code == c.want || c.want != "" && bad.Code == proto.CodeContentHidden):
+			case bad != nil || c.want != "":
+				t.Errorf("%s: %+v, want %q", name, bad, c.want)
+			default:
+				verifyRaw(t, made, algo.Streebog256.Sum([]byte(c.doc)))
+			}
+		}
+	}
+}
+
+// By a digest a page signs with the right alone, and verifies without it.
+func TestCMSByDigest(t *testing.T) {
+	sum := hex.EncodeToString(algo.Streebog256.Sum([]byte("order")))
+	b := newBench(t, &person{decide: yes}, demo)
+	conn := b.dial(t, native)
+	ask := proto.SignCMSParams{Certificate: certificate(t), Digest: sum}
+	if got := code(t, conn, proto.MethodSignCMS, ask); got != proto.CodeHiddenNotAllowed {
+		t.Fatalf("without the right: %q", got)
+	}
+	eventually(t, "the answer is kept", func() bool {
+		allowed, _ := b.origins.Hidden(portal)
+		return allowed
+	})
+	made, bad := call[proto.SignCMSResult](t, conn, proto.MethodSignCMS, ask)
+	if bad != nil {
+		t.Fatalf("%+v", bad)
+	}
+	ask.AddTo = &made.Signature
+	made, bad = call[proto.SignCMSResult](t, conn, proto.MethodSignCMS, ask)
+	if bad != nil {
+		t.Fatalf("%+v", bad)
+	}
+	for name, c := range map[string]struct {
+		p     proto.VerifyCMSParams
+		valid bool
+		code  proto.Code // of the signers
+		bad   proto.Code
+	}{
+		"digest":           {proto.VerifyCMSParams{Digest: sum, DigestAlg: "streebog256"}, true, "", ""},
+		"document":         {proto.VerifyCMSParams{Content: &proto.Content{Inline: []byte("order")}}, true, "", ""},
+		"another":          {proto.VerifyCMSParams{Digest: strings.Repeat("0", 64), DigestAlg: "streebog256"}, false, proto.CodeContentMismatch, ""},
+		"another digest":   {proto.VerifyCMSParams{Digest: sum, DigestAlg: "sha256"}, false, proto.CodeDigestOther, ""},
+		"both":             {proto.VerifyCMSParams{Digest: sum, DigestAlg: "streebog256", Content: &proto.Content{Inline: []byte("order")}}, false, "", proto.CodeRequestInvalid},
+		"no algorithm":     {proto.VerifyCMSParams{Digest: sum}, false, "", proto.CodeAlgorithmUnsupported},
+		"wrong length":     {proto.VerifyCMSParams{Digest: sum, DigestAlg: "streebog512"}, false, "", proto.CodeRequestInvalid},
+		"algorithm, alone": {proto.VerifyCMSParams{DigestAlg: "streebog256"}, false, "", proto.CodeContentRequired},
+	} {
+		c.p.Signature = made.Signature
+		r, bad := call[proto.Report](t, conn, proto.MethodVerifyCMS, c.p)
+		switch {
+		case bad != nil:
+			if bad.Code != c.bad {
+				t.Errorf("%s: %+v", name, bad)
+			}
+		case c.bad != "" || r.Valid != c.valid || len(r.Signers) != 2 || c.code != "" && (r.Signers[0].Code != c.code || r.Signers[1].Code != c.code):
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
 func verifyRaw(t *testing.T, made *proto.SignRawResult, sum []byte) {
 	t.Helper()
 	keys, err := demo.Keys(t.Context())

@@ -96,14 +96,7 @@ func (r *BatchResult) Count(s ItemState) (n int) {
 //
 // The error is for requests in which nothing was signed. Once something was, there is an account, and it says what ended it.
 func (e *Engine) SignBatch(ctx context.Context, who Caller, r BatchRequest, each func(BatchSigned)) (*BatchResult, error) {
-	key, err := e.find(ctx, r.Certificate)
-	if err != nil {
-		return nil, err
-	}
-	if bad := e.permitted(key, time.Now()); bad != nil {
-		return nil, bad
-	}
-	alg, err := algorithm(key, algo.ID(r.Algorithm))
+	key, alg, err := e.ready(ctx, r.Certificate, algo.ID(r.Algorithm))
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +176,7 @@ func (b *batch) document(ctx context.Context, i int) (Document, error) {
 			return d, err
 		}
 		d.Name, d.MIME, d.Size = cmp.Or(item.Name, c.Name, unnamed(b.who.Lang)), cmp.Or(item.MIME, c.MIME), c.Size()
+		d.Login = c.login(b.who.Origin)
 		d.Open = func(context.Context) (*os.File, error) {
 			if err := c.use(); err != nil { // a window that outlives the request gets nothing more
 				return nil, err

@@ -170,6 +170,19 @@ func (e *Engine) permitted(k token.Key, now time.Time) *proto.Error {
 	return Usable(k, now)
 }
 
+// ready finds the key of a certificate id or thumbprint and the algorithm it will sign with, if it may sign now.
+func (e *Engine) ready(ctx context.Context, id string, want algo.ID) (token.Key, algo.Algorithm, error) {
+	key, err := e.find(ctx, id)
+	if err != nil {
+		return nil, algo.Algorithm{}, err
+	}
+	if bad := e.permitted(key, time.Now()); bad != nil {
+		return nil, algo.Algorithm{}, bad
+	}
+	alg, err := algorithm(key, want)
+	return key, alg, err
+}
+
 // inTime checks the dates of a certificate and of its key, whose period may end earlier.
 func inTime(c *cert.Certificate, now time.Time) *proto.Error {
 	from, to, _ := c.PrivateKeyUsage()
@@ -256,7 +269,7 @@ func (e *Engine) record(who Caller, q Question, kind string) journal.Record {
 		r.CertificateSerial, r.Thumbprint = q.Certificate.Serial, q.Certificate.Thumbprint
 	}
 	for _, d := range q.Documents {
-		one := journal.Document{Name: d.Name, Size: d.Size, Digest: d.Digest, Alg: d.Alg}
+		one := journal.Document{Name: d.Name, Size: d.Size, Digest: d.Digest, Alg: d.Alg, Login: d.Login}
 		for _, s := range d.Covered {
 			one.Covered = append(one.Covered, proto.Span{Begin: s.Begin, End: s.End})
 		}

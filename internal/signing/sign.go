@@ -46,14 +46,7 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 	if u, ok := e.desk.ask.(*Unattended); ok && u.expects(who, o.certificate) {
 		ctx = token.Remembering(ctx)
 	}
-	key, err := e.find(ctx, o.certificate)
-	if err != nil {
-		return nil, err
-	}
-	if bad := e.permitted(key, time.Now()); bad != nil {
-		return nil, bad
-	}
-	alg, err := algorithm(key, o.algorithm)
+	key, alg, err := e.ready(ctx, o.certificate, o.algorithm)
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +93,13 @@ func (o order) digest(ctx context.Context, alg algo.Algorithm) ([]byte, error) {
 		return o.content.Digest(ctx, alg.Digest)
 	}
 	if len(o.hidden) != alg.Digest.Size() {
-		return nil, proto.E(proto.CodeRequestInvalid, nil, "field", "digest",
-			"detail", "must be "+strconv.Itoa(alg.Digest.Size())+" bytes of "+string(alg.Digest))
+		return nil, wrongSize(alg.Digest)
 	}
 	return o.hidden, nil
+}
+
+func wrongSize(d algo.Digest) error {
+	return proto.E(proto.CodeRequestInvalid, nil, "field", "digest", "detail", "must be "+strconv.Itoa(d.Size())+" bytes of "+string(d))
 }
 
 // signQuestion puts into a Question what every approval binds.
@@ -116,6 +112,7 @@ func (e *Engine) signQuestion(ctx context.Context, who Caller, key token.Key, al
 	d := Document{Name: o.name, MIME: o.mime, Digest: hex.EncodeToString(digest), Alg: string(alg.Digest), Hidden: o.content == nil}
 	if c := o.content; c != nil {
 		d.Name, d.MIME, d.Size = cmp.Or(o.name, c.Name), cmp.Or(o.mime, c.MIME), c.Size()
+		d.Login = c.login(who.Origin)
 	}
 	d.Name = cmp.Or(d.Name, unnamed(who.Lang))
 	q.Documents = []Document{d}

@@ -24,6 +24,7 @@ import (
 type CMSRequest struct {
 	Certificate string   // id (SHA-256) or SHA-1 thumbprint, hex
 	Content     *Content // the document; may be nil when AddTo holds it
+	Digest      []byte   // instead of Content, by the digest algorithm of the signature: nobody can be shown what it is of
 	Name, MIME  string   // instead of the content's own, when not empty
 	Attached    bool
 	Note        string   // "the site says"
@@ -86,7 +87,8 @@ func (f CMSForm) name() string {
 // SignCMS asks the person, signs and writes the DER of the SignedData to w. On error w holds nothing of use.
 //
 // With AddTo the existing signatures have to fit the document: otherwise it is CodeContentMismatch, because the person would be
-// shown one document and the file would speak of two. A signature is countersigned only when it is intact.
+// shown one document and the file would speak of two. A signature is countersigned only when it is intact. By a Digest those
+// signatures alone are held against it that use its algorithm; the others are shown as doubtful.
 func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Writer) (*Result, error) {
 	if !who.Local() && r.Form.TSA != "" {
 		return nil, proto.E(proto.CodeRequestInvalid, nil, "field", "tsa", "detail", "is for local callers")
@@ -94,8 +96,13 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 	if r.Form.Countersign > 0 && r.AddTo == nil {
 		return nil, proto.E(proto.CodeRequestInvalid, nil, "field", "countersign", "detail", "needs addTo")
 	}
-	if r.Content == nil && r.AddTo == nil {
+	switch {
+	case r.Content == nil && r.Digest == nil && r.AddTo == nil:
 		return nil, proto.E(proto.CodeRequestInvalid, nil, "field", "content", "detail", "is required")
+	case r.Content != nil && r.Digest != nil:
+		return nil, oneOf("content", "digest")
+	case r.Digest != nil && r.Attached:
+		return nil, proto.E(proto.CodeRequestInvalid, nil, "field", "digest", "detail", "cannot be attached: there is no document")
 	}
 	options, err := e.cmsOptions(r)
 	if err != nil {
@@ -110,7 +117,7 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 	}
 	return e.sign(ctx, who, order{
 		method: proto.MethodSignCMS, certificate: r.Certificate, algorithm: algo.ID(r.Algorithm), content: r.Content,
-		name: r.Name, mime: r.MIME,
+		hidden: r.Digest, name: r.Name, mime: r.MIME,
 		describe: func(q *Question) { q.Note, q.Attached, q.Profile, q.CMS = r.Note, r.Attached, r.Form.name(), &r.Form },
 		encode: func(ctx context.Context, s cms.Signer, at time.Time, digest []byte) error {
 			o := options
@@ -125,11 +132,15 @@ func (e *Engine) SignCMS(ctx context.Context, who Caller, r CMSRequest, w io.Wri
 
 // encode writes the signature, new or beside or over another.
 func (r CMSRequest) encode(ctx context.Context, w io.Writer, s cms.Signer, o cms.Options) error {
+	var content io.Reader // without one, o.Digest is what is signed
+	if r.Content != nil {
+		content = r.Content.Reader()
+	}
 	switch {
 	case r.AddTo == nil:
-		return cms.Sign(ctx, w, r.Content.Reader(), s, o)
+		return cms.Sign(ctx, w, content, s, o)
 	case r.Form.Countersign == 0:
-		return cms.Add(ctx, w, r.AddTo.Reader(), r.Content.Reader(), s, o)
+		return cms.Add(ctx, w, r.AddTo.Reader(), content, s, o)
 	}
 	// What is digested is the signature value, which existing checked to be over the document the person saw.
 	o.Digest = nil
@@ -164,13 +175,12 @@ func (e *Engine) cmsOptions(r CMSRequest) (cms.Options, error) {
 // existing reads the signature in r.AddTo: whose signatures are in it and what they are of. done releases what it made.
 func (e *Engine) existing(ctx context.Context, who Caller, r *CMSRequest) (done func(), err error) {
 	done = func() {}
-	var content io.Reader
-	if r.Content != nil {
-		content = r.Content.Reader()
-	}
-	report, err := cms.Verify(ctx, r.AddTo.Reader(), content, e.trust())
+	report, err := e.joined(ctx, r)
 	if err != nil {
 		return done, fault(err)
+	}
+	if report.Attached && r.Digest != nil {
+		return done, proto.E(proto.CodeRequestInvalid, nil, "field", "digest", "detail", "is not needed: the document is in addTo")
 	}
 	if err := r.fits(report); err != nil {
 		return done, err
@@ -180,7 +190,7 @@ func (e *Engine) existing(ctx context.Context, who Caller, r *CMSRequest) (done 
 		return done, err
 	}
 	r.Attached, r.Form.AddTo = report.Attached, hex.EncodeToString(sum)
-	if r.Content != nil {
+	if r.Content != nil || r.Digest != nil {
 		return done, nil
 	}
 	handle, made, err := e.store.Create(who.Channel, contentName(r.AddTo.Name), "", func(w io.Writer) error {
@@ -192,6 +202,22 @@ func (e *Engine) existing(ctx context.Context, who Caller, r *CMSRequest) (done 
 	}
 	r.Content = made
 	return func() { e.store.Drop(who.Channel, handle) }, nil
+}
+
+// joined checks the signatures in r.AddTo against the document or what is known of it.
+func (e *Engine) joined(ctx context.Context, r *CMSRequest) (*cms.Report, error) {
+	if r.Digest == nil {
+		var content io.Reader
+		if r.Content != nil {
+			content = r.Content.Reader()
+		}
+		return cms.Verify(ctx, r.AddTo.Reader(), content, e.trust())
+	}
+	_, alg, err := e.ready(ctx, r.Certificate, algo.ID(r.Algorithm))
+	if err != nil {
+		return nil, err
+	}
+	return cms.VerifyDigest(ctx, r.AddTo.Reader(), alg.Digest, r.Digest, e.trust())
 }
 
 // contentName is the name of what is in the signature file of this name: contract.pdf of contract.pdf.p7m.
@@ -219,10 +245,14 @@ func (r *CMSRequest) fits(report *cms.Report) error {
 		}
 		r.Form.Signers = append(r.Form.Signers, one)
 	}
-	if n > 0 && !report.Signers[n-1].Intact {
-		return proto.E(proto.CodeSignatureInvalid, report.Signers[n-1].Problem)
+	if n == 0 || report.Signers[n-1].Intact {
+		return nil
 	}
-	return nil
+	bad := report.Signers[n-1].Problem
+	if errors.Is(bad, cms.ErrOtherDigest) {
+		return otherDigest(bad)
+	}
+	return proto.E(proto.CodeSignatureInvalid, bad)
 }
 
 // sum is the SHA-256 of the content.

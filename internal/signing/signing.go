@@ -77,7 +77,7 @@ type Question struct {
 	Attached    bool         `json:"attached,omitempty"`
 	XML         *XMLForm     `json:"xml,omitempty"`   // set for XML signatures
 	CMS         *CMSForm     `json:"cms,omitempty"`   // set for CMS signatures
-	Raw         bool         `json:"raw,omitempty"`   // the bare value over a digest, whatever it is for
+	Raw         bool         `json:"raw,omitempty"`   // the bare value, whatever it is for
 	Batch       bool         `json:"batch,omitempty"` // a signature of each document, by one PIN
 	Documents   []Document   `json:"documents,omitempty"`
 
@@ -124,6 +124,8 @@ type Document struct {
 	// caller closes it.
 	Open   func(context.Context) (*os.File, error) `json:"-"`
 	Hidden bool                                    `json:"hidden,omitempty"` // only the digest is known: nobody can be shown what it is of
+	Opaque bool                                    `json:"opaque,omitempty"` // of a bare value: see Content.Opaque
+	Login  bool                                    `json:"login,omitempty"`  // it looks like what a site has signed to let somebody in
 }
 
 // Decision is the person's answer. Viewed[i] tells whether document i was opened on screen.

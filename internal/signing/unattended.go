@@ -28,8 +28,8 @@ type Grant struct {
 	PINFile     string // absolute, or empty
 }
 
-// covers reports whether q asks for exactly what g grants. Whatever is not known for certain is not covered, and so is a value
-// over a bare digest: it may be of anything, a signature of another form among it.
+// covers reports whether q asks for exactly what g grants. Whatever is not known for certain is not covered, nor is a bare
+// value: it may be of anything, a signature of another form among it.
 func (g Grant) covers(q Question) bool {
 	if q.Kind != KindSign || q.Raw || q.Certificate == nil || g.Certificate == "" || (g.Origin == "") == (g.User == "") {
 		return false

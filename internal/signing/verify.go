@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 
+	"persten/internal/algo"
 	"persten/internal/cert"
 	"persten/internal/cms"
 	"persten/internal/xmldsig"
@@ -21,10 +22,27 @@ func (e *Engine) VerifyCMS(ctx context.Context, signature, content io.Reader) (*
 
 // VerifyCMS is Engine.VerifyCMS for a program without an engine.
 func VerifyCMS(ctx context.Context, signature, content io.Reader, trust cert.Trust) (*cms.Report, error) {
-	if content != nil {
-		content = &reading{ctx, content}
+	report, err := cms.Verify(ctx, signature, content, trust)
+	return concluded(ctx, report, err, trust)
+}
+
+// VerifyDigest checks a CMS signature by the digest of its content. Signers who used another digest algorithm are reported as
+// not checked.
+func (e *Engine) VerifyDigest(ctx context.Context, signature io.Reader, digest []byte, name string) (*cms.Report, error) {
+	d := algo.Digest(name)
+	if !d.Known() {
+		return nil, proto.E(proto.CodeAlgorithmUnsupported, nil, "algorithm", name)
 	}
-	report, err := cms.Verify(ctx, &reading{ctx, signature}, content, trust)
+	if len(digest) != d.Size() {
+		return nil, wrongSize(d)
+	}
+	trust := e.vouched()
+	report, err := cms.VerifyDigest(ctx, signature, d, digest, trust)
+	return concluded(ctx, report, err, trust)
+}
+
+// concluded gives the errors of cms their codes and draws the conclusions.
+func concluded(ctx context.Context, report *cms.Report, err error, trust cert.Trust) (*cms.Report, error) {
 	switch {
 	case errors.Is(err, cms.ErrNoContent):
 		return nil, proto.E(proto.CodeContentRequired, err)

@@ -50,6 +50,9 @@ func signerFault(c cms.Conclusion) *proto.Error {
 		}
 		return proto.E(proto.CodeSignerUnknown, c.Problem)
 	case cms.SignedDataNotFound:
+		if errors.Is(c.Problem, cms.ErrOtherDigest) {
+			return otherDigest(c.Problem)
+		}
 		if errors.Is(c.Problem, xmldsig.ErrUnsupported) {
 			return proto.E(proto.CodeAlgorithmUnsupported, c.Problem, "algorithm", "")
 		}
@@ -66,6 +69,16 @@ func signerFault(c cms.Conclusion) *proto.Error {
 		}
 	}
 	return pathFault(c)
+}
+
+// otherDigest names the digest algorithm of a signer whom the given digest does not reach.
+func otherDigest(problem error) *proto.Error {
+	var other *cms.OtherDigestError
+	name := ""
+	if errors.As(problem, &other) {
+		name = string(other.Digest)
+	}
+	return proto.E(proto.CodeDigestOther, problem, "algorithm", name)
 }
 
 // stampFault is signerFault for a time-stamp: what matters is that its time is not proven.

@@ -39,10 +39,7 @@ func (c *Card) batch(q signing.Question) {
 
 // batchLines is the list of a batch for bodies with little room: the sum and the first names.
 func (c Card) batchLines() []string {
-	lines := []string{c.Summary}
-	if c.Unseen != "" {
-		lines = append(lines, "! "+c.Unseen)
-	}
+	lines := append([]string{c.Summary}, c.warningLines()...)
 	for i, d := range c.Documents {
 		if i == maxNamed {
 			lines = append(lines, "    "+c.Say("prompt.batch.more", "n", strconv.Itoa(len(c.Documents)-maxNamed)))

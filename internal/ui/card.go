@@ -37,6 +37,7 @@ type Card struct {
 	Owner     []Fact // the certificate
 	Documents []Document
 	Summary   string // of a batch: how many, how large together
+	Login     string // a warning that a document looks like a site's word for logging in
 	Unseen    string // a warning about documents nobody can be shown
 	Meaning   []Fact // what the signature says beside the document
 	Facts     []Fact // form of the signature, token
@@ -88,6 +89,7 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 	}
 	c.Facts = facts(lang, q)
 	c.meaning(q)
+	c.warn(q)
 	c.batch(q)
 	return c
 }
@@ -104,12 +106,31 @@ func (c *Card) meaning(q signing.Question) {
 		{Label: c.Say("prompt.form.policy"), Value: policy, long: true},
 		{Label: c.Say("prompt.form.policyuri"), Value: document, long: true},
 	}...))
-	switch {
-	case q.Raw:
-		c.Title, c.Unseen = c.Say("prompt.raw.title"), c.Say("prompt.raw.warning")
-	case q.CMS != nil && q.CMS.Countersign > 0:
+	if q.CMS != nil && q.CMS.Countersign > 0 {
 		c.Title = c.Say("prompt.countersign.title")
 	}
+}
+
+// warn tells what a person must know of the documents before anything else.
+func (c *Card) warn(q signing.Question) {
+	is := func(what func(signing.Document) bool) bool { return slices.ContainsFunc(q.Documents, what) }
+	switch {
+	case is(func(d signing.Document) bool { return d.Hidden }):
+		c.Title, c.Unseen = c.Say("prompt.raw.title"), c.Say("prompt.raw.warning")
+	case is(func(d signing.Document) bool { return d.Opaque }):
+		c.Unseen = c.Say("prompt.raw.opaque")
+	}
+	switch login := is(func(d signing.Document) bool { return d.Login }); {
+	case login && q.Origin != "":
+		c.Login = c.Say("prompt.login.warning", "site", c.Asker)
+	case login:
+		c.Login = c.Say("prompt.login.warning.local")
+	}
+}
+
+// Warnings are what bodies show beside the documents, before anything else.
+func (c Card) Warnings() []string {
+	return slices.DeleteFunc([]string{c.Login, c.Unseen}, func(s string) bool { return s == "" })
 }
 
 func (c *Card) asker(q signing.Question) {
@@ -387,8 +408,8 @@ func (c Card) Lines() []string {
 			lines = append(lines, "    "+d.Signed)
 		}
 	}
-	if c.Summary == "" && c.Unseen != "" {
-		lines = append(lines, "! "+c.Unseen)
+	if c.Summary == "" {
+		lines = append(lines, c.warningLines()...)
 	}
 	for _, f := range c.Meaning {
 		lines = append(lines, f.Label+": "+f.Value)
@@ -396,6 +417,13 @@ func (c Card) Lines() []string {
 	lines = append(lines, "")
 	for _, f := range append(append([]Fact(nil), c.Owner...), c.Facts...) {
 		lines = append(lines, f.Label+": "+f.Value)
+	}
+	return lines
+}
+
+func (c Card) warningLines() (lines []string) {
+	for _, w := range c.Warnings() {
+		lines = append(lines, "! "+w)
 	}
 	return lines
 }

@@ -8,6 +8,7 @@ import (
 
 	"persten/internal/cms"
 	"persten/internal/signing"
+	"persten/internal/text"
 )
 
 // TestEverythingSignedIsSaid: what a page puts into the signature stands in the card, not cut, and ahead of the certificate.
@@ -66,5 +67,34 @@ func TestRawIsNotADocument(t *testing.T) {
 	c := NewCard(q, "ru")
 	if c.Title != "Подписать хеш, не видя документа?" || c.Unseen == "" || !strings.Contains(strings.Join(c.Brief(), "\n"), c.Unseen) {
 		t.Errorf("%+v", c)
+	}
+}
+
+// TestBareValueOfADocument: a document that can be shown is asked about as one; one that says nothing to people is warned of.
+func TestBareValueOfADocument(t *testing.T) {
+	q := signing.Question{Kind: signing.KindSign, Raw: true, Profile: "raw", Documents: []signing.Document{{Name: "a.txt", Digest: "00", Alg: "sha256"}}}
+	if c := NewCard(q, "en"); c.Title != NewCard(signing.Question{Kind: signing.KindSign}, "en").Title || len(c.Warnings()) != 0 {
+		t.Errorf("%q %q", c.Title, c.Warnings())
+	}
+	q.Documents[0].Opaque = true
+	if c := NewCard(q, "en"); len(c.Warnings()) != 1 || !strings.Contains(strings.Join(c.Brief(), "\n"), c.Unseen) {
+		t.Errorf("%q", c.Warnings())
+	}
+}
+
+// TestLoginIsNamed: every body says so, with the site's name, of one document and of one among many.
+func TestLoginIsNamed(t *testing.T) {
+	q := signing.Question{Kind: signing.KindSign, Origin: "https://lk.portal.example", Documents: []signing.Document{{Name: "a.txt"}, {Name: "b.txt", Login: true}}}
+	for _, batch := range []bool{false, true} {
+		q.Batch = batch
+		for lang, want := range map[text.Lang]string{"ru": "! Похоже на вход на сайт: https://lk.portal.example. ", "en": "! Looks like a login: https://lk.portal.example. "} {
+			if c := NewCard(q, lang); !strings.Contains(strings.Join(c.Brief(), "\n"), want) || !strings.Contains(strings.Join(c.Lines(), "\n"), want) {
+				t.Errorf("%s, batch %v: %q", lang, batch, c.Lines())
+			}
+		}
+	}
+	q.Origin = ""
+	if c := NewCard(q, "en"); !strings.HasPrefix(c.Login, "Looks like a login. ") {
+		t.Errorf("%q", c.Login)
 	}
 }

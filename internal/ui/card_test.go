@@ -271,18 +271,3 @@ func TestSize(t *testing.T) {
 		}
 	}
 }
-
-func TestDetectCharset(t *testing.T) {
-	for _, c := range []struct {
-		in   string
-		want Charset
-	}{
-		{"", UTF8}, {"plain", UTF8}, {"Привет", UTF8}, {"Привет"[:11], UTF8}, {"\xef\xbb\xbfx", UTF8},
-		{"\xff\xfea\x00", UTF16LE}, {"\xfe\xff\x00a", UTF16BE}, {"\xcf\xf0\xe8\xe2\xe5\xf2", Windows1251},
-		{"%PDF-1.7\n%\xe2\xe3", Binary}, {"PK\x03\x04", Binary}, {"\x89PNG\r\n\x1a\n", Binary}, {"\xff\xd8\xff\xe0\x00\x10JFIF\x00", Binary},
-	} {
-		if got := DetectCharset([]byte(c.in)); got != c.want {
-			t.Errorf("%q: %d, want %d", c.in, got, c.want)
-		}
-	}
-}

@@ -135,7 +135,7 @@ func VisibleLine(s string) string {
 // Showable tells from the beginning of a document whether showing it is worth a button.
 func Showable(f *os.File) bool {
 	head, err := beginning(f)
-	return err == nil && DetectCharset(head) != Binary
+	return err == nil && signing.DetectCharset(head) != signing.Binary
 }
 
 // beginning reads so much of a document as tells what it is.

@@ -6,7 +6,7 @@
 //
 // # Contract
 //
-// [Main] reads a document and writes UTF-8 lines. It knows UTF-8, UTF-16 with a byte order mark and Windows-1251. Control,
+// [Main] reads a document and writes UTF-8 lines. It knows UTF-8, UTF-16 and Windows-1251. Control,
 // formatting and right-to-left characters are spelled out (ui.VisibleLine). It stops after ui.ViewLines lines and
 // ui.ViewBytes bytes; a line is cut at ui.ViewColumns. What is not text is refused. The result is an exit code:
 // ui.ExitWhole, ui.ExitCut, ui.ExitBinary, or 1 when the document cannot be read.
@@ -19,13 +19,11 @@ package view
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
 	"io"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
+	"persten/internal/signing"
 	"persten/internal/ui"
 )
 
@@ -39,11 +37,11 @@ func Main(in io.ReaderAt, out io.Writer) int {
 	if cut {
 		head = head[:ui.ViewBytes]
 	}
-	charset := ui.DetectCharset(head)
-	if charset == ui.Binary {
+	charset := signing.DetectCharset(head)
+	if charset == signing.Binary {
 		return ui.ExitBinary
 	}
-	more, err := print(out, decode(charset, head))
+	more, err := print(out, charset.Decode(head))
 	switch {
 	case err != nil:
 		return 1
@@ -81,43 +79,4 @@ func print(out io.Writer, s string) (more bool, err error) {
 		}
 	}
 	return more, w.Flush()
-}
-
-// decode makes UTF-8 of a document. Bytes that are no characters stay, and are spelled out later.
-func decode(c ui.Charset, b []byte) string {
-	switch c {
-	case ui.UTF16LE:
-		return decode16(binary.LittleEndian, b[2:])
-	case ui.UTF16BE:
-		return decode16(binary.BigEndian, b[2:])
-	case ui.Windows1251:
-		return decode1251(b)
-	}
-	b = []byte(strings.TrimPrefix(string(b), "\uFEFF"))
-	return string(b)
-}
-
-func decode16(order binary.ByteOrder, b []byte) string {
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = order.Uint16(b[2*i:])
-	}
-	return string(utf16.Decode(units))
-}
-
-// upper1251 is the half of Windows-1251 above ASCII; 0x98 has no character.
-var upper1251 = []rune("ЂЃ‚ѓ„…†‡€‰Љ‹ЊЌЋЏђ‘’“”•–—\uFFFD™љ›њќћџ\u00A0ЎўЈ¤Ґ¦§Ё©Є«¬\u00AD®Ї°±Ііґµ¶·ё№є»јЅѕї" +
-	"АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯабвгдежзийклмнопрстуфхцчшщъыьэюя")
-
-func decode1251(b []byte) string {
-	var s strings.Builder
-	s.Grow(2 * len(b))
-	for _, c := range b {
-		if c < utf8.RuneSelf {
-			s.WriteByte(c)
-			continue
-		}
-		s.WriteRune(upper1251[c-0x80])
-	}
-	return s.String()
 }

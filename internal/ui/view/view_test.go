@@ -62,12 +62,6 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-func Test1251HasAllLetters(t *testing.T) {
-	if len(upper1251) != 128 {
-		t.Fatalf("%d characters above ASCII", len(upper1251))
-	}
-}
-
 func FuzzMain(f *testing.F) {
 	for _, s := range []string{"", "\xff\xfe\x00\xd8", "a\tb\f", "\xcf\xf0", "\xef\xbb\xbf\x1b"} {
 		f.Add([]byte(s))

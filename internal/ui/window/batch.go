@@ -87,8 +87,8 @@ func (w *Window) batchList(gtx layout.Context) layout.Dimensions {
 	w.find(gtx)
 	b := &w.batch
 	parts := []layout.Widget{}
-	if w.card.Unseen != "" {
-		parts = append(parts, w.text(w.card.Unseen, label{size: 14, color: amber, bold: true}), gap(8))
+	for _, warning := range w.card.Warnings() {
+		parts = append(parts, w.text(warning, label{size: 14, color: amber, bold: true}), gap(8))
 	}
 	if len(w.docs) > batchRows {
 		parts = append(parts, w.searchField, gap(6))

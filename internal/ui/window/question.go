@@ -57,8 +57,10 @@ func (w *Window) question(gtx layout.Context) layout.Dimensions {
 			heading, list = w.text(w.card.Summary, label{size: 16, bold: true}), w.batchList
 		}
 		parts = append(parts, gap(12), heading, gap(6), list)
-		if w.card.Unseen != "" && !w.many() {
-			parts = append(parts, gap(8), indented(w.text(w.card.Unseen, label{size: 14, color: amber, bold: true})))
+		for _, warning := range w.card.Warnings() {
+			if !w.many() {
+				parts = append(parts, gap(8), indented(w.text(warning, label{size: 14, color: amber, bold: true})))
+			}
 		}
 	}
 	if len(w.card.Meaning) > 0 {
