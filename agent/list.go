@@ -193,11 +193,23 @@ func (a *app) printCertificates(w io.Writer, list *proto.CertificatesListResult)
 	for _, c := range list.Certificates {
 		fmt.Fprintf(w, "%s\n  %s\n", c.ID, a.t("cli.certs.line", "name", join(c.Name, c.Organization),
 			"issuer", c.Issuer, "until", c.NotAfter.Local().Format(time.DateOnly), "key", c.Key, "token", c.Token.Label))
+		fmt.Fprintln(w, "  "+a.holder(c))
 		if !c.Usable {
 			fmt.Fprintln(w, "  "+proto.Text(c.Reason, string(a.lang), map[string]string{"date": reasonDate(c)}).What)
 		}
 	}
 	printProblems(w, list.Problems)
+}
+
+// holder tells what kind of owner a certificate has and by which numbers they are known.
+func (a *app) holder(c proto.Certificate) string {
+	all := []string{a.t("cert.holder." + string(c.Holder))}
+	for _, number := range [][2]string{{"inn", c.INN}, {"innle", c.INNLE}, {"ogrn", c.OGRN}, {"ogrnip", c.OGRNIP}, {"snils", c.SNILS}} {
+		if number[1] != "" {
+			all = append(all, a.t("prompt.cert."+number[0])+" "+number[1])
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // reasonDate is the date that explains why a certificate cannot sign, if one does.

@@ -192,6 +192,11 @@ func TestINN(t *testing.T) {
 		{"500100732259", "7707083893", "500100732259", "7707083893"},
 		{"00770708389", "", "00770708389", ""},
 		{"00770708389X", "", "00770708389X", ""},
+		{"", "007707083893", "", "7707083893"},
+		{"500100732259", "007707083893", "500100732259", "7707083893"},
+		{"007707083893", "007707083893", "", "7707083893"},
+		{"7707083893", "007707083893", "", "7707083893"},
+		{"", "00770708389X", "", "00770708389X"},
 	} {
 		p := Person{INN: c[0], INNLE: c[1]}
 		if p.sortINN(); p.INN != c[2] || p.INNLE != c[3] {
@@ -245,6 +250,9 @@ func TestTexts(t *testing.T) {
 	for _, k := range keyKinds {
 		add("algorithm", k.key)
 	}
+	for _, h := range []Holder{HolderRepresentative, HolderEntrepreneur, HolderPerson, HolderOrganization, HolderUnknown} {
+		add("holder", string(h))
+	}
 	for _, r := range reasons {
 		add("link", r.key)
 	}
@@ -289,6 +297,7 @@ func TestRussianCards(t *testing.T) {
 		count("OGRN", d.Owner.OGRN != "")
 		count("SNILS", d.Owner.SNILS != "")
 		count("title", d.Owner.Title != "")
+		n[string(d.Owner.Holder())]++
 		count("sign tool", d.SignTool != "")
 		count("issuer tool", d.IssuerTool.SignTool != "" && d.IssuerTool.CATool != "" && d.IssuerTool.SignToolDocument != "" && d.IssuerTool.CAToolDocument != "")
 		count("key period", !d.KeyTo.IsZero())
@@ -304,7 +313,7 @@ func TestRussianCards(t *testing.T) {
 	want := map[string]int{
 		"KC1": 3, "KC2": 2165, "KC3": 227, "KB2": 8, "issuer class": 9, "INN": 5, "INNLE": 2403, "OGRN": 2403, "SNILS": 27,
 		"title": 68, "sign tool": 2403, "issuer tool": 2403, "key period": 783, "earlier": 322, "fraction 2025-12-17T10:06:00.876Z 2033-12-17T10:06:00Z": 1,
-		"identification": 214, "parameter set": 2403, "purposes": 12,
+		"identification": 214, "parameter set": 2403, "purposes": 12, "organization": 2372, "representative": 31,
 	}
 	if !reflect.DeepEqual(n, want) {
 		t.Errorf("got  %v\nwant %v", n, want)

@@ -66,18 +66,6 @@ func person(names []pkix.AttributeTypeAndValue) Person {
 	return p
 }
 
-// sortINN moves an organization's number out of INN: certificates issued before INNLE existed carry its ten digits there,
-// filled up with two zeros or bare. A person's number has twelve digits and does not begin with two zeros.
-func (p *Person) sortINN() {
-	n := p.INN
-	if len(n) == 12 {
-		n = strings.TrimPrefix(n, "00")
-	}
-	if len(n) == 10 && strings.Trim(n, "0123456789") == "" && (p.INNLE == "" || p.INNLE == n) {
-		p.INNLE, p.INN = n, ""
-	}
-}
-
 func (a attribute) set(p *Person, v string) {
 	f := a.field(p)
 	switch {

@@ -31,8 +31,10 @@ func listed(k token.Key, now time.Time) proto.Certificate {
 func detail(c *cert.Certificate) proto.Certificate {
 	d := c.Card()
 	p := d.Owner
+	given, patronymic := p.GivenNames()
 	out := proto.Certificate{
-		ID: d.SHA256, Thumbprint: d.SHA1, SHA256: d.SHA256, Name: p.Name(), Organization: p.Organization, Title: p.Title,
+		ID: d.SHA256, Thumbprint: d.SHA1, SHA256: d.SHA256, Name: p.Name(), Surname: p.Surname, GivenName: given,
+		Patronymic: patronymic, Holder: proto.Holder(p.Holder()), Organization: p.Organization, Title: p.Title,
 		INN: p.INN, INNLE: p.INNLE, SNILS: p.SNILS, OGRN: p.OGRN, OGRNIP: p.OGRNIP, Email: p.Email,
 		Issuer: d.Issuer.Name(), Serial: c.Serial(),
 		NotBefore: d.NotBefore, NotAfter: d.NotAfter, KeyFrom: d.KeyFrom, KeyTo: d.KeyTo, SignUntil: d.SignUntil,
@@ -61,10 +63,11 @@ func Place(t token.Info) proto.KeyPlace {
 
 // summary describes a certificate found anywhere.
 func summary(c *cert.Certificate) proto.CertificateSummary {
-	d := card(c)
+	d := detail(c)
 	return proto.CertificateSummary{
-		ID: d.ID, Thumbprint: d.Thumbprint, Name: d.Name, Organization: d.Organization, Title: d.Title, INN: d.INN,
-		INNLE: d.INNLE, SNILS: d.SNILS, OGRN: d.OGRN, OGRNIP: d.OGRNIP, Email: c.Subject().Email, Issuer: d.Issuer,
+		ID: d.ID, Thumbprint: d.Thumbprint, Name: d.Name, Surname: d.Surname, GivenName: d.GivenName, Patronymic: d.Patronymic,
+		Holder: d.Holder, Organization: d.Organization, Title: d.Title, INN: d.INN, INNLE: d.INNLE, SNILS: d.SNILS,
+		OGRN: d.OGRN, OGRNIP: d.OGRNIP, Email: d.Email, Issuer: d.Issuer,
 		Serial: d.Serial, NotBefore: d.NotBefore, NotAfter: d.NotAfter, Key: d.Key,
 	}
 }

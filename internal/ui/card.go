@@ -111,16 +111,20 @@ func (c *Card) meaning(q signing.Question) {
 	}
 }
 
+// unseen reports whether there is a document of which only the digest is known.
+func unseen(q signing.Question) bool {
+	return slices.ContainsFunc(q.Documents, func(d signing.Document) bool { return d.Hidden })
+}
+
 // warn tells what a person must know of the documents before anything else.
 func (c *Card) warn(q signing.Question) {
-	is := func(what func(signing.Document) bool) bool { return slices.ContainsFunc(q.Documents, what) }
 	switch {
-	case is(func(d signing.Document) bool { return d.Hidden }):
+	case unseen(q):
 		c.Title, c.Unseen = c.Say("prompt.raw.title"), c.Say("prompt.raw.warning")
-	case is(func(d signing.Document) bool { return d.Opaque }):
+	case slices.ContainsFunc(q.Documents, func(d signing.Document) bool { return d.Opaque }):
 		c.Unseen = c.Say("prompt.raw.opaque")
 	}
-	switch login := is(func(d signing.Document) bool { return d.Login }); {
+	switch login := slices.ContainsFunc(q.Documents, func(d signing.Document) bool { return d.Login }); {
 	case login && q.Origin != "":
 		c.Login = c.Say("prompt.login.warning", "site", c.Asker)
 	case login:
@@ -249,7 +253,7 @@ func facts(lang text.Lang, q signing.Question) []Fact {
 		label = say(lang, "prompt.token.demo", "label", label)
 	}
 	return filled([]Fact{
-		{Label: say(lang, "prompt.form.label"), Value: format, Warn: q.Raw},
+		{Label: say(lang, "prompt.form.label"), Value: format, Warn: q.Raw && unseen(q)},
 		{Label: say(lang, "prompt.form.tsa"), Value: authority(lang, q.CMS)},
 		{Label: say(lang, "prompt.token.label"), Value: label, Warn: q.Token.Demo},
 	})
@@ -437,8 +441,10 @@ func form(lang text.Lang, q signing.Question) string {
 		if q.XML.Mode == "detached" {
 			where = "prompt.form.beside"
 		}
-	case q.Raw:
+	case q.Raw && unseen(q):
 		return say(lang, "prompt.form.raw")
+	case q.Raw:
+		return say(lang, "prompt.form.value")
 	case q.CMS != nil && q.CMS.Countersign > 0:
 		where = "prompt.form.countersignature"
 	case q.CMS != nil && q.CMS.AddTo != "":

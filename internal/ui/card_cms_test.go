@@ -73,7 +73,11 @@ func TestRawIsNotADocument(t *testing.T) {
 // TestBareValueOfADocument: a document that can be shown is asked about as one; one that says nothing to people is warned of.
 func TestBareValueOfADocument(t *testing.T) {
 	q := signing.Question{Kind: signing.KindSign, Raw: true, Profile: "raw", Documents: []signing.Document{{Name: "a.txt", Digest: "00", Alg: "sha256"}}}
-	if c := NewCard(q, "en"); c.Title != NewCard(signing.Question{Kind: signing.KindSign}, "en").Title || len(c.Warnings()) != 0 {
+	c := NewCard(q, "en")
+	if form, _ := fact(c, "prompt.form.label"); form.Warn || strings.Contains(form.Value, "visible") || form.Value == "" {
+		t.Errorf("%+v", form)
+	}
+	if c.Title != NewCard(signing.Question{Kind: signing.KindSign}, "en").Title || len(c.Warnings()) != 0 {
 		t.Errorf("%q %q", c.Title, c.Warnings())
 	}
 	q.Documents[0].Opaque = true
