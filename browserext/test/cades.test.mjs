@@ -3,7 +3,7 @@
 // SoftHSM key and the demonstration token's GOST keys, and a person who types the PIN. OpenSSL and xmlsec1 judge what comes back.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { verify as verifyRaw, X509Certificate } from 'node:crypto';
+import { createHash, verify as verifyRaw, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -274,6 +274,36 @@ check('a ready digest needs a right of its own, and then is signed as what nobod
   assert.match(String(execFileSync('openssl', ['asn1parse', '-inform', 'DER'], { input: signature })), new RegExp(digest), 'the digest is what was signed');
 });
 
+check('a second signature by a digest, and both checked by digests alone', async () => {
+  const text = 'Согласие на обработку';
+  const digest = await page.evaluate((d) => cryptoPro.createHash(d), text);
+  const [first, second] = [keys.gost, keys.rsa];
+  const sha256 = createHash('sha256').update(text).digest('hex').toUpperCase();
+  const one = await signed(([t, h]) => cryptoPro.createDetachedSignature(t, h), [first.thumbprint, digest], first.pin, 'by-digest');
+  const signers = ([t, cms, h, a]) => cryptoPro.execute(async ({ cadesplugin }) => {
+    const hashed = await cadesplugin.CreateObjectAsync('CAdESCOM.HashedData');
+    await hashed.propset_Algorithm(a);
+    await hashed.SetHashValue(h);
+    const data = await cadesplugin.CreateObjectAsync('CAdESCOM.CadesSignedData');
+    const bad = await data.VerifyHash(hashed, cms, 1).then(() => '', (e) => e.message);
+    if (!t) return { bad, valid: await Promise.all([1, 2].map(async (i) => (await (await (await data.Signers).Item(i)).SignatureStatus).IsValid)) };
+    const store = await cadesplugin.CreateObjectAsync('CAdESCOM.Store');
+    await store.Open();
+    const signer = await cadesplugin.CreateObjectAsync('CAdESCOM.CPSigner');
+    await signer.propset_Certificate(await (await (await store.Certificates).Find(0, t)).Item(1));
+    return data.CoSignHash(hashed, signer, 1);
+  });
+  const both = await signed(signers, [second.thumbprint, one, sha256, SHA256], second.pin, 'both-by-digest');
+  await openssl(bytes(both), text);
+  const other = await open('portal.html'); // which never had the document
+  for (const [h, a] of [[sha256, SHA256], [digest, STREEBOG256]]) {
+    const { bad, valid } = await other.evaluate(signers, ['', both, h, a]);
+    assert.equal(valid.filter(Boolean).length, 1, 'whom the digest does not reach is not valid');
+    assert.match(bad, /\(0x[0-9A-F]{8}\)$/);
+  }
+  await other.close();
+});
+
 check('a bare signature value, the last byte first', async () => {
   const { thumbprint, pin } = keys.rsa;
   const value = await signed(async ([t, text, algorithm]) => {
@@ -287,6 +317,8 @@ check('a bare signature value, the last byte first', async () => {
     return raw.SignHash(hashed, await (await (await store.Certificates).Find(0, t)).Item(1));
   }, [thumbprint, document, SHA256], pin, 'raw');
   assert.match(value, /^[0-9A-F]{512}$/);
+  const { size, login } = await lastDocument();
+  assert.deepEqual([size, login], [Buffer.byteLength(document), undefined], 'the person had the document');
   const der = await readFile(path.join(shop.dir, 'leaf.der'));
   assert.ok(verifyRaw('sha256', Buffer.from(document), new X509Certificate(der).publicKey, Buffer.from(value, 'hex').reverse()));
 });

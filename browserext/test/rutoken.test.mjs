@@ -57,10 +57,11 @@ after(async () => {
 });
 
 /** Runs f in the page while the person types a PIN; resolves to what f gave. */
-async function signed(f, arg, pin) {
+async function signed(f, arg, pin, shot) {
   const made = page.evaluate(f, arg);
   made.catch(() => undefined);
   await Promise.race([desktop.prompt(), made.then((v) => Promise.reject(new Error(`nobody was asked: ${v}`)))]);
+  if (shot) await desktop.shot(`rutoken-${shot}`);
   await desktop.enter(pin);
   const result = await made;
   await desktop.dismiss();
@@ -137,8 +138,21 @@ check('authentication signs the word of the page', async () => {
   const made = await signed(async (salt) => {
     const [id] = await plugin.enumerateCertificates(by.softhsm, plugin.CERT_CATEGORY_USER);
     return plugin.authenticate(by.softhsm, id, salt);
-  }, 'salt-of-the-portal', PIN);
+  }, 'salt-of-the-portal', PIN, 'login');
   assert.match(await openssl(made), /^salt-of-the-portal[0-9A-F]{32}$/);
+  const records = JSON.parse((await agent.command('journal', 'list', '--json')).stdout);
+  assert.equal(records.findLast((r) => r.type === 'begin').documents[0].login, true, 'the person was told that it looks like a login');
+});
+
+check('a bare signature of a document the person is shown, for which no right is needed', async () => {
+  const data = Buffer.from(document).toString('hex');
+  const value = await signed(async (bytes) => {
+    const [id] = await plugin.enumerateCertificates(by.softhsm, plugin.CERT_CATEGORY_USER);
+    const key = await plugin.getKeyByCertificate(by.softhsm, id);
+    return plugin.rawSign(by.softhsm, key, bytes, { computeHash: true, hashAlgorithm: plugin.HASH_TYPE_SHA256 });
+  }, data, PIN);
+  const der = await readFile(path.join(shop.dir, 'leaf.der'));
+  assert.ok(verifyRaw('sha256', Buffer.from(document), new X509Certificate(der).publicKey, Buffer.from(value.replaceAll(':', ''), 'hex')));
 });
 
 check('a digest, and its bare signature with the right for it', async () => {
@@ -159,7 +173,7 @@ check('errors are numbers with names', async () => {
   assert.equal(await refused(() => plugin.parseCertificate(by.demo, '00:11')), 'CERTIFICATE_NOT_FOUND');
   assert.equal(await refused(() => plugin.enumerateKeys(by.demo, '')), 'USER_NOT_LOGGED_IN');
   assert.equal(await refused(() => plugin.generateKeyPair(by.demo)), 'UNSUPPORTED_BY_TOKEN');
-  assert.equal(await refused(() => plugin.verify(by.demo, btoa('nothing'), {})), 'ASN1_ERROR');
+  assert.equal(await refused(() => plugin.verify(by.demo, btoa(''), {})), 'ASN1_ERROR');
   const no = page.evaluate(sign, ['softhsm', 'rsaEncryption', document, {}]).then(() => 'answered', (e) => Number(/Error: (\d+)/.exec(e.message)?.[1]));
   await desktop.prompt();
   await desktop.key('Escape');

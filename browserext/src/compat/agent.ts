@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { link, type Link } from '../../sdk/connect.js';
 import { drop, fromBase64, toBase64 } from '../../sdk/content.js';
-import { PerstenError, reasonOf } from '../../sdk/errors.js';
+import { PerstenError } from '../../sdk/errors.js';
 import { sleep } from '../../sdk/transport.js';
-import type { BatchItemParams, Certificate, Content } from '../proto.gen.js';
+import type { Certificate, Content } from '../proto.gen.js';
 
 /** Of a document on its way to the agent. */
 const PIECE = 512 * 1024;
@@ -53,15 +53,9 @@ export class Agent {
   }
 
   /** Has one ready digest signed as CMS; the agent asks for a right of its own for that. */
-  signDigest(certificate: string, digest: string, form: object): Promise<Uint8Array<ArrayBuffer>> {
-    return patiently(async () => {
-      const { connection } = await this.open();
-      let made: BatchItemParams | undefined;
-      const params = { certificate, items: [{ content: { digest } }], ...form };
-      const account = await connection.callWhole('sign.batch', params as never, { onItem: (item) => (made = item) });
-      if (made?.signature) return this.take(made.signature);
-      throw new PerstenError(reasonOf({ data: made?.error ?? account.stopped }), 'ru');
-    });
+  async signDigest(certificate: string, digest: string, form: object): Promise<Uint8Array<ArrayBuffer>> {
+    const { signature } = await this.call('sign.cms', { certificate, digest, ...form }) as { signature?: Content };
+    return this.take(signature ?? { inline: '' });
   }
 
   /** Runs use with bytes handed over. */

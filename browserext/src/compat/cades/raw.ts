@@ -16,8 +16,10 @@ export class RawSignature extends Remote {
   /** Upper hex, the last byte first, as Windows' CryptoAPI has it. */
   async SignHash(hashed: unknown, certificate: unknown): Promise<string> {
     if (!(hashed instanceof HashedData) || !(certificate instanceof Certificate)) throw fault('parameter');
-    const params = { certificate: certificate.id, digest: (await hashed.finish()).toLowerCase(), algorithm: hashed.fit(certificate) };
-    const r = await this.face.agent.call('sign.raw', params) as { signature?: string };
+    const algorithm = hashed.fit(certificate);
+    const document = await hashed.document();
+    const signed = document ? { content: document.content } : { digest: (await hashed.finish()).toLowerCase() };
+    const r = await this.face.agent.call('sign.raw', { certificate: certificate.id, algorithm, ...signed }) as { signature?: string };
     return hex(fromBase64(r.signature ?? '').reverse());
   }
 

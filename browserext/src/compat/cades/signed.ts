@@ -101,11 +101,12 @@ export class CadesSignedData extends Remote {
   }
 
   async VerifyHash(hashed: unknown, message: unknown, type: unknown = DEFAULT): Promise<void> {
-    const document = await hashedOf(hashed).document();
-    if (!document) throw fault('notImplemented', 'По готовому хэшу подпись не проверить: нужен сам документ');
+    const h = hashedOf(hashed);
+    const document = await h.document();
     const bytes = unbase64(message);
-    const report = await this.verify(bytes, { content: document.content });
-    this.hashed = hashedOf(hashed);
+    const given = document ? { content: document.content } : { digest: (await h.finish()).toLowerCase(), digestAlg: h.name };
+    const report = await this.verify(bytes, given);
+    this.hashed = h;
     await this.keep(bytes, true, report);
     demandGood(report);
     demandType(type, typeOf(report));
@@ -136,7 +137,6 @@ export class CadesSignedData extends Remote {
     const certificate = s.signing.id;
     const document = await h.document();
     if (document) return this.sign({ certificate, content: document.content, attached: false, algorithm, ...form });
-    if ('addTo' in form || 'profile' in form || 'attributes' in form) throw fault('notImplemented');
     return this.face.agent.signDigest(certificate, (await h.finish()).toLowerCase(), { algorithm, ...form });
   }
 
@@ -152,7 +152,7 @@ export class CadesSignedData extends Remote {
     return this.face.agent.give(this.message, { name: 'signature.p7s' }, use);
   }
 
-  private verify(bytes: Uint8Array, more: { content?: Content } = {}): Promise<Report> {
+  private verify(bytes: Uint8Array, more: { content?: Content; digest?: string; digestAlg?: string } = {}): Promise<Report> {
     return this.face.agent.give(bytes, { name: 'signature.p7s' }, (signature) =>
       this.face.agent.call('verify.cms', { signature, ...more }) as Promise<unknown> as Promise<Report>);
   }

@@ -141,9 +141,14 @@ class Calls {
   async rawSign(device: unknown, key: unknown, data: unknown, options: RawOptions = {}): Promise<string> {
     const held = await this.#tokens.key(device, key);
     const bytes = unhexed(data);
-    const digest = options.computeHash === true ? await this.#hash(bytes, hashOf(options.hashAlgorithm)) : hex(bytes);
-    const r = await this.#agent.call('sign.raw', { certificate: held.listed.id, digest: digest.toLowerCase(), ...algorithm(held, options.hashAlgorithm) }) as { signature?: string };
-    return colons(unbase64(r.signature));
+    const form = { certificate: held.listed.id, ...algorithm(held, options.hashAlgorithm) };
+    const value = async (given: object): Promise<string> => {
+      const r = await this.#agent.call('sign.raw', { ...form, ...given }) as { signature?: string };
+      return colons(unbase64(r.signature));
+    };
+    if (options.computeHash !== true) return value({ digest: hex(bytes).toLowerCase() });
+    if (!hashes(held, hashOf(options.hashAlgorithm))) throw new RutokenError('MECHANISM_INVALID');
+    return this.#onBytes(bytes, held, (content) => value({ content }));
   }
 
   async digest(_device: unknown, type: unknown, data: unknown, options: { base64?: unknown } = {}): Promise<string> {
@@ -204,4 +209,11 @@ function keyName(c: X509): string {
 function algorithm(held: Held, hash: unknown): { algorithm?: string } {
   if (hash === undefined || !held.listed.algorithm.startsWith('rsa-')) return {};
   return { algorithm: `rsa-${hashOf(hash)}` };
+}
+
+const GOST_HASHES: Record<string, string> = { 'gost2012-256': 'streebog256', 'gost2012-512': 'streebog512', gost2001: 'gost94' };
+
+/** Whether a key signs what this hash is made of. An RSA key takes the one the page names. */
+function hashes({ listed: { algorithm: own } }: Held, hash: string): boolean {
+  return own.startsWith('rsa-') || (GOST_HASHES[own] ?? own.replace(/^.*-/, '')) === hash;
 }
