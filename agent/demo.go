@@ -75,7 +75,7 @@ func (a *app) demo(ctx context.Context, port int) error {
 		return err
 	}
 	c.Trust.Roots = append(c.Trust.Roots, filepath.Join(dir, "token", "ca.pem"))
-	c.Trust.CRLs = append(c.Trust.CRLs, filepath.Join(dir, "token", "ca.crl"))
+	c.Trust.CRLs = append(c.Trust.CRLs, a.demoLists(filepath.Join(dir, "token"))...)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	origin := "http://" + portal.Addr().String()
@@ -225,8 +225,20 @@ func (a *app) demoInTerminal(ctx context.Context) error {
 		return err
 	}
 	return a.verify(ctx, checking{path: o.out, believing: believing{
-		roots: []string{filepath.Join(token, "ca.pem")}, crls: []string{filepath.Join(token, "ca.crl")}, offline: true,
+		roots: []string{filepath.Join(token, "ca.pem")}, crls: a.demoLists(token), offline: true,
 	}})
+}
+
+// demoLists is the revocation list of the demo token's CA. A token that an older version made has none, nor a key to sign one
+// with: the person is told what to do.
+func (a *app) demoLists(token string) []string {
+	list := filepath.Join(token, "ca.crl")
+	_, made := os.Stat(filepath.Join(token, "ca.pem"))
+	if _, err := os.Stat(list); made == nil && errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintln(a.out, a.t("cli.demo.old", "dir", token))
+		return nil
+	}
+	return []string{list}
 }
 
 // demoSecret is the practice token's PIN as a person would have typed it.

@@ -35,7 +35,7 @@ type kind struct {
 var (
 	kindStamp  = kind{"tsp", 1 << 20, "application/timestamp-query", []string{"application/timestamp-reply"}, false}
 	kindOCSP   = kind{"ocsp", 1 << 20, "application/ocsp-request", []string{"application/ocsp-response"}, false}
-	kindCRL    = kind{"crl", 32 << 20, "", nil, true}
+	kindCRL    = kind{"crl", 30 << 20, "", nil, true}
 	kindIssuer = kind{"issuer", 256 << 10, "", nil, true}
 )
 

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -183,6 +184,33 @@ func typed() []trick {
 	}
 }
 
+// largest takes all the memory an answer may have, and is refused at its last byte.
+func largest(k kind) []trick {
+	head := func(n int64) []byte {
+		return append([]byte{0x30, 0x84}, binary.BigEndian.AppendUint32(nil, uint32(n-6))...)
+	}
+	return []trick{
+		{name: "as large as allowed, a byte short", want: ErrAnswer, do: sized(head(k.limit), k.limit-1)},
+		{name: "as large as allowed, a byte long", want: ErrAnswer, do: sized(head(k.limit), k.limit+1)},
+		{name: "larger by a byte", want: ErrTooLarge, do: sized(head(k.limit+1), k.limit+1)},
+	}
+}
+
+// sized sends head and zeros, n bytes together.
+func sized(head []byte, n int64) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		setHeaders(w, r, "")
+		w.Write(head)
+		piece := make([]byte, 64<<10)
+		for n -= int64(len(head)); n > 0; {
+			m, err := w.Write(piece[:min(n, int64(len(piece)))])
+			if n -= int64(m); err != nil {
+				return
+			}
+		}
+	}
+}
+
 // serve plays a trick on a loopback port.
 func (tr trick) serve(t *testing.T, k kind) (url string) {
 	t.Helper()
@@ -263,6 +291,7 @@ func TestHostileServers(t *testing.T) {
 		if k.ask != "" {
 			list = append(list, typed()...)
 		}
+		list = append(list, largest(k)...)
 		for _, tr := range list {
 			deadline := 10 * time.Second
 			if tr.slow {

@@ -21,7 +21,7 @@
 // # Limits
 //
 // One fetch, redirects and all, takes at most [Options].Deadline, 15 s unless told otherwise. An answer is at most
-// 1 MiB (time-stamp, OCSP), 32 MiB (revocation list) or 256 KiB (issuers), and it is given up at its first byte when it is
+// 1 MiB (time-stamp, OCSP), 30 MiB (revocation list) or 256 KiB (issuers), and it is given up at its first byte when it is
 // not what was asked for, at its DER header when it says that it is larger. Compressed answers are refused.
 //
 // # Cache

@@ -21,7 +21,7 @@ func PDF(out io.Writer, d Document) error {
 	p.AddUTF8FontFromBytes("go", "", goregular.TTF)
 	p.AddUTF8FontFromBytes("go", "B", gobold.TTF)
 	p.SetMargins(margin, margin, margin)
-	p.SetAutoPageBreak(true, margin+8)
+	p.SetAutoPageBreak(true, bottom)
 	p.AliasNbPages("{nb}")
 	p.SetFooterFunc(p.foot)
 	doc := w.make()
@@ -35,7 +35,7 @@ func PDF(out io.Writer, d Document) error {
 	for _, s := range doc.Signers {
 		p.signer(s)
 	}
-	p.gap(4)
+	p.gap(2)
 	p.text(8, "", grey, doc.Footer)
 	if err := p.Output(out); err != nil {
 		return fmt.Errorf("write PDF: %w", err)
@@ -44,10 +44,12 @@ func PDF(out io.Writer, d Document) error {
 }
 
 const (
-	margin = 18.0
-	names  = 48.0 // width of the column of names
+	margin = 12.0
+	bottom = margin + 6 // with the number of the page
+	names  = 48.0       // width of the column of names
 
-	jointHeight = 5.0 // between two boxes of a chain
+	body, row   = 9.0, 4.2 // size of the letters, height of a line
+	jointHeight = 3.0      // between two boxes of a chain
 )
 
 type colour [3]int
@@ -93,7 +95,7 @@ func printable(s string) string {
 
 // room begins a new page when less than mm is left of this one.
 func (p *pages) room(mm float64) {
-	if _, h := p.GetPageSize(); p.GetY()+mm > h-margin-8 {
+	if _, h := p.GetPageSize(); p.GetY()+mm > h-bottom {
 		p.AddPage()
 	}
 }
@@ -111,7 +113,7 @@ func mark(l look) string {
 }
 
 func (p *pages) signer(s signer) {
-	p.gap(4)
+	p.gap(3)
 	p.room(50)
 	c := colors[s.Look]
 	p.SetDrawColor(c[0], c[1], c[2])
@@ -119,17 +121,17 @@ func (p *pages) signer(s signer) {
 	p.Line(margin, p.GetY(), margin+p.width(), p.GetY())
 	p.gap(2)
 	if s.Heading != "" {
-		p.text(10, "", grey, s.Heading)
+		p.text(body, "", grey, s.Heading)
 	}
-	p.text(14, "B", c, mark(s.Look)+s.Verdict)
-	p.text(10, "", ink, s.About)
+	p.text(13, "B", c, mark(s.Look)+s.Verdict)
+	p.text(body, "", ink, s.About)
 	if s.Advice != "" && s.Look != good {
-		p.text(10, "B", ink, p.w.t("advice")+": "+s.Advice)
+		p.text(body, "B", ink, p.w.t("advice")+": "+s.Advice)
 	}
 	for _, g := range s.Groups {
-		p.gap(2)
+		p.gap(1.5)
 		p.room(16)
-		p.text(11, "B", ink, g.Title)
+		p.text(10, "B", ink, g.Title)
 		p.facts(g.Facts)
 	}
 	p.chain(s)
@@ -147,10 +149,10 @@ func (p *pages) facts(list []fact) {
 	for _, f := range list {
 		p.room(8)
 		y, page := p.GetY(), p.PageNo()
-		p.SetFont("go", "", 10)
+		p.SetFont("go", "", body)
 		if f.Name != "" {
 			p.SetTextColor(grey[0], grey[1], grey[2])
-			p.MultiCell(names-2, 5, printable(f.Name), "", "L", false)
+			p.MultiCell(names-2, row, printable(f.Name), "", "L", false)
 		}
 		under := p.GetY()
 		c := colors[f.Look]
@@ -164,7 +166,7 @@ func (p *pages) facts(list []fact) {
 		if f.Look == good || f.Look == bad || f.Look == unsure {
 			value = mark(f.Look) + value
 		}
-		p.MultiCell(width, 5, printable(value), "", "L", false)
+		p.MultiCell(width, row, printable(value), "", "L", false)
 		if p.PageNo() == page && p.GetY() < under {
 			p.SetY(under)
 		}
@@ -174,11 +176,11 @@ func (p *pages) facts(list []fact) {
 
 // chain draws the boxes, the root above, joined by a line that is broken where the chain is.
 func (p *pages) chain(s signer) {
-	p.gap(2)
+	p.gap(1.5)
 	p.room(30)
-	p.text(11, "B", ink, s.ChainTitle)
+	p.text(10, "B", ink, s.ChainTitle)
 	if len(s.Chain) == 0 {
-		p.text(10, "", grey, p.w.t("chain.missing"))
+		p.text(body, "", grey, p.w.t("chain.missing"))
 		return
 	}
 	p.gap(1)
@@ -191,18 +193,19 @@ func (p *pages) chain(s signer) {
 	}
 }
 
-// boxHeight is what box needs. Names are bold and a little wider, so it is measured in bold.
+// boxHeight is what box needs. The first line is bold and a little wider, so all are measured in bold.
 func (p *pages) boxHeight(l link) float64 {
-	height := 3.0
-	p.SetFont("go", "B", 9)
-	for _, line := range l.lines() {
-		height += 4.5 * float64(len(p.SplitText(printable(line), p.width()-9)))
+	height := 2.0
+	p.SetFont("go", "B", body)
+	for _, s := range l.lines() {
+		height += row * float64(len(p.SplitText(printable(s), p.width()-9)))
 	}
 	return height
 }
 
+// lines are who it is and what is known of it.
 func (l link) lines() []string {
-	return append([]string{l.Role, l.Name, mark(l.Look) + l.State}, l.Notes...)
+	return []string{l.Role + ": " + l.Name, mark(l.Look) + strings.Join(append([]string{l.State}, l.Notes...), "; ")}
 }
 
 func (p *pages) box(l link) {
@@ -213,22 +216,19 @@ func (p *pages) box(l link) {
 	p.dash(l.Look != good)
 	p.Rect(margin, p.GetY(), p.width(), height, "D")
 	p.dash(false)
-	bottom := p.GetY() + height
-	p.SetY(p.GetY() + 1.5)
-	for i, line := range l.lines() {
-		style, color := "", grey
-		switch i {
-		case 1:
-			style, color = "B", ink
-		case 2:
-			color = c
+	under := p.GetY() + height
+	p.SetY(p.GetY() + 1)
+	for i, s := range l.lines() {
+		style, color := "B", ink
+		if i > 0 {
+			style, color = "", c
 		}
 		p.SetX(margin + 4)
-		p.SetFont("go", style, 9)
+		p.SetFont("go", style, body)
 		p.SetTextColor(color[0], color[1], color[2])
-		p.MultiCell(width, 4.5, printable(line), "", "L", false)
+		p.MultiCell(width, row, printable(s), "", "L", false)
 	}
-	p.SetY(bottom)
+	p.SetY(under)
 }
 
 // joint is the line from an issuer down to what it issued.

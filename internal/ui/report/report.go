@@ -383,7 +383,8 @@ func (w writer) details(s proto.Signer) []fact {
 	}
 	out := []fact{{w.t("detail.indication"), indication, neutral}}
 	if s.BestTime != nil {
-		out = append(out, fact{w.t("detail.besttime"), s.BestTime.Time.UTC().Format(time.RFC3339) + " (" + s.BestTime.From + ")", neutral})
+		from := w.t("detail.judged." + s.BestTime.From)
+		out = append(out, fact{w.t("detail.judged"), s.BestTime.Time.UTC().Format(time.RFC3339) + ", " + from, neutral})
 	}
 	out = append(out, fact{w.t("detail.format"), s.Format, neutral}, fact{w.t("detail.algorithm"), s.Algorithm, neutral})
 	if s.Policy != "" {
