@@ -706,6 +706,7 @@ type Report struct {
 	CheckedAt  time.Time  `json:"checkedAt,omitzero"`   // The moment the report speaks of.
 	Attached   bool       `json:"attached"`             // The document is inside the signature, or the signature inside the document.
 	Size       int64      `json:"size"`                 // Bytes of the document; 0 when its digest was given alone.
+	Digest     string     `json:"digest,omitempty"`     // The digest that was given in place of the document.
 	Signers    []Signer   `json:"signers"`
 	Page       *Content   `json:"page,omitempty"` // The report for people, when a page was asked for: to show or to save. It has no script and loads nothing.
 }
@@ -1728,6 +1729,7 @@ func init() {
 			{"checkedAt", &schema{kind: kindTime}, false},
 			{"attached", &schema{kind: kindBoolean}, true},
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"digest", &schema{kind: kindString, pattern: pattern6}, false},
 			{"signers", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "Signer"}}, true},
 			{"page", &schema{ref: "Content"}, false},
 		}},

@@ -543,6 +543,8 @@ export interface Report {
   attached: boolean;
   /** Bytes of the document; 0 when its digest was given alone. */
   size: number;
+  /** The digest that was given in place of the document. */
+  digest?: string;
   signers: Signer[];
   /** The report for people, when a page was asked for: to show or to save. It has no script and loads nothing. */
   page?: Content;

@@ -222,7 +222,9 @@ func (c *client) verifyDigest(ctx context.Context, signature *signing.Content, p
 	if err != nil {
 		return nil, err
 	}
-	return c.reported(signing.Reported(report, c.lang()), p.Page)
+	out := signing.Reported(report, c.lang())
+	out.Digest = p.Digest
+	return c.reported(out, p.Page)
 }
 
 // reported adds the page for people when one is asked for.

@@ -144,7 +144,7 @@ func TestCMSByDigest(t *testing.T) {
 			if bad.Code != c.bad {
 				t.Errorf("%s: %+v", name, bad)
 			}
-		case c.bad != "" || r.Valid != c.valid || len(r.Signers) != 2 || c.code != "" && (r.Signers[0].Code != c.code || r.Signers[1].Code != c.code):
+		case c.bad != "" || r.Digest != c.p.Digest || r.Valid != c.valid || len(r.Signers) != 2 || c.code != "" && (r.Signers[0].Code != c.code || r.Signers[1].Code != c.code):
 			t.Errorf("%s: %+v", name, r)
 		}
 	}

@@ -36,7 +36,7 @@ func PDF(out io.Writer, d Document) error {
 		p.signer(s)
 	}
 	p.gap(2)
-	p.text(8, "", grey, doc.Footer)
+	p.text(fine, "", grey, doc.Footer)
 	if err := p.Output(out); err != nil {
 		return fmt.Errorf("write PDF: %w", err)
 	}
@@ -44,12 +44,14 @@ func PDF(out io.Writer, d Document) error {
 }
 
 const (
-	margin = 12.0
-	bottom = margin + 6 // with the number of the page
+	margin = 11.0
+	bottom = margin + 4 // with the number of the page
 	names  = 48.0       // width of the column of names
 
-	body, row   = 9.0, 4.2 // size of the letters, height of a line
-	jointHeight = 3.0      // between two boxes of a chain
+	body, row     = 9.0, 4.0 // size of the letters, height of a line
+	fine, fineRow = 7.5, 3.5 // of what few people read
+	groupsHeight  = 55.0     // that usual groups need
+	jointHeight   = 2.0      // between two boxes of a chain
 )
 
 type colour [3]int
@@ -66,9 +68,20 @@ type pages struct {
 	w writer
 }
 
+// width is what stands between the margins: the page's, or those of a column.
 func (p *pages) width() float64 {
 	w, _ := p.GetPageSize()
-	return w - 2*margin
+	left, _, right, _ := p.GetMargins()
+	return w - left - right
+}
+
+// column puts the margins a part of the page's width from each side.
+func (p *pages) column(left, right float64) {
+	w, _ := p.GetPageSize()
+	w -= 2 * margin
+	p.SetLeftMargin(margin + left*w)
+	p.SetRightMargin(margin + right*w)
+	p.SetX(margin + left*w)
 }
 
 func (p *pages) gap(mm float64) { p.Ln(mm) }
@@ -77,7 +90,7 @@ func (p *pages) gap(mm float64) { p.Ln(mm) }
 func (p *pages) text(size float64, style string, c colour, s string) {
 	p.SetFont("go", style, size)
 	p.SetTextColor(c[0], c[1], c[2])
-	p.MultiCell(0, size*0.5, printable(s), "", "L", false)
+	p.MultiCell(0, size*0.46, printable(s), "", "L", false)
 }
 
 // printable leaves out what the font has no letters for; a line of a report is one line.
@@ -102,7 +115,7 @@ func (p *pages) room(mm float64) {
 
 func (p *pages) head(d document) {
 	p.text(10, "", grey, d.Title)
-	p.text(18, "B", colors[d.Look], mark(d.Look)+d.Verdict)
+	p.text(17, "B", colors[d.Look], mark(d.Look)+d.Verdict)
 	p.gap(2)
 	p.facts(d.Facts)
 }
@@ -128,24 +141,53 @@ func (p *pages) signer(s signer) {
 	if s.Advice != "" && s.Look != good {
 		p.text(body, "B", ink, p.w.t("advice")+": "+s.Advice)
 	}
-	for _, g := range s.Groups {
-		p.gap(1.5)
-		p.room(16)
-		p.text(10, "B", ink, g.Title)
-		p.facts(g.Facts)
-	}
+	p.groups(s.Groups)
 	p.chain(s)
+	p.gap(1.5)
+	p.room(16)
+	var all []string
+	for _, f := range s.Details {
+		all = append(all, f.Name+": "+f.Value)
+	}
+	p.text(fine, "", grey, p.w.t("details")+". "+strings.Join(all, "; "))
 	for _, n := range s.Nested {
 		p.signer(n)
 	}
-	p.gap(2)
-	p.room(16)
-	p.text(9, "B", grey, p.w.t("details"))
-	p.facts(s.Details)
+}
+
+// groups stand in two columns: the first, who signed, and the others beside it.
+func (p *pages) groups(list []group) {
+	p.room(groupsHeight)
+	top, page := p.GetY(), p.PageNo()
+	p.column(0, 0.51)
+	p.group(list[0])
+	under := p.GetY()
+	if p.PageNo() == page {
+		p.column(0.51, 0)
+		p.SetY(top)
+	} else {
+		p.column(0, 0)
+	}
+	for _, g := range list[1:] {
+		p.group(g)
+	}
+	p.column(0, 0)
+	if p.PageNo() == page && p.GetY() < under {
+		p.SetY(under)
+	}
+}
+
+func (p *pages) group(g group) {
+	p.gap(1.5)
+	p.room(12)
+	p.text(10, "B", ink, g.Title)
+	p.facts(g.Facts)
 }
 
 // facts writes lines, names on the left.
 func (p *pages) facts(list []fact) {
+	left, _, _, _ := p.GetMargins()
+	names := min(names, 0.42*p.width())
 	for _, f := range list {
 		p.room(8)
 		y, page := p.GetY(), p.PageNo()
@@ -159,7 +201,7 @@ func (p *pages) facts(list []fact) {
 		p.SetTextColor(c[0], c[1], c[2])
 		width := p.width()
 		if f.Name != "" {
-			p.SetXY(margin+names, y)
+			p.SetXY(left+names, y)
 			width -= names
 		}
 		value := f.Value
@@ -170,7 +212,7 @@ func (p *pages) facts(list []fact) {
 		if p.PageNo() == page && p.GetY() < under {
 			p.SetY(under)
 		}
-		p.SetX(margin)
+		p.SetX(left)
 	}
 }
 
@@ -193,12 +235,13 @@ func (p *pages) chain(s signer) {
 	}
 }
 
-// boxHeight is what box needs. The first line is bold and a little wider, so all are measured in bold.
+// boxHeight is what box needs.
 func (p *pages) boxHeight(l link) float64 {
-	height := 2.0
-	p.SetFont("go", "B", body)
-	for _, s := range l.lines() {
-		height += row * float64(len(p.SplitText(printable(s), p.width()-9)))
+	height := 1.6
+	for i, s := range l.lines() {
+		style, size, row := boxType(i)
+		p.SetFont("go", style, size)
+		height += row * float64(len(p.SplitText(printable(s), p.width()-8)))
 	}
 	return height
 }
@@ -208,8 +251,16 @@ func (l link) lines() []string {
 	return []string{l.Role + ": " + l.Name, mark(l.Look) + strings.Join(append([]string{l.State}, l.Notes...), "; ")}
 }
 
+// boxType is how a line of a box is set.
+func boxType(line int) (style string, size, height float64) {
+	if line == 0 {
+		return "B", body, row
+	}
+	return "", fine, fineRow
+}
+
 func (p *pages) box(l link) {
-	height, width := p.boxHeight(l), p.width()-8
+	height, width := p.boxHeight(l), p.width()-6
 	c := colors[l.Look]
 	p.SetDrawColor(c[0], c[1], c[2])
 	p.SetLineWidth(0.5)
@@ -217,14 +268,15 @@ func (p *pages) box(l link) {
 	p.Rect(margin, p.GetY(), p.width(), height, "D")
 	p.dash(false)
 	under := p.GetY() + height
-	p.SetY(p.GetY() + 1)
+	p.SetY(p.GetY() + 0.8)
 	for i, s := range l.lines() {
-		style, color := "B", ink
+		color := ink
 		if i > 0 {
-			style, color = "", c
+			color = c
 		}
-		p.SetX(margin + 4)
-		p.SetFont("go", style, body)
+		style, size, row := boxType(i)
+		p.SetX(margin + 3)
+		p.SetFont("go", style, size)
 		p.SetTextColor(color[0], color[1], color[2])
 		p.MultiCell(width, row, printable(s), "", "L", false)
 	}

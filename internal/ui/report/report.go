@@ -147,8 +147,12 @@ func (w writer) make() document {
 	if w.d.File != "" {
 		out.Facts = []fact{{w.t("file"), w.d.File, neutral}}
 	}
+	document := fact{w.t("size"), w.size(r.Size), neutral}
+	if r.Digest != "" && !r.Attached {
+		document = fact{w.t("digest"), r.Digest, unsure}
+	}
 	out.Facts = append(out.Facts, []fact{
-		{"", w.t(where), neutral}, {w.t("size"), w.size(r.Size), neutral},
+		{"", w.t(where), neutral}, document,
 		{w.t("checkedAt"), w.at(r.CheckedAt) + ", " + w.t("localClock"), neutral},
 	}...)
 	for i, s := range r.Signers {

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -89,11 +90,27 @@ func samples() map[string]*proto.Report {
 	both := report(revoked, good)
 	both.Signers[1].Countersignatures = []proto.Signer{good}
 	return map[string]*proto.Report{
-		"good": report(good), "revoked": report(revoked), "changed": report(changed), "hostile": report(hostile), "several": both,
+		"good": report(good), "revoked": report(revoked), "changed": report(changed), "hostile": report(hostile), "several": both, "two": report(good, good),
 	}
 }
 
-// TestPages makes every sample in both languages and both forms, and looks for what must stand on it.
+var pageObject = regexp.MustCompile(`/Type /Page\b[^s]`)
+
+// TestDigestInPlaceOfDocument: the page says what was checked when nobody had the document.
+func TestDigestInPlaceOfDocument(t *testing.T) {
+	r := samples()["good"]
+	r.Size, r.Digest = 0, strings.Repeat("ab", 32)
+	var page bytes.Buffer
+	if err := HTML(&page, Document{Lang: text.English, Report: r}); err != nil {
+		t.Fatal(err)
+	}
+	if s := page.String(); !strings.Contains(s, "in place of the document") || !strings.Contains(s, r.Digest) || strings.Contains(s, "Size of the document") {
+		t.Error("the page is silent about the document")
+	}
+}
+
+// TestPages makes every sample in both languages and both forms, and looks for what must stand on it. A usual
+// report of one or two signatures is one page of paper.
 func TestPages(t *testing.T) {
 	for name, r := range samples() {
 		for _, lang := range []text.Lang{text.Russian, text.English} {
@@ -110,6 +127,9 @@ func TestPages(t *testing.T) {
 			}
 			if !bytes.HasPrefix(pdf.Bytes(), []byte("%PDF-1.")) || pdf.Len() > 200<<10 {
 				t.Errorf("%s: not a PDF of a reasonable size: %d bytes", name, pdf.Len())
+			}
+			if n := len(pageObject.FindAll(pdf.Bytes(), -1)); n > 1 && name != "several" {
+				t.Errorf("%s %s: %d pages", name, lang, n)
 			}
 			w := writer{d}
 			for _, s := range r.Signers {
