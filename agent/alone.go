@@ -29,16 +29,11 @@ func (a *app) signAlone(ctx context.Context, o order, in *os.File, w io.Writer) 
 	who := commandCaller(string(a.lang))
 	var content *signing.Content
 	if in != nil {
-		handle, kept, err := engine.Store().Create(who.Channel, filepath.Base(o.in), "", func(spool io.Writer) error {
-			b := a.bar("cli.progress.sending", size(in))
-			defer b.clear()
-			_, err := io.Copy(spool, b.reader(in))
-			return err
-		})
+		kept, drop, err := a.spooled(engine, who, in)
 		if err != nil {
 			return signed{}, err
 		}
-		defer engine.Store().Drop(who.Channel, handle)
+		defer drop()
 		content = kept
 	}
 	var made *signing.Result
@@ -53,6 +48,17 @@ func (a *app) signAlone(ctx context.Context, o order, in *os.File, w io.Writer) 
 		return signed{}, err
 	}
 	return signed{"", made.Certificate.ID(), made.Time}, nil
+}
+
+// spooled keeps a file's bytes for the engine of this process until drop.
+func (a *app) spooled(e *signing.Engine, who signing.Caller, in *os.File) (content *signing.Content, drop func(), err error) {
+	handle, content, err := e.Store().Create(who.Channel, filepath.Base(in.Name()), "", func(spool io.Writer) error {
+		b := a.bar("cli.progress.sending", size(in))
+		defer b.clear()
+		_, err := io.Copy(spool, b.reader(in))
+		return err
+	})
+	return content, func() { e.Store().Drop(who.Channel, handle) }, err
 }
 
 // aloneEngine is the engine of this process, with the keys and the approval of a command.

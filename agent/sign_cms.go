@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -156,83 +155,4 @@ func cmsAlone(ctx context.Context, e *signing.Engine, who signing.Caller, id str
 		r.AddTo = kept
 	}
 	return e.SignCMS(ctx, who, r, w)
-}
-
-// rawSigned is what `persten sign raw` tells.
-type rawSigned struct {
-	Signature   string `json:"signature"` // lower hex
-	Algorithm   string `json:"algorithm"`
-	Certificate string `json:"certificate"`
-}
-
-func (a *app) signRawCommand() *cobra.Command {
-	var o order
-	var digest, algorithm, name string
-	c := &cobra.Command{
-		Use: "raw --cert ID --digest HEX", Short: a.t("cli.sign.raw.short"), Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			p := proto.SignRawParams{Certificate: strings.Repeat("0", 64), Digest: strings.ToLower(digest), Algorithm: algorithm, Name: name}
-			if err := p.Validate(); err != nil {
-				e := proto.AsError(err)
-				return usage(fmt.Errorf("%s %s", e.Args["field"], e.Args["detail"]))
-			}
-			if digest == "" {
-				return usage(errors.New("digest is required"))
-			}
-			return a.signRaw(cmd.Context(), o, p)
-		},
-	}
-	a.keyFlags(c, &o)
-	f := c.Flags()
-	f.StringVar(&digest, "digest", "", a.t("cli.flag.digest"))
-	f.StringVar(&algorithm, "algorithm", "", a.t("cli.flag.algorithm"))
-	f.StringVar(&name, "name", "", a.t("cli.flag.name"))
-	return c
-}
-
-func (a *app) signRaw(ctx context.Context, o order, p proto.SignRawParams) error {
-	if err := o.keyed(); err != nil {
-		return err
-	}
-	var made rawSigned
-	var err error
-	if o.alone() {
-		made, err = a.rawAlone(ctx, o, p)
-	} else {
-		made, err = a.rawBySession(ctx, o, p)
-	}
-	if err != nil {
-		return err
-	}
-	return a.print(made, func(w io.Writer) { fmt.Fprintln(w, made.Signature) })
-}
-
-func (a *app) rawBySession(ctx context.Context, o order, p proto.SignRawParams) (rawSigned, error) {
-	c, err := a.connect(ctx)
-	if err != nil {
-		return rawSigned{}, err
-	}
-	defer c.Close()
-	p.Certificate = o.cert
-	r, err := ask[proto.SignRawResult](ctx, c, proto.MethodSignRaw, p)
-	return rawSigned{hex.EncodeToString(r.Signature), r.Algorithm, r.Certificate}, err
-}
-
-func (a *app) rawAlone(ctx context.Context, o order, p proto.SignRawParams) (rawSigned, error) {
-	s, engine, err := a.aloneEngine(ctx, o)
-	if err != nil {
-		return rawSigned{}, err
-	}
-	defer s.close()
-	digest, err := hex.DecodeString(p.Digest)
-	if err != nil {
-		return rawSigned{}, err
-	}
-	r, err := engine.SignRaw(ctx, commandCaller(string(a.lang)), signing.RawRequest{
-		Certificate: cmp.Or(s.cert, o.cert), Digest: digest, Algorithm: p.Algorithm, Name: p.Name,
-	})
-	if err != nil {
-		return rawSigned{}, err
-	}
-	return rawSigned{hex.EncodeToString(r.Signature), string(r.Algorithm), r.Certificate.ID()}, nil
 }

@@ -246,14 +246,6 @@ func (s *signingAlone) extendRefusals(in, two string, extend func(...string) (ex
 func TestSignRawReal(t *testing.T) {
 	s := newSigningAlone(t)
 	sum := algo.Streebog256.Sum(s.read("doc.txt"))
-	out, errOut, code := s.run("sign", "raw", "--digest", hex.EncodeToString(sum))
-	if code != 0 {
-		t.Fatalf("%s%s", out, errOut)
-	}
-	value, err := hex.DecodeString(strings.TrimSpace(out))
-	if err != nil {
-		t.Fatal(err)
-	}
 	keys, err := s.demo.Keys(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -264,8 +256,18 @@ func TestSignRawReal(t *testing.T) {
 			own = k.Certificate()
 		}
 	}
-	if err := own.Key.Verify(algo.GOST256, algo.Input{Digest: sum}, value); err != nil {
-		t.Error(err)
+	for _, what := range [][]string{{"--digest", hex.EncodeToString(sum)}, {"--in", s.path("doc.txt")}} {
+		out, errOut, code := s.run(append([]string{"sign", "raw"}, what...)...)
+		value, err := hex.DecodeString(strings.TrimSpace(out))
+		if code != 0 || err != nil {
+			t.Fatalf("%s%s", out, errOut)
+		}
+		if err := own.Key.Verify(algo.GOST256, algo.Input{Digest: sum}, value); err != nil {
+			t.Error(what, err)
+		}
+	}
+	if out, _, code := s.run("sign", "raw", "--in", s.path("doc.txt"), "--digest", hex.EncodeToString(sum)); code == 0 {
+		t.Errorf("both: %s", out)
 	}
 	for _, digest := range []string{"", "00", hex.EncodeToString(sum[1:]), strings.Repeat("0", 128)} {
 		if out, _, code := s.run("sign", "raw", "--digest", digest); code == 0 {
