@@ -2,8 +2,9 @@
 import { link, type Link } from '../../sdk/connect.js';
 import { drop, fromBase64, toBase64 } from '../../sdk/content.js';
 import { PerstenError } from '../../sdk/errors.js';
+import type { Method, Params, Result } from '../../sdk/rpc.js';
 import { sleep } from '../../sdk/transport.js';
-import type { Certificate, Content } from '../proto.gen.js';
+import type { Certificate, Content, Report } from '../proto.gen.js';
 
 /** Of a document on its way to the agent. */
 const PIECE = 512 * 1024;
@@ -36,26 +37,27 @@ export class Agent {
   }
 
   /** Calls a method of the protocol. */
-  call(method: string, params: object): Promise<Answer> {
-    return patiently(async () => {
-      const { connection } = await this.open();
-      return connection.call(method as never, params as never) as Promise<Answer>;
-    });
-  }
-
-  /** What the agent can do. */
-  async able(capability: string): Promise<boolean> {
-    return (await this.open()).hello.capabilities.includes(capability);
+  call<M extends Method>(method: M, params: object): Promise<Result<M>> {
+    return patiently(async () => (await this.open()).connection.call(method, params as Params<M>));
   }
 
   async certificates(): Promise<Certificate[]> {
-    return (await this.call('certificates.list', { all: true })).certificates ?? [];
+    return (await this.call('certificates.list', { all: true })).certificates;
   }
 
-  /** Has one ready digest signed as CMS; the agent asks for a right of its own for that. */
-  async signDigest(certificate: string, digest: string, form: object): Promise<Uint8Array<ArrayBuffer>> {
-    const { signature } = await this.call('sign.cms', { certificate, digest, ...form }) as { signature?: Content };
-    return this.take(signature ?? { inline: '' });
+  /** Has a document, or a digest alone, signed as CMS; params are those of sign.cms. */
+  async signCms(params: object): Promise<Uint8Array<ArrayBuffer>> {
+    return this.take((await this.call('sign.cms', params)).signature);
+  }
+
+  /** The bare signature of a document, or of a digest; params are those of sign.raw. */
+  async signRaw(params: object): Promise<Uint8Array<ArrayBuffer>> {
+    return fromBase64((await this.call('sign.raw', params)).signature);
+  }
+
+  /** Has a CMS signature verified; more is the document, or its digest. */
+  verifyCms(signature: Uint8Array, more: { content?: Content } | { digest: string; digestAlg: string } = {}): Promise<Report> {
+    return this.give(signature, SIGNATURE, (given) => this.call('verify.cms', { signature: given, ...more }));
   }
 
   /** Runs use with bytes handed over. */
@@ -78,10 +80,10 @@ export class Agent {
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     for (let offset = 0, eof = false; !eof; ) {
       const r = await this.call('content.read', { handle, offset, length: READ });
-      const piece = fromBase64(r.data ?? '');
+      const piece = fromBase64(r.data);
       pieces.push(piece);
       offset += piece.length;
-      eof = r.eof === true || piece.length === 0;
+      eof = r.eof || piece.length === 0;
     }
     this.forget(handle);
     return new Uint8Array(await new Blob(pieces).arrayBuffer());
@@ -113,17 +115,8 @@ async function patiently<T>(f: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The members of answers that faces read. */
-export interface Answer {
-  certificates?: Certificate[];
-  data?: string;
-  eof?: boolean;
-  handle?: string;
-  size?: number;
-  digest?: string;
-  document?: Content;
-  algorithm?: string;
-}
+/** How a signature that is handed over is called. */
+export const SIGNATURE: About = { name: 'signature.p7s' };
 
 /** How a document is shown to the person. */
 export interface About {

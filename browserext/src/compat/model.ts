@@ -18,6 +18,7 @@ type Work = (...args: unknown[]) => unknown;
 export class Model {
   private readonly pages = new WeakMap<Remote, object>();
   private readonly remotes = new WeakMap<object, Remote>();
+  private built = 0;
 
   constructor(private readonly translate: (e: unknown) => Error) {}
 
@@ -50,7 +51,7 @@ export class Model {
   }
 
   private build(r: Remote): object {
-    const page = {};
+    const page = { objid: ++this.built };
     for (const [name, d] of members(r)) {
       const { get, set, value } = d;
       if (get) this.define(page, name, { get: () => this.call(r, get, []) });

@@ -31,7 +31,7 @@ test('every member answers with a genuine promise, and what begins with a small 
   const { page } = made();
   for (const p of [page.Value, page.propset_Value(1), page.Slow(0, 'x'), page.toString(), page.Child]) assert.ok(p instanceof Promise);
   assert.equal(await page.toString(), 'a thing');
-  assert.deepEqual(Object.keys(page).sort(), ['Child', 'Fail', 'Is', 'Slow', 'Use', 'Value', 'When', 'propset_Value', 'toString'].sort());
+  assert.deepEqual(Object.keys(page).sort(), ['Child', 'Fail', 'Is', 'Slow', 'Use', 'Value', 'When', 'objid', 'propset_Value', 'toString'].sort());
   for (const name of ['hidden', 'log', 'tail', 'then', 'constructor', '__proto__']) assert.ok(!Object.hasOwn(page, name), name);
 });
 

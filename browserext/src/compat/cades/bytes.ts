@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { fromBase64, toBase64 } from '../../../sdk/content.js';
+import { unwrap, wrap } from '../base64.js';
 import { fault } from './errors.js';
 
 const [UCS2, BASE64] = [0, 1];
@@ -21,10 +21,10 @@ export function encode(bytes: Uint8Array, encoding: unknown): string {
   return new TextDecoder('utf-16le', { ignoreBOM: true }).decode(bytes);
 }
 
-/** Base64 with or without lines, and with or without the lines PEM puts around it. */
+/** Base64 of a page, in any form of it. */
 export function unbase64(data: unknown): Uint8Array<ArrayBuffer> {
   try {
-    return fromBase64(String(data).replace(/-----[A-Z0-9 ]+-----/g, '').replace(/\s+/g, ''));
+    return unwrap(data);
   } catch {
     throw fault('parameter');
   }
@@ -32,7 +32,7 @@ export function unbase64(data: unknown): Uint8Array<ArrayBuffer> {
 
 /** Base64 in lines of 64, each of them ended as Windows ends lines. */
 export function lines(bytes: Uint8Array): string {
-  return toBase64(bytes).replace(/.{1,64}/g, '$&\r\n');
+  return wrap(bytes, '\r\n');
 }
 
 /** A result in the encoding a page asks for; only base64 fits into a string. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Certificate as Listed } from '../../proto.gen.js';
-import { hex } from '../der.js';
+import { hex, text } from '../der.js';
 import { Remote } from '../model.js';
-import { basicConstraints, keyPeriod, keyUsage, parse, policies, purposes, type X509 } from '../x509.js';
+import { basicConstraints, find, keyPeriod, keyUsage, parse, policies, purposes, type X509 } from '../x509.js';
 import { lines, unbase64 } from './bytes.js';
 import { fault } from './errors.js';
 import type { Face } from './face.js';
 import { List, record } from './lists.js';
-import { simple, x500 } from './names.js';
+import { EMAIL, first, simple, x500 } from './names.js';
 import { Encoded, PrivateKey, publicKey } from './keys.js';
 import { statusOf } from './status.js';
 
@@ -68,9 +68,16 @@ export class Certificate extends Remote {
   }
 
   GetInfo(type: unknown): string {
-    if (Number(type) === 0) return simple(this.x509.subject);
-    if (Number(type) === 1) return simple(this.x509.issuer);
-    throw fault('parameter');
+    const { subject, issuer } = this.x509;
+    switch (Number(type)) {
+      case 0: return simple(subject);
+      case 1: return simple(issuer);
+      case 2: return first(subject, EMAIL);
+      case 3: return first(issuer, EMAIL);
+      case 4: case 5: case 6: case 7: return ''; // names of domains, which signers' certificates have none of
+      case 100: return this.role;
+      default: throw fault('parameter');
+    }
   }
 
   KeyUsage(): Remote {
@@ -102,6 +109,17 @@ export class Certificate extends Remote {
 
   AdditionalStore(): void {}
 
+  /** The name of the template it was issued by, as Microsoft's issuers write it. */
+  get template(): string {
+    const n = find(this.x509, TEMPLATE);
+    return (n && text(n)) ?? '';
+  }
+
+  private get role(): string {
+    if (!basicConstraints(this.x509).ca) return 'LEAF';
+    return this.SubjectName === this.IssuerName ? 'ROOT' : 'CA';
+  }
+
   /** Whether the certificate is for a purpose, given by its OID; one without purposes is for all. */
   isFor(oid: string): boolean {
     const all = purposes(this.x509);
@@ -112,6 +130,8 @@ export class Certificate extends Remote {
     return policies(this.x509).includes(oid);
   }
 }
+
+const TEMPLATE = '1.3.6.1.4.1.311.20.2';
 
 /** CAPICOM's numbers of the purposes it knows. */
 const EKU: Record<string, number> = {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Remote } from '../model.js';
+import { containers, readers } from './containers.js';
 import { fault } from './errors.js';
+import type { Face } from './face.js';
 import { PROVIDER } from './keys.js';
-import { OpenList } from './lists.js';
+import { Indexed, OpenList } from './lists.js';
 
 /*
  * Requests for certificates. Keys are not made by this version of the agent, so these objects only take what a page sets and
@@ -12,25 +14,19 @@ import { OpenList } from './lists.js';
 
 const anything = (v: unknown): v is unknown => v !== undefined && v !== null;
 
-/** The kinds of keys, as Windows lists its providers; counted from 0, unlike everything else. */
-export class CspInformations extends Remote {
-  private items: CspInformation[] = [];
-
-  AddAvailableCsps(): void {
-    this.items = [80, 81, 24].map((type) => new CspInformation(type));
+/** The kinds of keys, as Windows lists its providers. */
+export class CspInformations extends Indexed<CspInformation> {
+  constructor(private readonly face: Face) {
+    super();
   }
 
-  get Count(): number { return this.items.length; }
-
-  ItemByIndex(i: unknown): CspInformation {
-    const found = this.items[Number(i)];
-    if (!found) throw fault('parameter');
-    return found;
+  AddAvailableCsps(): void {
+    this.items = [80, 81, 24].map((type) => new CspInformation(this.face, type));
   }
 }
 
 export class CspInformation extends Remote {
-  constructor(private type = 80) {
+  constructor(private readonly face: Face, private readonly type = 80) {
     super();
   }
 
@@ -38,13 +34,13 @@ export class CspInformation extends Remote {
   get Type(): number { return this.type; }
   get LegacyCsp(): boolean { return true; }
 
+  /** Pages ask for the provider they know by name; this is the one there is. */
   InitializeFromName(name: unknown): void {
-    if (String(name) !== PROVIDER) throw fault('parameter');
-    this.type = 80;
+    if (typeof name !== 'string' || name === '') throw fault('parameter');
   }
 
-  GetReaderModes(): void { throw fault('notImplemented'); }
-  EnumContainers(): void { throw fault('notImplemented'); }
+  GetReaderModes(): Promise<Remote> { return readers(this.face); }
+  EnumContainers(): Promise<Remote> { return containers(this.face); }
 }
 
 /** A key to be made. */

@@ -2,11 +2,10 @@
 import { Remote } from '../model.js';
 import { decode, encode } from './bytes.js';
 import { isCertificate, type Certificate } from './certificate.js';
-import { fault } from './errors.js';
-import { OpenList } from './lists.js';
+import { absent, OpenList } from './lists.js';
 
 /** Encryption is not made by this version of the agent: a page may prepare everything, and hears so then. */
-export class EnvelopedData extends Remote {
+export class EnvelopedData extends absent('Encrypt', 'Decrypt', 'StreamEncrypt', 'StreamDecrypt') {
   private encoding: unknown = 0;
   private content: Uint8Array<ArrayBuffer> | undefined;
   private readonly recipients = new OpenList<Certificate>(isCertificate);
@@ -18,10 +17,6 @@ export class EnvelopedData extends Remote {
   set Content(v: unknown) { this.content = decode(v, this.encoding); }
   get Recipients(): OpenList<Certificate> { return this.recipients; }
   get Algorithm(): EncryptionAlgorithm { return this.algorithm; }
-  Encrypt(): void { throw fault('notImplemented'); }
-  Decrypt(): void { throw fault('notImplemented'); }
-  StreamEncrypt(): void { throw fault('notImplemented'); }
-  StreamDecrypt(): void { throw fault('notImplemented'); }
 }
 
 class EncryptionAlgorithm extends Remote {
@@ -31,4 +26,14 @@ class EncryptionAlgorithm extends Remote {
   set Name(v: unknown) { this.name = Number(v); }
   get KeyLength(): unknown { return this.length; }
   set KeyLength(v: unknown) { this.length = Number(v); }
+}
+
+/** The same for files and a key both sides have. */
+export class SymmetricAlgorithm extends absent('GenerateKey', 'ImportKey', 'ExportKey', 'DiversifyKey', 'Encrypt', 'Decrypt', 'SetMode', 'SetPadding') {
+  private vector: unknown = '';
+  private data: unknown = '';
+  get IV(): unknown { return this.vector; }
+  set IV(v: unknown) { this.vector = String(v); }
+  get DiversData(): unknown { return this.data; }
+  set DiversData(v: unknown) { this.data = String(v); }
 }

@@ -5,11 +5,11 @@ import type { ErrorCode } from '../../proto.gen.js';
 /** Numbers that portals and their wrappers look for at the end of a message. */
 export const CODE = {
   unexpected: 0x80004005, notImplemented: 0x80004001, noClass: 0x80040154, denied: 0x80070005, data: 0x8007000d, parameter: 0x80070057,
-  notFound: 0x80070490, xml: 0x800705b9, noKeyInfo: 0x800705ba, noServer: 0x800706ba, cancelled: 0x800704c7, cancelledByUser: 0x8010006e,
+  notFound: 0x80070490, xml: 0x800705b9, noKeyInfo: 0x800705ba, noServer: 0x800706ba, noSpace: 0x80070070, tooLarge: 0x8007000e, noPerson: 0x80090022, authority: 0x80070002, cancelled: 0x800704c7, cancelledByUser: 0x8010006e,
   pin: 0x8010006b, pinLocked: 0x8010006c, busy: 0x8010000b, signature: 0x80090006, algorithm: 0x80090008, keyPeriod: 0x80090010,
   keyset: 0x80090016, noProvider: 0x80090019, messageType: 0x80091004, digest: 0x80091007, noCertificate: 0x80092004, noKey: 0x8009200b,
   notMessage: 0x8009100e, attribute: 0x8009200e, otherType: 0x8009100f, noSignature: 0x800b0100, time: 0x800b0101, untrusted: 0x800b010a,
-  revoked: 0x800b010c, unchecked: 0x800b010e, usage: 0x800b0110, stamp: 0x80096005, noTsa: 0xc2100121, ocspRevoked: 0xc2110126, site: 0xc2110f00,
+  revoked: 0x800b010c, unchecked: 0x800b010e, usage: 0x800b0110, stamp: 0x80096005, noTsa: 0xc2100121, site: 0xc2110f00,
 } as const;
 
 export type Trouble = keyof typeof CODE;
@@ -33,8 +33,8 @@ export function fault(trouble: Trouble, words = WORDS[trouble] ?? 'Ошибка'
   return new Fault(words, trouble);
 }
 
-/** The agent's errors as numbers; what is not here is `unexpected`. Codes of newer agents may be here before this tree knows them. */
-const TROUBLES: Partial<Record<ErrorCode | (string & {}), Trouble>> = {
+/** The agent's errors as numbers; what is not here is `unexpected`. */
+const TROUBLES: Partial<Record<ErrorCode, Trouble>> = {
   origin_not_allowed: 'site', origin_denied: 'site', hidden_not_allowed: 'denied', content_hidden: 'denied', policy_forbids: 'denied',
   user_rejected: 'cancelledByUser', user_stopped: 'cancelledByUser', user_timeout: 'cancelled', request_cancelled: 'cancelled',
   agent_paused: 'cancelled', request_invalid: 'parameter', request_malformed: 'parameter', request_unknown_method: 'notImplemented',
@@ -42,6 +42,10 @@ const TROUBLES: Partial<Record<ErrorCode | (string & {}), Trouble>> = {
   key_absent: 'noKey', certificate_absent: 'noCertificate', certificate_expired: 'time', certificate_not_yet_valid: 'time', certificate_revoked: 'revoked',
   certificate_untrusted: 'untrusted', certificate_not_for_signing: 'usage', certificate_unfit: 'usage', algorithm_unsupported: 'algorithm',
   profile_unsupported: 'algorithm', certificate_key_expired: 'keyPeriod', certificate_key_not_yet_valid: 'keyPeriod',
+  request_too_large: 'tooLarge', request_limit: 'busy', request_secret: 'denied', content_too_large: 'tooLarge', content_quota: 'tooLarge', content_disk_full: 'noSpace',
+  prompt_unavailable: 'noPerson', unattended_limit: 'denied', unattended_stopped: 'denied', signer_absent: 'noCertificate', journal_unwritable: 'denied',
+  network_offline: 'authority', network_unreachable: 'authority', network_timeout: 'authority', network_refused: 'authority', network_answer: 'authority',
+  network_untrusted: 'authority', proxy_auth: 'authority', proxy_failed: 'authority', proxy_script: 'authority', agent_stopping: 'noServer',
   content_required: 'parameter', content_absent: 'parameter', format_cms: 'notMessage', format_certificate: 'data', format_xml: 'xml', xml_doctype: 'xml', xml_limit: 'xml',
   xml_reference_absent: 'notFound', xml_reference_ambiguous: 'notFound', xml_place_absent: 'notFound', xml_template_absent: 'notFound',
   xml_signature_absent: 'data', signer_unknown: 'noKeyInfo', signature_invalid: 'signature', content_mismatch: 'digest',
@@ -53,7 +57,7 @@ const TROUBLES: Partial<Record<ErrorCode | (string & {}), Trouble>> = {
 
 /** The number of one of the agent's codes. */
 export function troubleOf(code: string): Trouble {
-  return (Object.hasOwn(TROUBLES, code) && TROUBLES[code]) || 'unexpected';
+  return (Object.hasOwn(TROUBLES, code) && TROUBLES[code as ErrorCode]) || 'unexpected';
 }
 
 /** Anything that was thrown, as the page is to see it. What to do next is said as well: many portals show the message as it is. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { mimeOf, Spool } from '../agent.js';
 import { unhex } from '../der.js';
+import { digestsOf } from '../digests.js';
 import { Remote } from '../model.js';
 import { decode } from './bytes.js';
 import type { Certificate } from './certificate.js';
 import { fault } from './errors.js';
 import type { Face } from './face.js';
-import { kindOf } from './keys.js';
 
 /** CADESCOM_HASH_ALGORITHM: the agent's name, and the length in bytes. MD2, MD4 and MD5 are not made. */
 const ALGORITHMS: Record<number, [name: string, size: number]> = {
@@ -89,7 +89,7 @@ export class HashedData extends Remote {
 
   /** The signature algorithm of a certificate's key that fits the digest. Throws when none does. */
   fit(c: Certificate): string {
-    const found = kindOf(c.x509).digests[this.name];
+    const found = digestsOf(c.x509)[this.name];
     if (!found) throw fault('parameter', 'Алгоритм хэширования не подходит к ключу сертификата');
     return found;
   }

@@ -7,27 +7,16 @@ import { lines } from './bytes.js';
 import { record } from './lists.js';
 
 /** What a kind of key is called, and which provider type stands for it. */
-interface Kind {
-  name: string;
-  type: number;
-  /** What pages may ask to sign with, by the agent's names, and the digest of each. */
-  digests: Record<string, string>;
-}
-
-const SHA2 = (family: string): Record<string, string> => ({ sha256: `${family}-sha256`, sha384: `${family}-sha384`, sha512: `${family}-sha512` });
-
-const KINDS: Record<string, Kind> = {
-  '1.2.643.7.1.1.1.1': { name: 'ГОСТ Р 34.10-2012 256 бит', type: 80, digests: { streebog256: 'gost2012-256' } },
-  '1.2.643.7.1.1.1.2': { name: 'ГОСТ Р 34.10-2012 512 бит', type: 81, digests: { streebog512: 'gost2012-512' } },
-  '1.2.643.2.2.19': { name: 'ГОСТ Р 34.10-2001', type: 75, digests: { gost94: 'gost2001' } },
-  '1.2.840.113549.1.1.1': { name: 'RSA', type: 24, digests: SHA2('rsa') },
-  '1.2.840.10045.2.1': { name: 'ECC', type: 24, digests: SHA2('ecdsa') },
+const KINDS: Record<string, { name: string; type: number }> = {
+  '1.2.643.7.1.1.1.1': { name: 'ГОСТ Р 34.10-2012 256 бит', type: 80 },
+  '1.2.643.7.1.1.1.2': { name: 'ГОСТ Р 34.10-2012 512 бит', type: 81 },
+  '1.2.643.2.2.19': { name: 'ГОСТ Р 34.10-2001', type: 75 },
+  '1.2.840.113549.1.1.1': { name: 'RSA', type: 24 },
+  '1.2.840.10045.2.1': { name: 'ECC', type: 24 },
 };
 
-const OTHER: Kind = { name: '', type: 24, digests: {} };
-
-export function kindOf(c: X509): Kind {
-  return KINDS[c.key.algorithm] ?? OTHER;
+function kindOf(c: X509): { name: string; type: number } {
+  return KINDS[c.key.algorithm] ?? { name: '', type: 24 };
 }
 
 export function publicKey(c: X509): Remote {

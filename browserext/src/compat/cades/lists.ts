@@ -12,8 +12,30 @@ export class List<T> extends Remote {
     return this.items.length;
   }
 
+  /** What is in it, for us. */
+  get all(): readonly T[] {
+    return this.items;
+  }
+
   Item(i: unknown): T {
     const found = this.items[Number(i) - 1];
+    if (found === undefined) throw fault('parameter');
+    return found;
+  }
+}
+
+/** A list counted from 0, as those of certificate enrollment are. */
+export class Indexed<T> extends Remote {
+  constructor(protected items: T[] = []) {
+    super();
+  }
+
+  get Count(): number {
+    return this.items.length;
+  }
+
+  ItemByIndex(i: unknown): T {
+    const found = this.items[Number(i)];
     if (found === undefined) throw fault('parameter');
     return found;
   }
@@ -23,11 +45,6 @@ export class List<T> extends Remote {
 export class OpenList<T> extends List<T> {
   constructor(private readonly fits: (v: unknown) => v is T, items: T[] = []) {
     super(items);
-  }
-
-  /** What is in it, for us. */
-  get all(): readonly T[] {
-    return this.items;
   }
 
   Add(v: unknown): void {
@@ -43,6 +60,15 @@ export class OpenList<T> extends List<T> {
   Clear(): void {
     this.items.length = 0;
   }
+}
+
+/** Calls that are there for pages to find, and are not made yet. */
+export function absent(...names: string[]): typeof Remote {
+  abstract class Absent extends Remote {}
+  for (const name of names) {
+    Object.defineProperty(Absent.prototype, name, { value: () => { throw fault('notImplemented'); } });
+  }
+  return Absent;
 }
 
 /** An object that is nothing but some values. */

@@ -24,12 +24,14 @@ function quoted(s: string): string {
   return s === '' || /[,+="\r\n<>#;]|^\s|\s$/.test(s) ? `"${s.replaceAll('"', '""')}"` : s;
 }
 
-/** The value of an attribute by its short name, for CAPICOM's simple names. */
+export const EMAIL = '1.2.840.113549.1.9.1';
+
+/** The first value of an attribute; empty when the name has none. */
+export function first(n: Name, type: string): string {
+  return n.flat().find((a) => a.oid === type)?.text ?? '';
+}
+
+/** What CAPICOM calls the simple name. */
 export function simple(n: Name): string {
-  const all = n.flat();
-  for (const type of ['2.5.4.3', '2.5.4.11', '2.5.4.10', '1.2.840.113549.1.9.1']) {
-    const found = all.find((a) => a.oid === type)?.text;
-    if (found !== undefined) return found;
-  }
-  return '';
+  return ['2.5.4.3', '2.5.4.11', '2.5.4.10', EMAIL].map((type) => first(n, type)).find((text) => text !== '') ?? '';
 }

@@ -7,13 +7,25 @@ const VERSION = '2.4.5';
 
 type Spawned = Generator<unknown, unknown, unknown>;
 
+/** What a page may have set before, to be called when the plug-in is there or not. */
+export interface Callbacks {
+  cadesplugin_extension_loaded_callback?: () => void;
+  cadesplugin_plugin_loaded_callback?: () => void;
+  cadesplugin_timeout_failed_callback?: () => void;
+}
+
 /**
  * What a page finds as `cadesplugin` where the vendor's script itself could not be loaded: a promise of the plug-in with the
  * same members.
  */
-export function ownPlugin(plugin: Plugin, there: () => Promise<boolean>): Promise<void> {
+export function ownPlugin(plugin: Plugin, there: () => Promise<boolean>, page: Callbacks = {}): Promise<void> {
   const ready = there().then((yes) => {
-    if (!yes) throw new Error('Persten недоступен');
+    if (!yes) {
+      page.cadesplugin_timeout_failed_callback?.();
+      throw new Error('Persten недоступен');
+    }
+    page.cadesplugin_extension_loaded_callback?.();
+    page.cadesplugin_plugin_loaded_callback?.();
   });
   ready.catch(() => undefined); // the page may never look at it
   return Object.assign(ready, constants(), {

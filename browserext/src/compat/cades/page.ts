@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { sleep } from '../../../sdk/transport.js';
-import { EXTENSION_ID, EXTENSION_VERSION, ownPlugin } from './own.js';
+import { EXTENSION_ID, EXTENSION_VERSION, ownPlugin, type Callbacks } from './own.js';
 import type { Plugin } from './plugin.js';
 
 /** The file of the vendor's extension that its scripts load into the page; every browser's has its own address. */
@@ -23,7 +23,7 @@ const OLD = /^2\.(0(\.|$)|1\.0$)/;
 
 type Vendor = object & { set?: (plugin: Plugin) => void; JSModuleVersion?: string };
 
-export interface CadesWindow extends Window {
+export interface CadesWindow extends Window, Callbacks {
   cpcsp_chrome_nmcades?: unknown;
   cadesplugin?: Vendor | undefined;
   HTMLScriptElement: typeof HTMLScriptElement;
@@ -111,7 +111,7 @@ export function enter(page: CadesWindow, plugin: Plugin, there: () => Promise<bo
     loaded();
   }
 
-  const own = (): Vendor => ownPlugin(plugin, async () => (await ours()) && there());
+  const own = (): Vendor => ownPlugin(plugin, async () => (await ours()) && there(), page);
   const api = {
     check_chrome_plugin: (loaded: () => void, failed: (why: string) => void) => void check(loaded, failed),
     CreatePluginObject: () => Promise.resolve(plugin),

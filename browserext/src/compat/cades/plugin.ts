@@ -5,7 +5,7 @@ import { Certificate } from './certificate.js';
 import {
   CertificateRequest, CspInformation, CspInformations, DistinguishedName, Enrollment, isObjectId, ObjectId, openList, PrivateKeyRequest, RequestExtension,
 } from './enroll.js';
-import { EnvelopedData } from './envelope.js';
+import { EnvelopedData, SymmetricAlgorithm } from './envelope.js';
 import { fault } from './errors.js';
 import type { Face } from './face.js';
 import { HashedData } from './hashed.js';
@@ -34,9 +34,10 @@ const MAKERS: Record<string, Maker> = {
   'cadescom.rawsignature': (f) => new RawSignature(f),
   'cadescom.signedxml': (f) => new SignedXML(f),
   'cadescom.cpenvelopeddata': () => new EnvelopedData(),
+  'cadescom.symmetricalgorithm': () => new SymmetricAlgorithm(),
   'cadescom.cplicense': () => new License(),
-  [`${ENROLLMENT}ccspinformations`]: () => new CspInformations(),
-  [`${ENROLLMENT}ccspinformation`]: () => new CspInformation(),
+  [`${ENROLLMENT}ccspinformations`]: (f) => new CspInformations(f),
+  [`${ENROLLMENT}ccspinformation`]: (f) => new CspInformation(f),
   [`${ENROLLMENT}cx509privatekey`]: () => new PrivateKeyRequest(),
   [`${ENROLLMENT}cx509certificaterequestpkcs10`]: () => new CertificateRequest(),
   [`${ENROLLMENT}cx500distinguishedname`]: () => new DistinguishedName(),

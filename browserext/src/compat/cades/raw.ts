@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { fromBase64 } from '../../../sdk/content.js';
 import { hex } from '../der.js';
 import { Remote } from '../model.js';
 import { Certificate } from './certificate.js';
@@ -19,8 +18,7 @@ export class RawSignature extends Remote {
     const algorithm = hashed.fit(certificate);
     const document = await hashed.document();
     const signed = document ? { content: document.content } : { digest: (await hashed.finish()).toLowerCase() };
-    const r = await this.face.agent.call('sign.raw', { certificate: certificate.id, algorithm, ...signed }) as { signature?: string };
-    return hex(fromBase64(r.signature ?? '').reverse());
+    return hex((await this.face.agent.signRaw({ certificate: certificate.id, algorithm, ...signed })).reverse());
   }
 
   VerifyHash(): void {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Content, Report } from '../../proto.gen.js';
-import { mimeOf } from '../agent.js';
+import { mimeOf, SIGNATURE } from '../agent.js';
 import { readSigned } from '../cms.js';
 import { Remote } from '../model.js';
 import { decode, encode, result, unbase64 } from './bytes.js';
@@ -47,7 +47,7 @@ export class CadesSignedData extends Remote {
   async SignCades(signer: unknown, type: unknown = DEFAULT, detached: unknown = false, encoding?: unknown): Promise<string> {
     const s = signerOf(signer);
     const form = { ...profile(type, s), ...about(s), attached: detached !== true };
-    return this.made(await this.onContent(s, (content) => this.sign({ certificate: s.signing.id, content, ...form })), detached === true, encoding);
+    return this.made(await this.onContent(s, (content) => this.face.agent.signCms({ certificate: s.signing.id, content, ...form })), detached === true, encoding);
   }
 
   Sign(signer: unknown, detached: unknown = false, encoding?: unknown): Promise<string> {
@@ -65,8 +65,8 @@ export class CadesSignedData extends Remote {
     const s = signerOf(signer);
     const form = { ...profile(type, s), ...about(s) };
     const made = await this.beside((addTo) => (this.detached
-      ? this.onContent(s, (content) => this.sign({ certificate: s.signing.id, content, addTo, ...form }))
-      : this.sign({ certificate: s.signing.id, addTo, ...form })));
+      ? this.onContent(s, (content) => this.face.agent.signCms({ certificate: s.signing.id, content, addTo, ...form }))
+      : this.face.agent.signCms({ certificate: s.signing.id, addTo, ...form })));
     return this.made(made, this.detached, encoding);
   }
 
@@ -88,8 +88,8 @@ export class CadesSignedData extends Remote {
     const bytes = unbase64(message);
     if (detached === true && !this.content) throw fault('parameter');
     const report = detached === true
-      ? await this.face.agent.give(this.content ?? bytes, named('Документ', this.content), (content) => this.verify(bytes, { content }))
-      : await this.verify(bytes);
+      ? await this.face.agent.give(this.content ?? bytes, named('Документ', this.content), (content) => this.face.agent.verifyCms(bytes, { content }))
+      : await this.face.agent.verifyCms(bytes);
     if (detached !== true) this.content = readSigned(bytes)?.content ?? this.content;
     await this.keep(bytes, detached === true, report);
     demandGood(report);
@@ -104,8 +104,7 @@ export class CadesSignedData extends Remote {
     const h = hashedOf(hashed);
     const document = await h.document();
     const bytes = unbase64(message);
-    const given = document ? { content: document.content } : { digest: (await h.finish()).toLowerCase(), digestAlg: h.name };
-    const report = await this.verify(bytes, given);
+    const report = await this.face.agent.verifyCms(bytes, document ? { content: document.content } : { digest: (await h.finish()).toLowerCase(), digestAlg: h.name });
     this.hashed = h;
     await this.keep(bytes, true, report);
     demandGood(report);
@@ -118,17 +117,11 @@ export class CadesSignedData extends Remote {
     if (!signed) throw fault('messageType');
     // The kind is written in the signature; for a detached one it shows without the document, which need not fit.
     const given = signed.content ? {} : { content: { inline: '' } };
-    return typeOf(await this.verify(bytes, given));
+    return typeOf(await this.face.agent.verifyCms(bytes, given));
   }
 
   async IsMsgType(message: unknown, type: unknown): Promise<boolean> {
     return (await this.GetMsgType(message)) === Number(type);
-  }
-
-  private async sign(params: object): Promise<Uint8Array<ArrayBuffer>> {
-    const r = await this.face.agent.call('sign.cms', params) as { signature?: Content };
-    if (!r.signature) throw fault('unexpected');
-    return this.face.agent.take(r.signature);
   }
 
   /** Signs what was hashed: the document itself when the page gave it to us, else the bare digest. */
@@ -136,8 +129,8 @@ export class CadesSignedData extends Remote {
     const algorithm = h.fit(s.signing);
     const certificate = s.signing.id;
     const document = await h.document();
-    if (document) return this.sign({ certificate, content: document.content, attached: false, algorithm, ...form });
-    return this.face.agent.signDigest(certificate, (await h.finish()).toLowerCase(), { algorithm, ...form });
+    if (document) return this.face.agent.signCms({ certificate, content: document.content, attached: false, algorithm, ...form });
+    return this.face.agent.signCms({ certificate, digest: (await h.finish()).toLowerCase(), algorithm, ...form });
   }
 
   private onContent<R>(s: Signer, use: (content: Content) => Promise<R>): Promise<R> {
@@ -149,12 +142,7 @@ export class CadesSignedData extends Remote {
 
   private beside<R>(use: (addTo: Content) => Promise<R>): Promise<R> {
     if (!this.message) throw fault('noSignature');
-    return this.face.agent.give(this.message, { name: 'signature.p7s' }, use);
-  }
-
-  private verify(bytes: Uint8Array, more: { content?: Content; digest?: string; digestAlg?: string } = {}): Promise<Report> {
-    return this.face.agent.give(bytes, { name: 'signature.p7s' }, (signature) =>
-      this.face.agent.call('verify.cms', { signature, ...more }) as Promise<unknown> as Promise<Report>);
+    return this.face.agent.give(this.message, SIGNATURE, use);
   }
 
   private async keep(bytes: Uint8Array<ArrayBuffer>, detached: boolean, report: Report): Promise<void> {

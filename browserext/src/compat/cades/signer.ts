@@ -6,6 +6,7 @@ import { fault } from './errors.js';
 import { List, OpenList, record } from './lists.js';
 
 const [SIGNING_TIME, DOCUMENT_NAME, DOCUMENT_DESCRIPTION] = [0, 1, 2];
+const KNOWN = [SIGNING_TIME, DOCUMENT_NAME, DOCUMENT_DESCRIPTION];
 
 /** An attribute the page wants signed. The signing time is always the agent's own, whatever the page says. */
 export class Attribute extends Remote {
@@ -40,7 +41,15 @@ class ObjectId extends Remote {
 const isAttribute = (v: unknown): v is Attribute => v instanceof Attribute;
 const anything = (v: unknown): v is unknown => v !== undefined;
 
-/** Who signs, and how. A PIN the page sets is dropped here, unread. */
+/** What a verification found about a signer. */
+export interface Found {
+  certificate: Certificate | undefined;
+  signed: string | undefined;
+  stamped: string | undefined;
+  valid: boolean;
+}
+
+/** Who signs, and how; or who signed. A PIN the page sets is dropped here, unread. */
 export class Signer extends Remote {
   private certificate: Certificate | undefined;
   private options: unknown = 0;
@@ -51,7 +60,15 @@ export class Signer extends Remote {
   private readonly crls = new OpenList(anything);
   private readonly ocsp = new OpenList(anything);
 
-  get Certificate(): Certificate | undefined { return this.certificate; }
+  constructor(private readonly found?: Found) {
+    super();
+    this.certificate = found?.certificate;
+  }
+
+  get Certificate(): Certificate | undefined {
+    if (this.found && !this.certificate) throw fault('noCertificate', 'В подписи нет сертификата подписавшего');
+    return this.certificate;
+  }
 
   set Certificate(v: unknown) {
     if (!(v instanceof Certificate)) throw fault('parameter');
@@ -71,6 +88,10 @@ export class Signer extends Remote {
   get CRLs(): OpenList<unknown> { return this.crls; }
   get OCSPResponses(): OpenList<unknown> { return this.ocsp; }
 
+  get SigningTime(): Date { return when(this.verified.signed); }
+  get SignatureTimeStampTime(): Date { return when(this.verified.stamped); }
+  get SignatureStatus(): Remote { return record({ IsValid: this.verified.valid }); }
+
   /** The certificate to sign with. Throws when there is none, or no key for it. */
   get signing(): Certificate {
     if (!this.certificate) throw fault('parameter');
@@ -78,8 +99,14 @@ export class Signer extends Remote {
     return this.certificate;
   }
 
-  /** How the page calls the document. */
+  private get verified(): Found {
+    if (!this.found) throw fault('noSignature');
+    return this.found;
+  }
+
+  /** How the page calls the document. Throws when it wants more signed than that. */
   get document(): { name: string | undefined; note: string | undefined } {
+    if (this.authenticated.all.some((a) => !KNOWN.includes(Number(a.Name)))) throw fault('notImplemented', 'Такой подписанный атрибут Persten не добавляет');
     const text = (name: number): string | undefined => {
       const found = this.authenticated.all.map((a) => a.as(name)).find((t) => t);
       return found && tidy(found);
@@ -93,32 +120,12 @@ function tidy(s: string): string {
   return s.replace(/[\p{C}\u2028\u2029]+/gu, ' ').trim().slice(0, 200);
 }
 
-/** What was found about a signer of a signature. */
-export class FoundSigner extends Remote {
-  constructor(private readonly found: { certificate?: Certificate | undefined; signed?: string | undefined; stamped?: string | undefined; valid: boolean }) {
-    super();
-  }
-
-  get Certificate(): Certificate {
-    if (!this.found.certificate) throw fault('noCertificate', 'В подписи нет сертификата подписавшего');
-    return this.found.certificate;
-  }
-
-  get SigningTime(): Date { return when(this.found.signed); }
-  get SignatureTimeStampTime(): Date { return when(this.found.stamped); }
-  get SignatureStatus(): Remote { return record({ IsValid: this.found.valid }); }
-  get AuthenticatedAttributes2(): List<Attribute> { return new List([]); }
-  get UnauthenticatedAttributes(): List<Attribute> { return new List([]); }
-  get CRLs(): List<unknown> { return new List([]); }
-  get OCSPResponses(): List<unknown> { return new List([]); }
-}
-
 function when(time: string | undefined): Date {
   if (time === undefined) throw fault('parameter', 'В подписи нет этого времени');
   return new Date(time);
 }
 
 /** The signers of a signature. */
-export class Signers extends List<FoundSigner> {
+export class Signers extends List<Signer> {
   set DisplayData(_: unknown) {}
 }

@@ -66,7 +66,8 @@ export class Store extends Remote {
   }
 }
 
-async function listed(face: Face): Promise<Certificates> {
+/** The certificates of the person's tokens. */
+export async function listed(face: Face): Promise<Certificates> {
   const all = await face.agent.certificates();
   return new Certificates(all.flatMap((c) => {
     try {
@@ -83,7 +84,7 @@ export class Certificates extends List<Certificate> {
     const fits = test(Number(type), criteria);
     const found: Certificate[] = [];
     for (const c of this.items) {
-      if ((validOnly !== true || valid(c, 0)) && (await fits(c))) found.push(c);
+      if ((!validOnly || placed(c, new Date()) === 0) && (await fits(c))) found.push(c);
     }
     return new Certificates(found);
   }
@@ -99,23 +100,28 @@ function test(type: number, criteria: unknown): Test {
     case 1: return (c) => x500(c.x509.subject).toLowerCase().includes(text);
     case 2: return (c) => x500(c.x509.issuer).toLowerCase().includes(text);
     case 3: return (c) => (c.listed?.chain?.at(-1)?.name ?? '').toLowerCase().includes(text);
+    case 4: return (c) => c.template.toLowerCase() === text;
     case 5: return (c) => c.x509.extensions.some((e) => e.oid === text);
     case 6: return property(Number(criteria));
     case 7: return (c) => c.isFor(text);
     case 8: return (c) => c.hasPolicy(text);
-    case 9: return (c) => valid(c, 0);
-    case 10: return (c) => valid(c, -1);
-    case 11: return (c) => valid(c, 1);
+    case 9: return dated(criteria, 0);
+    case 10: return dated(criteria, -1);
+    case 11: return dated(criteria, 1);
     case 12: return usage(Number(criteria));
     default: throw fault('parameter');
   }
 }
 
-/** Where now is: before the certificate's time (-1), in it (0) or after it (1). */
-function valid(c: Certificate, where: -1 | 0 | 1): boolean {
-  const now = Date.now();
-  const is = now < c.x509.notBefore.getTime() ? -1 : now > c.x509.notAfter.getTime() ? 1 : 0;
-  return is === where;
+/** Certificates that a moment lies before (-1), in (0) or after (1). */
+function dated(moment: unknown, where: -1 | 0 | 1): Test {
+  const at = moment ? new Date(moment as string | Date) : new Date();
+  if (Number.isNaN(at.getTime())) throw fault('parameter');
+  return (c) => placed(c, at) === where;
+}
+
+function placed(c: Certificate, at: Date): -1 | 0 | 1 {
+  return at < c.x509.notBefore ? -1 : at > c.x509.notAfter ? 1 : 0;
 }
 
 /** Property 2 is the link to the key; some others every certificate has. */

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Report, Signer } from '../../proto.gen.js';
+import type { Report } from '../../proto.gen.js';
 import { hex } from '../der.js';
 import { parse } from '../x509.js';
 import { Certificate } from './certificate.js';
 import { Fault, fault, troubleOf } from './errors.js';
 import type { Face } from './face.js';
-import { FoundSigner, Signers } from './signer.js';
-
-/** A signer as newer agents describe it. */
-type Found = Signer & { next?: string; indication?: string; timestamps?: { time?: string; valid: boolean }[] };
+import { Signer, Signers } from './signer.js';
 
 /** What the page is shown of a report's signers; certificates are those found in the signature. */
 export async function signersOf(face: Face, r: Report, certificates: readonly Uint8Array[]): Promise<Signers> {
@@ -21,7 +18,7 @@ export async function signersOf(face: Face, r: Report, certificates: readonly Ui
       // Attribute certificates and the like sign nothing here.
     }
   }
-  return new Signers((r.signers as Found[]).map((s) => new FoundSigner({
+  return new Signers(r.signers.map((s) => new Signer({
     certificate: s.certificate && byId.get(s.certificate.id), signed: s.signingTime,
     stamped: s.timestamps?.find((t) => t.valid)?.time, valid: s.valid,
   })));
@@ -33,8 +30,8 @@ export async function signersOf(face: Face, r: Report, certificates: readonly Ui
  */
 export function demandGood(r: Report): void {
   if (r.signers.length === 0) throw fault('notMessage');
-  for (const s of r.signers as Found[]) {
-    if (s.valid && s.trusted && (s.indication ?? 'TOTAL_PASSED') === 'TOTAL_PASSED') continue;
+  for (const s of r.signers) {
+    if (s.valid && s.trusted && s.indication === 'TOTAL_PASSED') continue;
     const trouble = troubleOf(s.code ?? (s.valid ? 'certificate_untrusted' : 'signature_invalid'));
     throw new Fault([s.text ?? 'Подпись не прошла проверку.', s.next].filter(Boolean).join(' '), trouble === 'unexpected' ? 'untrusted' : trouble);
   }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Content, Report } from '../../proto.gen.js';
+import type { Content } from '../../proto.gen.js';
 import { inside, read, SEQUENCE } from '../der.js';
+import { digestsOf } from '../digests.js';
 import { Remote } from '../model.js';
 import { fault, Fault, troubleOf } from './errors.js';
 import type { Face } from './face.js';
-import { kindOf } from './keys.js';
 import { Signer, type Signers } from './signer.js';
 import { signersOf } from './verdict.js';
 import { fromText, toText } from './xmltext.js';
@@ -68,13 +68,10 @@ export class SignedXML extends Remote {
   async Sign(signer: unknown, path: unknown = ''): Promise<string> {
     if (!(signer instanceof Signer) || this.content === undefined) throw fault('parameter');
     const certificate = signer.signing;
-    const form = { certificate: certificate.id, name: signer.document.name ?? 'Документ.xml', mime: 'application/xml', ...this.form(kindOf(certificate.x509).digests, path) };
+    const form = { certificate: certificate.id, name: signer.document.name ?? 'Документ.xml', mime: 'application/xml', ...this.form(digestsOf(certificate.x509), path) };
     const { bytes, label } = fromText(this.content);
-    const document = await this.face.agent.give(bytes, { name: form.name, mime: form.mime, certificate: certificate.id }, async (content) => {
-      const r = await this.face.agent.call('sign.xml', { ...form, content });
-      if (!r.document) throw fault('unexpected');
-      return this.face.agent.take(r.document);
-    });
+    const document = await this.face.agent.give(bytes, { name: form.name, mime: form.mime, certificate: certificate.id }, async (content) =>
+      this.face.agent.take((await this.face.agent.call('sign.xml', { ...form, content })).document));
     return toText(document, label);
   }
 
@@ -83,7 +80,7 @@ export class SignedXML extends Remote {
     if (path) throw fault('notImplemented');
     const { bytes } = fromText(String(document));
     const report = await this.face.agent.give(bytes, { name: 'Документ.xml', mime: 'application/xml' }, (content) =>
-      this.face.agent.call('verify.xml', { content }) as Promise<unknown> as Promise<Report>);
+      this.face.agent.call('verify.xml', { content }));
     this.content = String(document);
     this.signers = await signersOf(this.face, report, certificatesIn(this.content));
     for (const s of report.signers) {

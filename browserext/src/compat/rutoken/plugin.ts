@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { toBase64 } from '../../../sdk/content.js';
-import type { Content, Report } from '../../proto.gen.js';
-import { mimeOf, Spool, type Agent } from '../agent.js';
+import type { Content } from '../../proto.gen.js';
+import { mimeOf, SIGNATURE, Spool, type Agent } from '../agent.js';
 import { hex } from '../der.js';
+import { digestsOf } from '../digests.js';
 import { keyPeriod, parse, type X509 } from '../x509.js';
 import { RutokenError, translate } from './errors.js';
 import { CONSTANTS, ERROR_CODES } from './names.js';
@@ -125,11 +126,11 @@ class Calls {
     if (options.eContentType && options.eContentType !== DATA_TYPE) throw new RutokenError('UNSUPPORTED_BY_TOKEN');
     const form = { ...(options.tspOptions ? { profile: 'cades-t' } : {}), ...algorithm(held, options.rsaHashAlgorithm) };
     if (format === CONSTANTS['DATA_FORMAT_HASH']) {
-      return toBase64(await this.#agent.signDigest(held.listed.id, hex(unhexed(data)).toLowerCase(), form));
+      return toBase64(await this.#agent.signCms({ certificate: held.listed.id, digest: hex(unhexed(data)).toLowerCase(), ...form }));
     }
     const bytes = decode(data, format);
     if (options.CMS) return toBase64(await this.#beside(held, bytes, unbase64(options.CMS), options.detached === true, form));
-    return toBase64(await this.#onBytes(bytes, held, (content) => this.#cms({ certificate: held.listed.id, content, attached: options.detached !== true, ...form })));
+    return toBase64(await this.#onBytes(bytes, held, (content) => this.#agent.signCms({ certificate: held.listed.id, content, attached: options.detached !== true, ...form })));
   }
 
   /** Signs a word of the page's, so that the page knows who is there. */
@@ -141,13 +142,10 @@ class Calls {
   async rawSign(device: unknown, key: unknown, data: unknown, options: RawOptions = {}): Promise<string> {
     const held = await this.#tokens.key(device, key);
     const bytes = unhexed(data);
-    const form = { certificate: held.listed.id, ...algorithm(held, options.hashAlgorithm) };
-    const value = async (given: object): Promise<string> => {
-      const r = await this.#agent.call('sign.raw', { ...form, ...given }) as { signature?: string };
-      return colons(unbase64(r.signature));
-    };
+    const value = async (given: object): Promise<string> =>
+      colons(await this.#agent.signRaw({ certificate: held.listed.id, ...algorithm(held, options.hashAlgorithm), ...given }));
     if (options.computeHash !== true) return value({ digest: hex(bytes).toLowerCase() });
-    if (!hashes(held, hashOf(options.hashAlgorithm))) throw new RutokenError('MECHANISM_INVALID');
+    if (!(hashOf(options.hashAlgorithm) in digestsOf(held.x509))) throw new RutokenError('MECHANISM_INVALID');
     return this.#onBytes(bytes, held, (content) => value({ content }));
   }
 
@@ -157,11 +155,10 @@ class Calls {
   }
 
   async verify(_device: unknown, cms: unknown, options: VerifyOptions = {}): Promise<boolean> {
-    const check = async (more: { content?: Content }): Promise<Report> => this.#agent.give(unbase64(cms), { name: 'signature.p7s' }, (signature) =>
-      this.#agent.call('verify.cms', { signature, ...more }) as Promise<unknown> as Promise<Report>);
+    const signature = unbase64(cms);
     const report = options.data === undefined || options.data === ''
-      ? await check({})
-      : await this.#agent.give(decode(options.data, options.base64 === true), { name: 'Документ' }, (content) => check({ content }));
+      ? await this.#agent.verifyCms(signature)
+      : await this.#agent.give(decode(options.data, options.base64 === true), { name: 'Документ' }, (content) => this.#agent.verifyCms(signature, { content }));
     return report.signers.length > 0 && report.signers.every((s) => s.valid && (options.verifyCertificate === false || s.trusted));
   }
 
@@ -170,15 +167,10 @@ class Calls {
   }
 
   #beside(held: Held, bytes: Uint8Array, cms: Uint8Array, detached: boolean, form: object): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#agent.give(cms, { name: 'signature.p7s' }, (addTo) => (detached
-      ? this.#onBytes(bytes, held, (content) => this.#cms({ certificate: held.listed.id, content, addTo, ...form }))
-      : this.#cms({ certificate: held.listed.id, addTo, ...form })));
-  }
-
-  async #cms(params: object): Promise<Uint8Array<ArrayBuffer>> {
-    const r = await this.#agent.call('sign.cms', params) as { signature?: Content };
-    if (!r.signature) throw new RutokenError('FUNCTION_FAILED');
-    return this.#agent.take(r.signature);
+    const params = { certificate: held.listed.id, ...form };
+    return this.#agent.give(cms, SIGNATURE, (addTo) => (detached
+      ? this.#onBytes(bytes, held, (content) => this.#agent.signCms({ ...params, content, addTo }))
+      : this.#agent.signCms({ ...params, addTo })));
   }
 
   async #hash(bytes: Uint8Array, digestAlg: string): Promise<string> {
@@ -209,11 +201,4 @@ function keyName(c: X509): string {
 function algorithm(held: Held, hash: unknown): { algorithm?: string } {
   if (hash === undefined || !held.listed.algorithm.startsWith('rsa-')) return {};
   return { algorithm: `rsa-${hashOf(hash)}` };
-}
-
-const GOST_HASHES: Record<string, string> = { 'gost2012-256': 'streebog256', 'gost2012-512': 'streebog512', gost2001: 'gost94' };
-
-/** Whether a key signs what this hash is made of. An RSA key takes the one the page names. */
-function hashes({ listed: { algorithm: own } }: Held, hash: string): boolean {
-  return own.startsWith('rsa-') || (GOST_HASHES[own] ?? own.replace(/^.*-/, '')) === hash;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { fromBase64, toBase64 } from '../../../sdk/content.js';
+import { unwrap, wrap } from '../base64.js';
 import { hex, unhex } from '../der.js';
 import { keyPeriod, keyUsage, policies, purposes, type Name, type X509 } from '../x509.js';
 import { RutokenError } from './errors.js';
@@ -15,17 +15,17 @@ export function unhexed(v: unknown): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Base64, with or without the lines PEM puts around it. */
+/** Base64 of a page, in any form of it. */
 export function unbase64(v: unknown): Uint8Array<ArrayBuffer> {
   try {
-    return fromBase64(String(v).replace(/-----[A-Z0-9 ]+-----/g, '').replace(/\s+/g, ''));
+    return unwrap(v);
   } catch {
     throw new RutokenError('BASE64_DECODE_FAILED');
   }
 }
 
 export function pem(der: Uint8Array): string {
-  return `-----BEGIN CERTIFICATE-----\n${toBase64(der).replace(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----\n`;
+  return `-----BEGIN CERTIFICATE-----\n${wrap(der, '\n')}-----END CERTIFICATE-----\n`;
 }
 
 /** Names of attributes as this plug-in's pages know them. */

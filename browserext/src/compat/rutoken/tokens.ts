@@ -23,7 +23,7 @@ export class Tokens {
   constructor(private readonly agent: Agent) {}
 
   async list(): Promise<number[]> {
-    const { tokens = [] } = (await this.agent.call('tokens.list', {})) as { tokens?: Token[] };
+    const { tokens } = await this.agent.call('tokens.list', {});
     this.present = new Set(tokens.map((t) => this.number(t)));
     for (const n of this.entered) if (!this.present.has(n)) this.entered.delete(n);
     return [...this.present];
