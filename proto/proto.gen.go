@@ -290,6 +290,10 @@ const (
 	CodeContextInsecure Code = "context_insecure"
 	// A session of this user answers already.
 	CodeAgentRunning Code = "agent_running"
+	// The page is written for a plug-in that has no public interface, so that nobody else can answer in its place. Said by the extension's popup and by the SDK. Args: plugin.
+	CodeOtherPluginNeeded Code = "other_plugin_needed"
+	// Two extensions for one service are in the browser at once, and each takes the page for its own. Said by the extension's popup and by the SDK. Args: plugin.
+	CodeOtherPluginConflict Code = "other_plugin_conflict"
 	// Anything else. The cause is in the log under ref, never in the answer. Args: ref.
 	CodeInternal Code = "internal"
 )

@@ -19,6 +19,7 @@ export function connect(options: ConnectOptions = {}): Promise<Persten> {
 }
 
 export { detect, type ConnectOptions, type Detected } from './connect.js';
+export { besideError, OTHER_PLUGINS, otherPlugins, type OtherPlugin, type OtherPluginName } from './beside.js';
 export { PerstenError, type Code, type Lang } from './errors.js';
 export type { Transfer, TransferOptions } from './content.js';
 export type { Data } from './source.js';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { PAGE, WHERE } from './pipe.js';
+import { otherPlugins } from '../sdk/beside.js';
+import { BESIDE, PAGE, WHERE } from './pipe.js';
 import { relay } from './relay.js';
 
 relay(window, {
@@ -7,7 +8,9 @@ relay(window, {
   connect: () => chrome.runtime.connect({ name: PAGE }),
 });
 
-// The popup may not see the address of a tab, and asks here instead.
+// The popup may not see a tab's address nor its page, and asks here instead.
 chrome.runtime.onMessage.addListener((message, sender, answer) => {
-  if (sender.id === chrome.runtime.id && message === WHERE) answer(location.origin);
+  if (sender.id !== chrome.runtime.id) return;
+  if (message === WHERE) answer(location.origin);
+  if (message === BESIDE) answer(otherPlugins());
 });

@@ -12,6 +12,9 @@ export const STATUS = 'status';
 /** The popup asks a content script where it is. */
 export const WHERE = 'where';
 
+/** The popup asks a content script for the marks of plug-ins that are not stood in for. */
+export const BESIDE = 'beside';
+
 /** The popup asks what is known about the site of a tab. */
 export type SiteQuestion = { kind: 'site'; tab: number };
 export type SiteAnswer = { origin?: string; state: SiteState };

@@ -244,6 +244,10 @@ export const ERROR_NUMBERS = {
   context_insecure: 1915,
   /** A session of this user answers already. */
   agent_running: 1916,
+  /** The page is written for a plug-in that has no public interface, so that nobody else can answer in its place. Said by the extension's popup and by the SDK. Args: plugin. */
+  other_plugin_needed: 1930,
+  /** Two extensions for one service are in the browser at once, and each takes the page for its own. Said by the extension's popup and by the SDK. Args: plugin. */
+  other_plugin_conflict: 1931,
   /** Anything else. The cause is in the log under ref, never in the answer. Args: ref. */
   internal: 1999,
 } as const;

@@ -2,178 +2,25 @@
 // A portal written for the CryptoPro plug-in, with npm crypto-pro as it is published: Chromium with the extension, a session, a
 // SoftHSM key and the demonstration token's GOST keys, and a person who types the PIN. OpenSSL and xmlsec1 judge what comes back.
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
-import { createHash, verify as verifyRaw, X509Certificate } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { verify as verifyRaw, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import test, { after, before } from 'node:test';
-import { promisify } from 'node:util';
-import { persten, perstenDesktop, PIN, startAgent } from './agent.mjs';
-import { EXTENSION, permitted, registerHost, serve, startChromium, turnOn, workshop } from './chromium.mjs';
-import { pause, startDesktop, until } from './desktop.mjs';
+import test, { after, before, describe } from 'node:test';
+import { browsers } from './browsers.mjs';
+import { EXTENSION } from './chromium.mjs';
+import { pause, until } from './desktop.mjs';
 import { root } from './load.mjs';
+import { DEMO_PIN, PIN, skipIn, startPortal } from './portal.mjs';
 
-const missing = [persten, perstenDesktop].filter((p) => !existsSync(p));
-const skip = missing.length > 0 && `NOT RUN: build ${missing.join(' and ')} first, or set PERSTEN_BIN and PERSTEN_DESKTOP_BIN`;
-const check = (name, f) => test(name, { skip, timeout: 180_000 }, f);
-const run = promisify(execFile);
-
-const DEMO_PIN = '12345678';
 const RSA_SHA256 = { signatureMethod: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256', digestMethod: 'http://www.w3.org/2001/04/xmlenc#sha256' };
 const [SHA256, STREEBOG256] = [4, 101];
 const document = 'Прошу предоставить мне отпуск с 1 по 14 июня.';
-
-let shop, desktop, portal, agent, browser, page, keys;
-
-/** A list of the test CA that revokes nobody, so that its certificates can be found good. */
-async function revocationList(dir) {
-  await writeFile(path.join(dir, 'index.txt'), '');
-  await writeFile(path.join(dir, 'crl.cnf'), '[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\ndefault_md=sha256\ndefault_crl_days=30\n');
-  await run('openssl', ['ca', '-gencrl', '-config', 'crl.cnf', '-keyfile', 'ca.key', '-cert', 'ca.pem', '-out', 'lists/ca.crl'], { cwd: dir });
-}
-
-before(async () => {
-  if (skip) return;
-  shop = await workshop();
-  desktop = await startDesktop();
-  const client = await readFile(path.join(root, 'node_modules/crypto-pro/dist/crypto-pro.js'), 'utf8');
-  portal = await serve('demo', {
-    'crypto-pro.js': client,
-    'portal.html': '<!doctype html><meta charset="utf-8"><title>Портал</title><script src="crypto-pro.js"></script>',
-    'absent.html': '<!doctype html><title>Без скрипта</title><script src="nowhere/cadesplugin_api.js"></script><script>window.seen = typeof cadesplugin</script>',
-    'vendor.html': '<!doctype html><title>С другим расширением</title><script>addEventListener("load", () => postMessage("cadesplugin_loaded", "*"))</script><script src="crypto-pro.js"></script>',
-  });
-  const at = (name) => JSON.stringify(path.join(shop.dir, name));
-  await mkdir(path.join(shop.dir, 'lists'));
-  agent = await startAgent(shop.dir, desktop.env, [portal.origin], {
-    options: ['--demo-token', path.join(shop.dir, 'demo')], config: `[trust]\nroots = [${at('ca.pem')}]\ncrls = [${at('lists')}]\nocsp = false\n`,
-  });
-  await revocationList(shop.dir);
-  await registerHost(shop.dir, `"${persten}"`);
-  browser = await startChromium(shop.dir, { env: agent.env, extension: await permitted(shop.dir) });
-  await turnOn(browser, portal.origin, 'cades');
-  page = await open('portal.html');
-  const list = await page.evaluate(async () => Promise.all((await cryptoPro.getUserCertificates()).map(async (c) => ({ name: c.name, thumbprint: c.thumbprint, ...(await c.getAlgorithm()) }))));
-  const find = (f) => ({ ...list.find(f) });
-  keys = {
-    rsa: { ...find((c) => c.name === 'Демонстрационный Подписант'), pin: PIN, hash: SHA256 },
-    gost: { ...find((c) => c.oid === '1.2.643.7.1.1.1.1'), pin: DEMO_PIN, hash: STREEBOG256 },
-  };
-});
-
-after(async () => {
-  await browser?.close();
-  await agent?.end();
-  await portal?.end();
-  await desktop?.end();
-  await shop?.end();
-});
-
-async function open(name) {
-  const p = await browser.newPage();
-  await p.goto(`${portal.origin}/${name}`);
-  return p;
-}
-
-/** Runs f in the page while the person types a PIN; resolves to what f gave. */
-async function signed(f, arg, pin, shot) {
-  const made = page.evaluate(f, arg);
-  made.catch(() => undefined);
-  await Promise.race([desktop.prompt(), made.then(() => Promise.reject(new Error('nobody was asked')))]);
-  await desktop.shot(`cades-${shot}`);
-  await desktop.enter(pin);
-  const result = await made;
-  await desktop.dismiss();
-  return result;
-}
 
 const bytes = (signature) => {
   assert.match(signature, /^([A-Za-z0-9+/]{64}\r\n)*[A-Za-z0-9+/=]{1,64}\r\n$/, 'lines of 64 with Windows ends');
   return Buffer.from(signature, 'base64');
 };
-
-/** The faces the browser puts into pages. */
-const registered = () => browser.serviceWorkers()[0].evaluate(async () => (await chrome.scripting.getRegisteredContentScripts()).map((s) => s.id));
-
-async function turnOff() {
-  await browser.serviceWorkers()[0].evaluate(() => chrome.storage.local.set({ faces: {} }));
-  await until(async () => (await registered()).length === 0, 'the face to be gone');
-}
-
-const openssl = (signature, content) => agent.opensslGost(signature, content);
-
-/** The document of the last signature, as the journal has it. */
-async function lastDocument() {
-  const records = JSON.parse((await agent.command('journal', 'list', '--json')).stdout);
-  return records.findLast((r) => r.type === 'begin').documents[0];
-}
-
-check('the client finds the plug-in, its version and the certificates', async () => {
-  const found = await page.evaluate(async () => {
-    const [c] = (await cryptoPro.getUserCertificates()).filter((x) => x.name === 'Демонстрационный Подписант');
-    return {
-      valid: await cryptoPro.isValidSystemSetup(), system: await cryptoPro.getSystemInfo(), count: (await cryptoPro.getUserCertificates()).length,
-      owner: await c.getOwnerInfo(), issuer: await c.getIssuerInfo(), algorithm: await c.getAlgorithm(), good: await c.isValid(), base64: await c.exportBase64(),
-      usages: await c.getExtendedKeyUsage(), from: c.validFrom, thumbprint: c.thumbprint,
-    };
-  });
-  assert.equal(found.valid, true);
-  assert.match(found.system.cadesVersion, /^2\.0\.15\d{3}$/);
-  assert.match(found.system.cspVersion, /^5\.0\./);
-  assert.equal(found.count, 5, 'one on the token and four on the demonstration token');
-  assert.deepEqual(found.owner.map((x) => x.description), ['Демонстрационная организация', 'Демонстрационный Подписант']);
-  assert.deepEqual(found.issuer.map((x) => x.description), ['Persten test CA']);
-  assert.deepEqual(found.algorithm, { algorithm: 'RSA', oid: '1.2.840.113549.1.1.1' });
-  assert.equal(found.good, true);
-  const der = await readFile(path.join(shop.dir, 'leaf.der'));
-  assert.equal(found.base64.replace(/\s/g, ''), der.toString('base64'));
-  assert.match(found.thumbprint, /^[0-9A-F]{40}$/);
-  assert.match(found.from, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z$/);
-  assert.equal(keys.gost.algorithm, 'ГОСТ Р 34.10-2012 256 бит');
-});
-
-for (const kind of ['rsa', 'gost']) {
-  check(`${kind}: an attached signature, which OpenSSL accepts`, async () => {
-    const { thumbprint, pin } = keys[kind];
-    const signature = await signed(([t, d]) => cryptoPro.createAttachedSignature(t, d), [thumbprint, document], pin, `${kind}-attached`);
-    assert.equal(String(await openssl(bytes(signature))), document);
-  });
-
-  check(`${kind}: a detached signature by a digest the page had made here, of a document the person can see`, async () => {
-    const { thumbprint, pin, hash } = keys[kind];
-    const digest = await page.evaluate(([d, a]) => cryptoPro.createHash(d, { hashedAlgorithm: a }), [document, hash]);
-    assert.match(digest, /^[0-9A-F]{64}$/);
-    const make = ([t, h, a]) => cryptoPro.createDetachedSignature(t, h, { hashedAlgorithm: a });
-    const signature = bytes(await signed(make, [thumbprint, digest, hash], pin, `${kind}-detached`));
-    await openssl(signature, document);
-    await assert.rejects(openssl(signature, `${document}!`));
-    assert.equal((await lastDocument()).size, Buffer.byteLength(document), 'the document, and not a digest of something');
-  });
-}
-
-check('XML, which xmlsec1 accepts', async () => {
-  const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<заявление>${document}</заявление>`;
-  const { thumbprint, pin } = keys.rsa;
-  const result = await signed(([t, x, o]) => cryptoPro.createXMLSignature(t, x, o), [thumbprint, xml, RSA_SHA256], pin, 'xml');
-  assert.ok(result.startsWith(xml.slice(0, -'</заявление>'.length)), 'nothing but the signature was added');
-  await agent.xmlsecVerify(result);
-  await assert.rejects(agent.xmlsecVerify(result.replace('14 июня', '24 июня')));
-  const wrong = await page.evaluate(([t, x]) => cryptoPro.createXMLSignature(t, x).catch((e) => e.message), [thumbprint, xml]);
-  assert.match(wrong, /не подходит/, 'a GOST method does not fit an RSA key; nobody was asked');
-});
-
-check('XML with GOST, which verifies', async () => {
-  const { thumbprint, pin } = keys.gost;
-  const result = await signed(([t, x]) => cryptoPro.createXMLSignature(t, x), [thumbprint, `<a>${document}</a>`], pin, 'xml-gost');
-  assert.match(result, /gostr34102012-gostr34112012-256"/);
-  const judged = (xml) => page.evaluate(async (x) => {
-    const s = await cadesplugin.CreateObjectAsync('CAdESCOM.SignedXML');
-    return s.Verify(x).then(async () => (await (await (await s.Signers).Item(1)).Certificate).Thumbprint, (e) => e.message);
-  }, xml);
-  assert.equal(await judged(result), thumbprint);
-  assert.match(await judged(result.replace('14 июня', '24 июня')), /\(0x80090006\)$|\(0x80091007\)$/);
-});
 
 /** Verifies as portals do. */
 const verify = ([message, type, content]) => (async () => {
@@ -186,202 +33,284 @@ const verify = ([message, type, content]) => (async () => {
   return { text, time: await signer.SigningTime, name: await (await signer.Certificate).SubjectName, good: await (await signer.SignatureStatus).IsValid };
 })().catch((e) => e.message);
 
-check('verification: a good signature, another document, another type, no signature', async () => {
-  const { thumbprint, pin } = keys.rsa;
-  const attached = await signed(([t, d]) => cryptoPro.createAttachedSignature(t, d), [thumbprint, document], pin, 'verify');
-  const found = await page.evaluate(verify, [attached, 1]);
-  assert.equal(found.text, document, JSON.stringify(found));
-  assert.equal(found.good, true);
-  assert.equal(found.name, 'O=Демонстрационная организация, CN=Демонстрационный Подписант');
-  assert.ok(Math.abs(Date.parse(found.time) - Date.now()) < 120_000);
-  assert.match(await page.evaluate(verify, [attached, 5]), /\(0x8009100F\)$/, 'no time-stamp in it');
-  assert.match(await page.evaluate(verify, [btoa('nothing'), 1]), /\(0x8009100E\)$/);
-  const digest = await page.evaluate(([d, a]) => cryptoPro.createHash(d, { hashedAlgorithm: a }), [document, SHA256]);
-  const detached = await signed(([t, h, a]) => cryptoPro.createDetachedSignature(t, h, { hashedAlgorithm: a }), [thumbprint, digest, SHA256], pin, 'verify-detached');
-  assert.equal((await page.evaluate(verify, [detached, 1, document])).good, true);
-  assert.match(await page.evaluate(verify, [detached, 1, `${document}!`]), /\(0x80091007\)$|\(0x80090006\)$/);
-});
+const pages = {
+  'crypto-pro.js': await readFile(path.join(root, 'node_modules/crypto-pro/dist/crypto-pro.js'), 'utf8'),
+  'portal.html': '<!doctype html><meta charset="utf-8"><title>Портал</title><script src="crypto-pro.js"></script>',
+  'absent.html': '<!doctype html><title>Без скрипта</title><script src="nowhere/cadesplugin_api.js"></script><script>window.seen = typeof cadesplugin</script>',
+  'vendor.html': '<!doctype html><title>С другим расширением</title><script>addEventListener("load", () => postMessage("cadesplugin_loaded", "*"))</script><script src="crypto-pro.js"></script>',
+};
 
-check('two signers on one document', async () => {
-  const both = await signed(async ([one, text]) => {
-    const find = async (t) => {
-      const store = await cadesplugin.CreateObjectAsync('CAPICOM.Store');
-      store.Open(); // not waited for: calls take effect in their order
-      const found = await (await store.Certificates).Find(0, t);
-      return found.Item(1);
+/** The flows of portals, in a browser of a kind. */
+function flows(kind) {
+  const skip = skipIn(kind);
+  const check = (name, f) => test(name, { skip, timeout: 180_000 }, f);
+  let portal, page, keys;
+
+  before(async () => {
+    if (skip) return;
+    portal = await startPortal(kind, 'cades', pages, { args: kind === 'chromium' ? ['--enable-precise-memory-info'] : [] });
+    page = portal.page = await portal.open('portal.html');
+    const list = await page.evaluate(async () => Promise.all((await cryptoPro.getUserCertificates()).map(async (c) => ({ name: c.name, thumbprint: c.thumbprint, ...(await c.getAlgorithm()) }))));
+    const find = (f) => ({ ...list.find(f) });
+    keys = {
+      rsa: { ...find((c) => c.name === 'Демонстрационный Подписант'), pin: PIN, hash: SHA256 },
+      gost: { ...find((c) => c.oid === '1.2.643.7.1.1.1.1'), pin: DEMO_PIN, hash: STREEBOG256 },
     };
-    const signer = await cadesplugin.CreateObjectAsync('CAdESCOM.CPSigner');
-    signer.propset_Certificate(await find(one));
-    const data = await cadesplugin.CreateObjectAsync('CAdESCOM.CadesSignedData');
-    data.propset_ContentEncoding(1);
-    data.propset_Content(btoa(unescape(encodeURIComponent(text))));
-    window.first = { data, find, signature: await data.SignCades(signer, 1, false) };
-    return window.first.signature;
-  }, [keys.rsa.thumbprint, document], PIN, 'first');
-  assert.equal(String(await openssl(bytes(both))), document);
-  const second = await signed(async (other) => {
-    const { data, find } = window.first;
-    const signer = await cadesplugin.CreateObjectAsync('CAdESCOM.CPSigner');
-    await signer.propset_Certificate(await find(other));
-    return data.CoSignCades(signer, 1);
-  }, keys.gost.thumbprint, DEMO_PIN, 'second');
-  assert.equal(String(await openssl(bytes(second))), document);
-  const count = await page.evaluate(async (m) => {
-    const s = await cadesplugin.CreateObjectAsync('CAdESCOM.CadesSignedData');
-    await s.VerifyCades(m, 1).catch(() => undefined);
-    return (await s.Signers).Count;
-  }, second);
-  assert.equal(count, 2);
-});
-
-check('100 MiB hashed in pieces, more than any message of the browser holds, and signed as what they are', async () => {
-  const { thumbprint, pin } = keys.rsa;
-  const PIECES = 25;
-  const digest = await page.evaluate(async ([pieces, algorithm]) => {
-    const hashed = await cadesplugin.CreateObjectAsync('CAdESCOM.HashedData');
-    await hashed.propset_Algorithm(algorithm);
-    await hashed.propset_DataEncoding(1);
-    const piece = btoa('Persten\n'.repeat((4 << 20) / 8));
-    for (let i = 0; i < pieces; i++) await hashed.Hash(piece);
-    return hashed.Value;
-  }, [PIECES, SHA256]);
-  const make = ([t, h, a]) => cryptoPro.createDetachedSignature(t, h, { hashedAlgorithm: a });
-  const signature = await signed(make, [thumbprint, digest, SHA256], pin, 'large');
-  await openssl(bytes(signature), Buffer.alloc(PIECES * (4 << 20), 'Persten\n'));
-});
-
-check('a ready digest needs a right of its own, and then is signed as what nobody can see', async () => {
-  const { thumbprint, pin } = keys.gost;
-  const digest = 'AB'.repeat(32);
-  const made = page.evaluate(([t, h]) => cryptoPro.createDetachedSignature(t, h), [thumbprint, digest]);
-  made.catch(() => undefined);
-  await desktop.prompt();
-  await desktop.shot('cades-hidden-right');
-  await desktop.key('Tab');
-  await pause(300);
-  await desktop.key('Return');
-  const asked = async () => {
-    const [id] = await desktop.windows();
-    return id && /Подписать/.test(await desktop.xdotool('getwindowname', id).catch(() => ''));
-  };
-  await until(asked, 'the question about the signature');
-  await desktop.prompt();
-  await desktop.shot('cades-hidden');
-  await desktop.enter(pin);
-  const signature = bytes(await made);
-  await desktop.dismiss();
-  assert.equal((await lastDocument()).size, 0);
-  assert.match(String(execFileSync('openssl', ['asn1parse', '-inform', 'DER'], { input: signature })), new RegExp(digest), 'the digest is what was signed');
-});
-
-check('a second signature by a digest, and both checked by digests alone', async () => {
-  const text = 'Согласие на обработку';
-  const digest = await page.evaluate((d) => cryptoPro.createHash(d), text);
-  const [first, second] = [keys.gost, keys.rsa];
-  const sha256 = createHash('sha256').update(text).digest('hex').toUpperCase();
-  const one = await signed(([t, h]) => cryptoPro.createDetachedSignature(t, h), [first.thumbprint, digest], first.pin, 'by-digest');
-  const signers = ([t, cms, h, a]) => cryptoPro.execute(async ({ cadesplugin }) => {
-    const hashed = await cadesplugin.CreateObjectAsync('CAdESCOM.HashedData');
-    await hashed.propset_Algorithm(a);
-    await hashed.SetHashValue(h);
-    const data = await cadesplugin.CreateObjectAsync('CAdESCOM.CadesSignedData');
-    const bad = await data.VerifyHash(hashed, cms, 1).then(() => '', (e) => e.message);
-    if (!t) return { bad, valid: await Promise.all([1, 2].map(async (i) => (await (await (await data.Signers).Item(i)).SignatureStatus).IsValid)) };
-    const store = await cadesplugin.CreateObjectAsync('CAdESCOM.Store');
-    await store.Open();
-    const signer = await cadesplugin.CreateObjectAsync('CAdESCOM.CPSigner');
-    await signer.propset_Certificate(await (await (await store.Certificates).Find(0, t)).Item(1));
-    return data.CoSignHash(hashed, signer, 1);
   });
-  const both = await signed(signers, [second.thumbprint, one, sha256, SHA256], second.pin, 'both-by-digest');
-  await openssl(bytes(both), text);
-  const other = await open('portal.html'); // which never had the document
-  for (const [h, a] of [[sha256, SHA256], [digest, STREEBOG256]]) {
-    const { bad, valid } = await other.evaluate(signers, ['', both, h, a]);
-    assert.equal(valid.filter(Boolean).length, 1, 'whom the digest does not reach is not valid');
-    assert.match(bad, /\(0x[0-9A-F]{8}\)$/);
+
+  after(() => portal?.end());
+
+  const signed = (f, arg, pin, shot) => portal.signed(f, arg, pin, `cades-${kind}-${shot}`);
+
+  const openssl = (signature, content) => portal.agent.opensslGost(signature, content);
+
+  check('the client finds the plug-in, its version and the certificates', async () => {
+    const found = await page.evaluate(async () => {
+      const [c] = (await cryptoPro.getUserCertificates()).filter((x) => x.name === 'Демонстрационный Подписант');
+      return {
+        valid: await cryptoPro.isValidSystemSetup(), system: await cryptoPro.getSystemInfo(), count: (await cryptoPro.getUserCertificates()).length,
+        owner: await c.getOwnerInfo(), issuer: await c.getIssuerInfo(), algorithm: await c.getAlgorithm(), good: await c.isValid(), base64: await c.exportBase64(),
+        usages: await c.getExtendedKeyUsage(), from: c.validFrom, thumbprint: c.thumbprint,
+      };
+    });
+    assert.equal(found.valid, true);
+    assert.match(found.system.cadesVersion, /^2\.0\.15\d{3}$/);
+    assert.match(found.system.cspVersion, /^5\.0\./);
+    assert.equal(found.count, 5, 'one on the token and four on the demonstration token');
+    assert.deepEqual(found.owner.map((x) => x.description), ['Демонстрационная организация', 'Демонстрационный Подписант']);
+    assert.deepEqual(found.issuer.map((x) => x.description), ['Persten test CA']);
+    assert.deepEqual(found.algorithm, { algorithm: 'RSA', oid: '1.2.840.113549.1.1.1' });
+    assert.equal(found.good, true);
+    const der = await readFile(path.join(portal.shop.dir, 'leaf.der'));
+    assert.equal(found.base64.replace(/\s/g, ''), der.toString('base64'));
+    assert.match(found.thumbprint, /^[0-9A-F]{40}$/);
+    assert.match(found.from, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z$/);
+    assert.equal(keys.gost.algorithm, 'ГОСТ Р 34.10-2012 256 бит');
+  });
+
+  for (const kind of ['rsa', 'gost']) {
+    check(`${kind}: an attached signature, which OpenSSL accepts`, async () => {
+      const { thumbprint, pin } = keys[kind];
+      const signature = await signed(([t, d]) => cryptoPro.createAttachedSignature(t, d), [thumbprint, document], pin, `${kind}-attached`);
+      assert.equal(String(await openssl(bytes(signature))), document);
+    });
+
+    check(`${kind}: a detached signature by a digest the page had made here, of a document the person can see`, async () => {
+      const { thumbprint, pin, hash } = keys[kind];
+      const digest = await page.evaluate(([d, a]) => cryptoPro.createHash(d, { hashedAlgorithm: a }), [document, hash]);
+      assert.match(digest, /^[0-9A-F]{64}$/);
+      const make = ([t, h, a]) => cryptoPro.createDetachedSignature(t, h, { hashedAlgorithm: a });
+      const signature = bytes(await signed(make, [thumbprint, digest, hash], pin, `${kind}-detached`));
+      await openssl(signature, document);
+      await assert.rejects(openssl(signature, `${document}!`));
+      assert.equal((await portal.lastDocument()).size, Buffer.byteLength(document), 'the document, and not a digest of something');
+    });
   }
-  await other.close();
-});
 
-check('a bare signature value, the last byte first', async () => {
-  const { thumbprint, pin } = keys.rsa;
-  const value = await signed(async ([t, text, algorithm]) => {
-    const hashed = await cadesplugin.CreateObjectAsync('CAdESCOM.HashedData');
-    await hashed.propset_Algorithm(algorithm);
-    await hashed.propset_DataEncoding(1);
-    await hashed.Hash(btoa(unescape(encodeURIComponent(text))));
-    const store = await cadesplugin.CreateObjectAsync('CAdESCOM.Store');
-    await store.Open();
-    const raw = await cadesplugin.CreateObjectAsync('CAdESCOM.RawSignature');
-    return raw.SignHash(hashed, await (await (await store.Certificates).Find(0, t)).Item(1));
-  }, [thumbprint, document, SHA256], pin, 'raw');
-  assert.match(value, /^[0-9A-F]{512}$/);
-  const { size, login } = await lastDocument();
-  assert.deepEqual([size, login], [Buffer.byteLength(document), undefined], 'the person had the document');
-  const der = await readFile(path.join(shop.dir, 'leaf.der'));
-  assert.ok(verifyRaw('sha256', Buffer.from(document), new X509Certificate(der).publicKey, Buffer.from(value, 'hex').reverse()));
-});
-
-check('the person says no: the page hears so in words and a number, and nothing was signed', async () => {
-  const made = page.evaluate(([t, d]) => cryptoPro.execute(async ({ cadesplugin }) => {
-    const store = await cadesplugin.CreateObjectAsync('CAdESCOM.Store');
-    await store.Open();
-    const signer = await cadesplugin.CreateObjectAsync('CAdESCOM.CPSigner');
-    await signer.propset_Certificate(await (await (await store.Certificates).Find(0, t)).Item(1));
-    await signer.propset_KeyPin('00000000');
-    const data = await cadesplugin.CreateObjectAsync('CAdESCOM.CadesSignedData');
-    await data.propset_Content(d);
-    return data.SignCades(signer, 1).catch((e) => cadesplugin.getLastError(e));
-  }), [keys.rsa.thumbprint, document]);
-  await desktop.prompt();
-  await desktop.key('Escape');
-  assert.match(await made, /^[А-Я].*не создана.*\(0x8010006E\)$/);
-  await desktop.dismiss();
-});
-
-check('a page whose script cannot be loaded finds the object all the same', async () => {
-  const p = await open('absent.html');
-  assert.equal(await p.evaluate(() => window.seen), 'object');
-  assert.deepEqual(await p.evaluate(async () => [cadesplugin instanceof Promise, await cadesplugin.then(async () => (await (await cadesplugin.CreateObjectAsync('CAdESCOM.About')).Version))]), [true, '2.0.15500']);
-  await p.close();
-});
-
-check("the vendor's own extension answers: the face leaves the page to it", async () => {
-  const p = await open('vendor.html');
-  const found = await p.evaluate(() => {
-    window.cadesplugin_load_timeout = 3000;
-    return cryptoPro.getSystemInfo().then(() => 'answered', () => typeof window.cpcsp_chrome_nmcades);
+  check('XML, which xmlsec1 accepts', async () => {
+    const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<заявление>${document}</заявление>`;
+    const { thumbprint, pin } = keys.rsa;
+    const result = await signed(([t, x, o]) => cryptoPro.createXMLSignature(t, x, o), [thumbprint, xml, RSA_SHA256], pin, 'xml');
+    assert.ok(result.startsWith(xml.slice(0, -'</заявление>'.length)), 'nothing but the signature was added');
+    await portal.agent.xmlsecVerify(result);
+    await assert.rejects(portal.agent.xmlsecVerify(result.replace('14 июня', '24 июня')));
+    const wrong = await page.evaluate(([t, x]) => cryptoPro.createXMLSignature(t, x).catch((e) => e.message), [thumbprint, xml]);
+    assert.match(wrong, /не подходит/, 'a GOST method does not fit an RSA key; nobody was asked');
   });
-  assert.equal(found, 'undefined');
-  await p.close();
-});
 
-check('off again: nothing of it is in the page', async () => {
-  await turnOff();
-  const p = await open('portal.html');
-  assert.equal(await p.evaluate(() => 'cpcsp_chrome_nmcades' in window || Object.hasOwn(HTMLScriptElement.prototype, 'setAttribute')), false);
-  await p.close();
-});
+  check('XML with GOST, which verifies', async () => {
+    const { thumbprint, pin } = keys.gost;
+    const result = await signed(([t, x]) => cryptoPro.createXMLSignature(t, x), [thumbprint, `<a>${document}</a>`], pin, 'xml-gost');
+    assert.match(result, /gostr34102012-gostr34112012-256"/);
+    const judged = (xml) => page.evaluate(async (x) => {
+      const s = await cadesplugin.CreateObjectAsync('CAdESCOM.SignedXML');
+      return s.Verify(x).then(async () => (await (await (await s.Signers).Item(1)).Certificate).Thumbprint, (e) => e.message);
+    }, xml);
+    assert.equal(await judged(result), thumbprint);
+    assert.match(await judged(result.replace('14 июня', '24 июня')), /\(0x80090006\)$|\(0x80091007\)$/);
+  });
 
-check('the popup turns it on for the site of its tab, and off', async () => {
-  await turnOff();
-  const site = await open('portal.html');
-  const tab = await browser.serviceWorkers()[0].evaluate(async () => (await chrome.tabs.query({ active: true })).at(-1).id);
-  const popup = await browser.newPage();
-  // Opened as a page of its own the popup would ask about itself.
-  await popup.addInitScript((id) => Object.assign(chrome.tabs, { query: async () => [{ id }] }), tab);
-  await popup.goto(`chrome-extension://${EXTENSION}/status/status.html`);
-  await popup.waitForSelector('#faces:not([hidden])');
-  assert.equal(await popup.isChecked('#faceCades'), false);
-  await popup.click('#faceCades');
-  await popup.waitForSelector('#reload:not([hidden])');
-  if (process.env.SHOTS) await popup.screenshot({ path: `${process.env.SHOTS}/popup-faces.png` });
-  await until(async () => (await registered()).includes('cades'), 'the face to be there');
-  await Promise.all([site.waitForEvent('load'), popup.click('#reload')]);
-  assert.equal(await site.evaluate(() => 'cpcsp_chrome_nmcades' in window), true);
-  await popup.click('#faceCades');
-  await until(async () => (await registered()).length === 0, 'the face to be gone');
-  await popup.close();
-  await site.close();
-});
+  check('verification: a good signature, another document, another type, no signature', async () => {
+    const { thumbprint, pin } = keys.rsa;
+    const attached = await signed(([t, d]) => cryptoPro.createAttachedSignature(t, d), [thumbprint, document], pin, 'verify');
+    const found = await page.evaluate(verify, [attached, 1]);
+    assert.equal(found.text, document, JSON.stringify(found));
+    assert.equal(found.good, true);
+    assert.equal(found.name, 'O=Демонстрационная организация, CN=Демонстрационный Подписант');
+    assert.ok(Math.abs(Date.parse(found.time) - Date.now()) < 120_000);
+    assert.match(await page.evaluate(verify, [attached, 5]), /\(0x8009100F\)$/, 'no time-stamp in it');
+    assert.match(await page.evaluate(verify, [btoa('nothing'), 1]), /\(0x8009100E\)$/);
+    const digest = await page.evaluate(([d, a]) => cryptoPro.createHash(d, { hashedAlgorithm: a }), [document, SHA256]);
+    const detached = await signed(([t, h, a]) => cryptoPro.createDetachedSignature(t, h, { hashedAlgorithm: a }), [thumbprint, digest, SHA256], pin, 'verify-detached');
+    assert.equal((await page.evaluate(verify, [detached, 1, document])).good, true);
+    assert.match(await page.evaluate(verify, [detached, 1, `${document}!`]), /\(0x80091007\)$|\(0x80090006\)$/);
+  });
+
+  check('two signers on one document', async () => {
+    const both = await signed(async ([one, text]) => {
+      const find = async (t) => {
+        const store = await cadesplugin.CreateObjectAsync('CAPICOM.Store');
+        store.Open(); // not waited for: calls take effect in their order
+        const found = await (await store.Certificates).Find(0, t);
+        return found.Item(1);
+      };
+      const signer = await cadesplugin.CreateObjectAsync('CAdESCOM.CPSigner');
+      signer.propset_Certificate(await find(one));
+      const data = await cadesplugin.CreateObjectAsync('CAdESCOM.CadesSignedData');
+      data.propset_ContentEncoding(1);
+      data.propset_Content(btoa(unescape(encodeURIComponent(text))));
+      window.first = { data, find, signature: await data.SignCades(signer, 1, false) };
+      return window.first.signature;
+    }, [keys.rsa.thumbprint, document], PIN, 'first');
+    assert.equal(String(await openssl(bytes(both))), document);
+    const second = await signed(async (other) => {
+      const { data, find } = window.first;
+      const signer = await cadesplugin.CreateObjectAsync('CAdESCOM.CPSigner');
+      await signer.propset_Certificate(await find(other));
+      return data.CoSignCades(signer, 1);
+    }, keys.gost.thumbprint, DEMO_PIN, 'second');
+    assert.equal(String(await openssl(bytes(second))), document);
+    const count = await page.evaluate(async (m) => {
+      const s = await cadesplugin.CreateObjectAsync('CAdESCOM.CadesSignedData');
+      await s.VerifyCades(m, 1).catch(() => undefined);
+      return (await s.Signers).Count;
+    }, second);
+    assert.equal(count, 2);
+  });
+
+  check('100 MiB hashed in pieces, more than any message of the browser holds, and signed as what they are', async () => {
+    const { thumbprint, pin } = keys.rsa;
+    const PIECES = 25;
+    const digest = await page.evaluate(async ([pieces, algorithm]) => {
+      const hashed = await cadesplugin.CreateObjectAsync('CAdESCOM.HashedData');
+      await hashed.propset_Algorithm(algorithm);
+      await hashed.propset_DataEncoding(1);
+      const piece = btoa('Persten\n'.repeat((4 << 20) / 8));
+      for (let i = 0; i < pieces; i++) await hashed.Hash(piece);
+      return hashed.Value;
+    }, [PIECES, SHA256]);
+    const make = ([t, h, a]) => cryptoPro.createDetachedSignature(t, h, { hashedAlgorithm: a });
+    const signature = await signed(make, [thumbprint, digest, SHA256], pin, 'large');
+    await openssl(bytes(signature), Buffer.alloc(PIECES * (4 << 20), 'Persten\n'));
+  });
+
+  check('a ready digest needs a right of its own, and then is signed as what nobody can see', async () => {
+    const { thumbprint, pin } = keys.gost;
+    const digest = 'AB'.repeat(32);
+    const made = page.evaluate(([t, h]) => cryptoPro.createDetachedSignature(t, h), [thumbprint, digest]);
+    made.catch(() => undefined);
+    await portal.desktop.prompt();
+    await portal.desktop.shot('cades-hidden-right');
+    await portal.desktop.key('Tab');
+    await pause(300);
+    await portal.desktop.key('Return');
+    const asked = async () => {
+      const [id] = await portal.desktop.windows();
+      return id && /Подписать/.test(await portal.desktop.xdotool('getwindowname', id).catch(() => ''));
+    };
+    await until(asked, 'the question about the signature');
+    await portal.desktop.prompt();
+    await portal.desktop.shot('cades-hidden');
+    await portal.desktop.enter(pin);
+    const signature = bytes(await made);
+    await portal.desktop.dismiss();
+    assert.equal((await portal.lastDocument()).size, 0);
+    assert.match(String(execFileSync('openssl', ['asn1parse', '-inform', 'DER'], { input: signature })), new RegExp(digest), 'the digest is what was signed');
+  });
+
+  check('a bare signature value, the last byte first', async () => {
+    const { thumbprint, pin } = keys.rsa;
+    const value = await signed(async ([t, text, algorithm]) => {
+      const hashed = await cadesplugin.CreateObjectAsync('CAdESCOM.HashedData');
+      await hashed.propset_Algorithm(algorithm);
+      await hashed.propset_DataEncoding(1);
+      await hashed.Hash(btoa(unescape(encodeURIComponent(text))));
+      const store = await cadesplugin.CreateObjectAsync('CAdESCOM.Store');
+      await store.Open();
+      const raw = await cadesplugin.CreateObjectAsync('CAdESCOM.RawSignature');
+      return raw.SignHash(hashed, await (await (await store.Certificates).Find(0, t)).Item(1));
+    }, [thumbprint, document, SHA256], pin, 'raw');
+    assert.match(value, /^[0-9A-F]{512}$/);
+    const der = await readFile(path.join(portal.shop.dir, 'leaf.der'));
+    assert.ok(verifyRaw('sha256', Buffer.from(document), new X509Certificate(der).publicKey, Buffer.from(value, 'hex').reverse()));
+  });
+
+  check('the person says no: the page hears so in words and a number, and nothing was signed', async () => {
+    const made = page.evaluate(([t, d]) => cryptoPro.execute(async ({ cadesplugin }) => {
+      const store = await cadesplugin.CreateObjectAsync('CAdESCOM.Store');
+      await store.Open();
+      const signer = await cadesplugin.CreateObjectAsync('CAdESCOM.CPSigner');
+      await signer.propset_Certificate(await (await (await store.Certificates).Find(0, t)).Item(1));
+      await signer.propset_KeyPin('00000000');
+      const data = await cadesplugin.CreateObjectAsync('CAdESCOM.CadesSignedData');
+      await data.propset_Content(d);
+      return data.SignCades(signer, 1).catch((e) => cadesplugin.getLastError(e));
+    }), [keys.rsa.thumbprint, document]);
+    await portal.desktop.prompt();
+    await portal.desktop.key('Escape');
+    assert.match(await made, /^[А-Я].*не создана.*\(0x8010006E\)$/);
+    await portal.desktop.dismiss();
+  });
+
+  check('a page whose script cannot be loaded finds the object all the same', async () => {
+    const p = await portal.open('absent.html');
+    assert.equal(await p.evaluate(() => window.seen), 'object');
+    assert.deepEqual(await p.evaluate(async () => [cadesplugin instanceof Promise, await cadesplugin.then(async () => (await (await cadesplugin.CreateObjectAsync('CAdESCOM.About')).Version))]), [true, '2.0.15500']);
+    await p.close();
+  });
+
+  check("the vendor's own extension answers: the face leaves the page to it", async () => {
+    const p = await portal.open('vendor.html');
+    const found = await p.evaluate(() => {
+      window.cadesplugin_load_timeout = 3000;
+      return cryptoPro.getSystemInfo().then(() => 'answered', () => typeof window.cpcsp_chrome_nmcades);
+    });
+    assert.equal(found, 'undefined');
+    await p.close();
+  });
+
+
+  if (kind === 'chromium') popup();
+
+  /** What the popup does, whose page Chromium lets a test open. */
+  function popup() {
+    /** The faces the browser puts into pages. */
+    const registered = () => portal.browser.serviceWorkers()[0].evaluate(async () => (await chrome.scripting.getRegisteredContentScripts()).map((s) => s.id));
+
+    async function turnOff() {
+      await portal.browser.serviceWorkers()[0].evaluate(() => chrome.storage.local.set({ faces: {} }));
+      await until(async () => (await registered()).length === 0, 'the face to be gone');
+    }
+
+    check('off again: nothing of it is in the page', async () => {
+      await turnOff();
+      const p = await portal.open('portal.html');
+      assert.equal(await p.evaluate(() => 'cpcsp_chrome_nmcades' in window || Object.hasOwn(HTMLScriptElement.prototype, 'setAttribute')), false);
+      await p.close();
+    });
+
+    check('the popup turns it on for the site of its tab, and off', async () => {
+      await turnOff();
+      const site = await portal.open('portal.html');
+      const tab = await portal.browser.serviceWorkers()[0].evaluate(async () => (await chrome.tabs.query({ active: true })).at(-1).id);
+      const popup = await portal.browser.newPage();
+      // Opened as a page of its own the popup would ask about itself.
+      await popup.addInitScript((id) => Object.assign(chrome.tabs, { query: async () => [{ id }] }), tab);
+      await popup.goto(`chrome-extension://${EXTENSION}/status/status.html`);
+      await popup.waitForSelector('#faces:not([hidden])');
+      assert.equal(await popup.isChecked('#faceCades'), false);
+      await popup.click('#faceCades');
+      await popup.waitForSelector('#reload:not([hidden])');
+      if (process.env.SHOTS) await popup.screenshot({ path: `${process.env.SHOTS}/popup-faces.png` });
+      await until(async () => (await registered()).includes('cades'), 'the face to be there');
+      await Promise.all([site.waitForEvent('load'), popup.click('#reload')]);
+      assert.equal(await site.evaluate(() => 'cpcsp_chrome_nmcades' in window), true);
+      await popup.click('#faceCades');
+      await until(async () => (await registered()).length === 0, 'the face to be gone');
+      await popup.close();
+      await site.close();
+    });
+  }
+}
+
+for (const [kind, { name }] of Object.entries(browsers)) describe(name, () => flows(kind));
