@@ -72,12 +72,12 @@ export const TEXTS = {
     en: { what: "The page was opened at an insecure address.", next: "Open it at an address that starts with https." },
   },
   other_plugin_needed: {
-    ru: { what: "Этому сайту нужен свой плагин: {plugin}. Persten его не заменяет.", next: "Установите его и обновите страницу." },
-    en: { what: "This site needs its own plug-in: {plugin}. Persten does not replace it.", next: "Install it and reload the page." },
+    ru: { what: "Этому сайту нужен свой плагин[[: {plugin}]]. Persten его не заменяет.", next: "Установите его и обновите страницу." },
+    en: { what: "This site needs its own plug-in[[: {plugin}]]. Persten does not replace it.", next: "Install it and reload the page." },
   },
   other_plugin_conflict: {
-    ru: { what: "В браузере включены два расширения для одного сайта: {plugin}. Они мешают друг другу.", next: "Выключите старое в настройках расширений браузера и обновите страницу." },
-    en: { what: "Two extensions for one site are on in this browser: {plugin}. They disturb each other.", next: "Turn the older one off in the browser's extension settings and reload the page." },
+    ru: { what: "В браузере включены два расширения для одного сайта[[: {plugin}]]. Они мешают друг другу.", next: "Выключите старое в настройках расширений браузера и обновите страницу." },
+    en: { what: "Two extensions for one site are on in this browser[[: {plugin}]]. They disturb each other.", next: "Turn the older one off in the browser's extension settings and reload the page." },
   },
 } as const;
 
