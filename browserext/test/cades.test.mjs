@@ -202,7 +202,7 @@ function flows(kind) {
     await portal.desktop.prompt();
     await portal.desktop.shot('cades-hidden-right');
     await portal.desktop.key('Tab');
-    await pause(300);
+    await pause(1_000);
     await portal.desktop.key('Return');
     const asked = async () => {
       const [id] = await portal.desktop.windows();
@@ -250,6 +250,28 @@ function flows(kind) {
     await portal.desktop.key('Escape');
     assert.match(await made, /^[А-Я].*не создана.*\(0x8010006E\)$/);
     await portal.desktop.dismiss();
+  });
+
+  check('a PIN the page gives stays in the page, and so does the one the person types', async () => {
+    const canary = 'canary-7391';
+    await page.evaluate(async ([t, pin]) => {
+      const store = await cadesplugin.CreateObjectAsync('CAdESCOM.Store');
+      await store.Open();
+      const certificate = await (await (await store.Certificates).Find(0, t)).Item(1);
+      const key = await certificate.PrivateKey;
+      const signer = await cadesplugin.CreateObjectAsync('CAdESCOM.CPSigner');
+      const request = await cadesplugin.CreateObjectAsync('X509Enrollment.CX509PrivateKey');
+      const enrollment = await cadesplugin.CreateObjectAsync('X509Enrollment.CX509Enrollment');
+      await signer.propset_Certificate(certificate);
+      const calls = [
+        signer.propset_KeyPin(pin), key.propset_KeyPin(pin), key.propset_CachePin(pin), key.ChangePin(pin), request.propset_Pin(pin),
+        enrollment.InstallResponse(4, 'AAAA', 1, pin), store.ImportPFX(btoa('pfx'), pin, 0), certificate.IsValid(),
+      ];
+      await Promise.allSettled(calls);
+    }, [keys.rsa.thumbprint, canary]);
+    const wire = await portal.wire();
+    assert.ok(wire.includes('sign.cms') && wire.includes('certificates.check'), 'the wire was recorded');
+    for (const pin of [canary, PIN, DEMO_PIN]) assert.equal(wire.includes(pin), false);
   });
 
   check('a page whose script cannot be loaded finds the object all the same', async () => {
