@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { verify as verifyRaw, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { after, before, describe } from 'node:test';
@@ -33,12 +34,72 @@ const verify = ([message, type, content]) => (async () => {
   return { text, time: await signer.SigningTime, name: await (await signer.Certificate).SubjectName, good: await (await signer.SignatureStatus).IsValid };
 })().catch((e) => e.message);
 
+/** A page of one function. */
+const script = (f) => `<!doctype html><meta charset="utf-8"><title>Портал</title><script>(${f})()</script>`;
+
+/** How the vendor's oldest scripts find the extension: by one address, replacing whatever is there. */
+function old() {
+  window.cadesplugin = new Promise((resolve, reject) => {
+    const element = document.createElement('script');
+    element.setAttribute('src', 'chrome-extension://iifchhfnnmpdbibifmljnfjhpififfog/nmcades_plugin_api.js');
+    document.head.appendChild(element);
+    addEventListener('message', ({ data }) => {
+      if (data === 'cadesplugin_loaded') cpcsp_chrome_nmcades.check_chrome_plugin(resolve, reject);
+    });
+    addEventListener('load', () => postMessage('cadesplugin_echo_request', '*'));
+  });
+  Object.assign(window.cadesplugin, { JSModuleVersion: '2.0', set(o) { window.cadesplugin.CreateObjectAsync = (name) => o.CreateObjectAsync(name); } });
+}
+
+/** How the newest do: by one address after the other, or in Firefox by the address the extension tells, with callbacks of the page. */
+function late() {
+  window.called = [];
+  window.cadesplugin_extension_loaded_callback = () => called.push('extension');
+  window.cadesplugin_plugin_loaded_callback = () => called.push('plugin');
+  window.cadesplugin = new Promise((resolve, reject) => {
+    const load = ([address, ...others], then) => {
+      const element = document.createElement('script');
+      element.onload = then;
+      element.onerror = () => (others.length > 0 ? load(others, then) : reject('no extension'));
+      element.src = address;
+      document.head.append(element);
+    };
+    const check = () => {
+      cadesplugin_extension_loaded_callback();
+      cpcsp_chrome_nmcades.check_chrome_plugin(() => resolve(cadesplugin_plugin_loaded_callback()), reject);
+    };
+    const echo = () => {
+      addEventListener('message', ({ data }) => {
+        if (typeof data !== 'string' || !data.startsWith('cadesplugin_loaded')) return;
+        if (data.includes('url:')) load([data.slice(data.indexOf('url:') + 4)], check);
+        else check();
+      }, { once: false });
+      postMessage('cadesplugin_echo_request', '*');
+    };
+    if (/firefox/i.test(navigator.userAgent)) echo();
+    else load(['iifchhfnnmpdbibifmljnfjhpififfog', 'pfhgbfnnjiafkhfdkmpiflachepdcjod'].map((id) => `chrome-extension://${id}/nmcades_plugin_api.js`), echo);
+  });
+  Object.assign(window.cadesplugin, { JSModuleVersion: '2.4.5', LOG_LEVEL_DEBUG: 4, set(o) { window.cadesplugin.CreateObjectAsync = (name) => o.CreateObjectAsync(name); } });
+}
+
+/** The ways the vendor's own extension is noticed. */
+const vendors = {
+  announced: () => addEventListener('load', () => postMessage('cadesplugin_loaded', '*')),
+  answering: () => addEventListener('message', ({ data }) => data === 'cadesplugin_echo_request' && postMessage('cadesplugin_loaded', '*')),
+  newer: () => addEventListener('message', ({ data }) => data === 'cadesplugin_echo_request_pfhgbfnnjiafkhfdkmpiflachepdcjod' && postMessage('cadesplugin_loaded', '*')),
+  loaded: () => { window.cpcsp_chrome_nmcades = { check_chrome_plugin: (ok, failed) => failed('theirs') }; },
+};
+
 const pages = {
   'crypto-pro.js': await readFile(path.join(root, 'node_modules/crypto-pro/dist/crypto-pro.js'), 'utf8'),
   'portal.html': '<!doctype html><meta charset="utf-8"><title>Портал</title><script src="crypto-pro.js"></script>',
   'absent.html': '<!doctype html><title>Без скрипта</title><script src="nowhere/cadesplugin_api.js"></script><script>window.seen = typeof cadesplugin</script>',
-  'vendor.html': '<!doctype html><title>С другим расширением</title><script>addEventListener("load", () => postMessage("cadesplugin_loaded", "*"))</script><script src="crypto-pro.js"></script>',
+  'old.html': script(old), 'new.html': script(late),
+  ...Object.fromEntries(Object.entries(vendors).map(([name, f]) => [`vendor-${name}.html`, `${script(f)}<script src="crypto-pro.js"></script>`])),
 };
+
+/** The most memory a process has had, in KiB. */
+const memory = (pid) => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
 
 /** The flows of portals, in a browser of a kind. */
 function flows(kind) {
@@ -86,6 +147,27 @@ function flows(kind) {
     assert.match(found.thumbprint, /^[0-9A-F]{40}$/);
     assert.match(found.from, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z$/);
     assert.equal(keys.gost.algorithm, 'ГОСТ Р 34.10-2012 256 бит');
+  });
+
+  check('readers and containers are the tokens and their keys', async () => {
+    const found = await page.evaluate(async () => {
+      const csp = await cadesplugin.CreateObjectAsync('X509Enrollment.CCspInformation');
+      await csp.InitializeFromName('Crypto-Pro GOST R 34.10-2012 Cryptographic Service Provider');
+      const all = async (list, read) => Promise.all(Array.from({ length: await list.Count }, async (_, i) => read(await list.ItemByIndex(i))));
+      const readers = await all(await csp.GetReaderModes(), async (r) => [await r.Name, await r.Media, await r.CarrierFlags]);
+      const containers = await all(await csp.EnumContainers(), async (c) => {
+        const key = await (await c.Keys).ItemByIndex(0);
+        return { reader: await c.Reader, name: await c.Name, has: await key.HasCertificate, exportable: await key.IsExportable, until: await key.ExpirationTime, thumbprint: await (await key.Certificate).Thumbprint };
+      });
+      return { readers, containers, wrong: await (await csp.EnumContainers()).ItemByIndex(99).catch((e) => e.message) };
+    });
+    assert.ok(found.readers.some(([name]) => name === 'browser-test') && found.readers.length === 2, JSON.stringify(found.readers));
+    assert.equal(found.containers.length, 5);
+    const { thumbprint } = keys.rsa;
+    const mine = found.containers.find((c) => c.thumbprint === thumbprint);
+    assert.deepEqual([mine.reader, mine.has, mine.exportable], ['browser-test', true, false]);
+    assert.match(mine.until, /^\d{4}-\d\d-\d\dT/);
+    assert.match(found.wrong, /\(0x80070057\)$/);
   });
 
   for (const kind of ['rsa', 'gost']) {
@@ -178,17 +260,27 @@ function flows(kind) {
     assert.equal(count, 2);
   });
 
-  check('100 MiB hashed in pieces, more than any message of the browser holds, and signed as what they are', async () => {
+  check('128 MiB hashed in pieces, more than any message of the browser holds, in flat memory, and signed as what they are', async () => {
     const { thumbprint, pin } = keys.rsa;
-    const PIECES = 25;
-    const digest = await page.evaluate(async ([pieces, algorithm]) => {
-      const hashed = await cadesplugin.CreateObjectAsync('CAdESCOM.HashedData');
+    const PIECES = 32;
+    const session = () => memory(portal.agent.session.pid);
+    const hash = ([pieces, algorithm]) => (async () => {
+      window.hashed ??= await cadesplugin.CreateObjectAsync('CAdESCOM.HashedData');
       await hashed.propset_Algorithm(algorithm);
       await hashed.propset_DataEncoding(1);
       const piece = btoa('Persten\n'.repeat((4 << 20) / 8));
-      for (let i = 0; i < pieces; i++) await hashed.Hash(piece);
-      return hashed.Value;
-    }, [PIECES, SHA256]);
+      let most = 0;
+      for (let i = 0; i < pieces; i++) {
+        await hashed.Hash(piece);
+        most = Math.max(most, performance.memory?.usedJSHeapSize ?? 0);
+      }
+      return { digest: await hashed.Value, most };
+    })();
+    const small = await page.evaluate(hash, [PIECES / 4, SHA256]);
+    const before = session();
+    const { digest, most } = await page.evaluate(hash, [PIECES, SHA256]);
+    const grown = { page: (most - small.most) >> 20, session: (session() - before) >> 10 };
+    assert.ok(grown.page < 32 && grown.session < 32, `MiB more for four times as much: ${JSON.stringify(grown)}`);
     const make = ([t, h, a]) => cryptoPro.createDetachedSignature(t, h, { hashedAlgorithm: a });
     const signature = await signed(make, [thumbprint, digest, SHA256], pin, 'large');
     await openssl(bytes(signature), Buffer.alloc(PIECES * (4 << 20), 'Persten\n'));
@@ -281,16 +373,31 @@ function flows(kind) {
     await p.close();
   });
 
-  check("the vendor's own extension answers: the face leaves the page to it", async () => {
-    const p = await portal.open('vendor.html');
-    const found = await p.evaluate(() => {
-      window.cadesplugin_load_timeout = 3000;
-      return cryptoPro.getSystemInfo().then(() => 'answered', () => typeof window.cpcsp_chrome_nmcades);
+  for (const name of ['old', 'new']) {
+    if (kind === 'firefox' && name === 'old') continue; // it knows Chromium's address alone
+    check(`the ${name}est scripts find it`, async () => {
+      const p = await portal.open(`${name}.html`);
+      const found = await p.evaluate(async () => {
+        await cadesplugin;
+        return [await (await cadesplugin.CreateObjectAsync('CAdESCOM.About')).Version, window.called];
+      });
+      assert.deepEqual(found, ['2.0.15500', name === 'new' ? ['extension', 'plugin'] : null].map((v) => v ?? undefined));
+      await p.close();
     });
-    assert.equal(found, 'undefined');
-    await p.close();
-  });
+  }
 
+  for (const name of Object.keys(vendors)) {
+    check(`the vendor's own extension is there (${name}): the face leaves the page to it`, async () => {
+      const p = await portal.open(`vendor-${name}.html`);
+      const found = await p.evaluate(() => {
+        window.cadesplugin_load_timeout = 3000;
+        const ours = () => Object.keys(window.cpcsp_chrome_nmcades ?? {}).includes('CreatePluginObject');
+        return cryptoPro.getSystemInfo().then(() => 'answered', () => (ours() ? 'ours' : 'theirs'));
+      });
+      assert.equal(found, 'theirs');
+      await p.close();
+    });
+  }
 
   if (kind === 'chromium') popup();
 
