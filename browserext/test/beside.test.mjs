@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
 import { EXTENSION, permitted, serve, startChromium, workshop } from './chromium.mjs';
+import { noFirefox, openFirefoxPopup, startFirefox } from './firefox.mjs';
 
 const check = (name, f) => test(name, { timeout: 60_000 }, f);
 
@@ -88,4 +89,20 @@ check('both plug-ins of the state at once: which disturb each other', async () =
 
 check('a plug-in that is there but not needed is not spoken of', async () => {
   assert.equal((await popupOf('plain', 'kontur')).hidden, true);
+});
+
+test('Firefox: the content script sees the marks', { skip: noFirefox(), timeout: 60_000 }, async () => {
+  const firefox = await startFirefox(shop.plain.dir);
+  try {
+    const tab = await firefox.newPage();
+    await tab.goto(`${site.origin}/there.html`);
+    const popup = await openFirefoxPopup(firefox);
+    const seen = await popup.evaluate(async () => {
+      const answers = await Promise.all((await chrome.tabs.query({})).map((t) => chrome.tabs.sendMessage(t.id, 'beside', { frameId: 0 }).catch(() => undefined)));
+      return answers.find(Boolean);
+    });
+    assert.deepEqual(seen, [{ plugin: 'gosuslugi', installed: true, needed: true }]);
+  } finally {
+    await firefox.close();
+  }
 });

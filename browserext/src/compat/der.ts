@@ -9,8 +9,6 @@ export interface Node {
 }
 
 export const SEQUENCE = 0x30;
-export const SET = 0x31;
-export const OCTETS = 0x04;
 /** Context-specific and constructed. */
 export const context = (n: number): number => 0xa0 + n;
 

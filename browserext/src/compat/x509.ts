@@ -100,11 +100,11 @@ function extension(n: Node): Extension {
   return { oid: oid(parts[0]), critical: parts[1]?.tag === 0x01 && parts[1].value[0] !== 0, value: octets(value)[0] ?? new Uint8Array(0) };
 }
 
-export const KEY_USAGE = '2.5.29.15';
-export const BASIC_CONSTRAINTS = '2.5.29.19';
-export const EXTENDED_KEY_USAGE = '2.5.29.37';
-export const KEY_PERIOD = '2.5.29.16';
-export const POLICIES = '2.5.29.32';
+const KEY_USAGE = '2.5.29.15';
+const BASIC_CONSTRAINTS = '2.5.29.19';
+const EXTENDED_KEY_USAGE = '2.5.29.37';
+const KEY_PERIOD = '2.5.29.16';
+const POLICIES = '2.5.29.32';
 
 /** The value of an extension, read; undefined when the certificate has none. */
 export function find(c: X509, type: string): Node | undefined {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { PerstenError } from '../../../sdk/errors.js';
-import { ERROR_CODES } from './names.js';
+import { ERROR_CODES } from './constants.js';
 
 /** What a page gets: an error whose message is a number; pages look it up in errorCodes. */
 export class RutokenError extends Error {

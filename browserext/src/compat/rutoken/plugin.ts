@@ -6,7 +6,7 @@ import { hex } from '../der.js';
 import { digestsOf } from '../digests.js';
 import { keyPeriod, parse, type X509 } from '../x509.js';
 import { RutokenError, translate } from './errors.js';
-import { CONSTANTS, ERROR_CODES } from './names.js';
+import { CONSTANTS, ERROR_CODES } from './constants.js';
 import { colons, parsed, pem, unbase64, unhexed } from './text.js';
 import { Tokens, type Held } from './tokens.js';
 
