@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { PerstenError, type Lang } from './errors.js';
-import type { ClientCode } from './texts.gen.js';
 
 /** Plug-ins whose interface is not public: Persten works beside them and never answers in their name. */
 export type OtherPluginName = keyof typeof OTHER_PLUGINS;
@@ -51,10 +50,9 @@ export function otherPlugins(): OtherPlugin[] {
 
 /** What there is to tell the person: two that disturb each other, or one the site needs and does not find. */
 export function besideError(found: readonly OtherPlugin[], lang: Lang): PerstenError | undefined {
-  const error = (code: ClientCode, of: readonly OtherPlugin[]): PerstenError =>
-    new PerstenError({ code, args: { plugin: of.map(({ plugin }) => OTHER_PLUGINS[plugin][lang]).join(', ') } }, lang);
+  const args = (of: readonly OtherPlugin[]): Record<string, string> => ({ plugin: of.map(({ plugin }) => OTHER_PLUGINS[plugin][lang]).join(', ') });
   const state = found.filter((p) => p.plugin !== 'kontur' && p.installed);
-  if (state.length > 1) return error('other_plugin_conflict', state);
+  if (state.length > 1) return new PerstenError({ code: 'other_plugin_conflict', args: args(state) }, lang);
   const missing = found.filter((p) => p.needed && !p.installed && (p.plugin === 'kontur' || state.length === 0)); // either of the state's two will do
-  return missing.length > 0 ? error('other_plugin_needed', missing) : undefined;
+  return missing.length > 0 ? new PerstenError({ code: 'other_plugin_needed', args: args(missing) }, lang) : undefined;
 }
