@@ -46,7 +46,7 @@ export class CadesSignedData extends Remote {
 
   async SignCades(signer: unknown, type: unknown = DEFAULT, detached: unknown = false, encoding?: unknown): Promise<string> {
     const s = signerOf(signer);
-    const form = { ...profile(type, s), ...about(s), attached: detached !== true };
+    const form = { ...profile(type, s), ...about(s), ...this.shown(), attached: detached !== true };
     return this.made(await this.onContent(s, (content) => this.face.agent.signCms({ certificate: s.signing.id, content, ...form })), detached === true, encoding);
   }
 
@@ -131,6 +131,11 @@ export class CadesSignedData extends Remote {
     const document = await h.document();
     if (document) return this.face.agent.signCms({ certificate, content: document.content, attached: false, algorithm, ...form });
     return this.face.agent.signCms({ certificate, digest: (await h.finish()).toLowerCase(), algorithm, ...form });
+  }
+
+  /** What the person is shown the document as; a small one has no other place for it. */
+  private shown(): { mime?: string | undefined } {
+    return { mime: this.content && mimeOf(this.content) };
   }
 
   private onContent<R>(s: Signer, use: (content: Content) => Promise<R>): Promise<R> {

@@ -130,7 +130,7 @@ class Calls {
     }
     const bytes = decode(data, format);
     if (options.CMS) return toBase64(await this.#beside(held, bytes, unbase64(options.CMS), options.detached === true, form));
-    return toBase64(await this.#onBytes(bytes, held, (content) => this.#agent.signCms({ certificate: held.listed.id, content, attached: options.detached !== true, ...form })));
+    return toBase64(await this.#onBytes(bytes, held, (content) => this.#agent.signCms({ certificate: held.listed.id, content, mime: mimeOf(bytes), attached: options.detached !== true, ...form })));
   }
 
   /** Signs a word of the page's, so that the page knows who is there. */
