@@ -3,7 +3,7 @@
 // SoftHSM key and the demonstration token's GOST keys, and a person who types the PIN. OpenSSL and xmlsec1 judge what comes back.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { verify as verifyRaw, X509Certificate } from 'node:crypto';
+import { createHash, verify as verifyRaw, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -311,6 +311,44 @@ function flows(kind) {
     assert.match(String(execFileSync('openssl', ['asn1parse', '-inform', 'DER'], { input: signature })), new RegExp(digest), 'the digest is what was signed');
   });
 
+  check('a second signature by a digest, and both checked by digests alone', async () => {
+    const text = 'Согласие на обработку';
+    const digest = await page.evaluate((d) => cryptoPro.createHash(d), text);
+    const [first, second] = [keys.gost, keys.rsa];
+    const sha256 = createHash('sha256').update(text).digest('hex').toUpperCase();
+    const one = await signed(([t, h]) => cryptoPro.createDetachedSignature(t, h), [first.thumbprint, digest], first.pin, 'by-digest');
+    const signers = ([t, cms, h, a]) => cryptoPro.execute(async ({ cadesplugin }) => {
+      const hashed = await cadesplugin.CreateObjectAsync('CAdESCOM.HashedData');
+      await hashed.propset_Algorithm(a);
+      await hashed.SetHashValue(h);
+      const data = await cadesplugin.CreateObjectAsync('CAdESCOM.CadesSignedData');
+      const bad = await data.VerifyHash(hashed, cms, 1).then(() => '', (e) => e.message);
+      if (!t) return { bad, valid: await Promise.all([1, 2].map(async (i) => (await (await (await data.Signers).Item(i)).SignatureStatus).IsValid)) };
+      const store = await cadesplugin.CreateObjectAsync('CAdESCOM.Store');
+      await store.Open();
+      const signer = await cadesplugin.CreateObjectAsync('CAdESCOM.CPSigner');
+      await signer.propset_Certificate(await (await (await store.Certificates).Find(0, t)).Item(1));
+      return data.CoSignHash(hashed, signer, 1);
+    });
+    const both = await signed(signers, [second.thumbprint, one, sha256, SHA256], second.pin, 'both-by-digest');
+    await openssl(bytes(both), text);
+    const other = await portal.open('portal.html'); // which never had the document
+    for (const [h, a] of [[sha256, SHA256], [digest, STREEBOG256]]) {
+      const { bad, valid } = await other.evaluate(signers, ['', both, h, a]);
+      assert.equal(valid.filter(Boolean).length, 1, 'whom the digest does not reach is not valid');
+      assert.match(bad, /\(0x[0-9A-F]{8}\)$/);
+    }
+    await other.close();
+  });
+
+  check('a login is a short word of the site, and is called so', async () => {
+    const { thumbprint, pin } = keys.gost;
+    const word = '5e0c7c9a-7a54-4d1c-9e57-2f1f0a9f8b3d';
+    const signature = await signed(([t, d]) => cryptoPro.createAttachedSignature(t, d), [thumbprint, word], pin, 'login');
+    assert.equal(String(await openssl(bytes(signature))), word);
+    assert.equal((await portal.lastDocument()).login, true, 'the person was told that it looks like a login');
+  });
+
   check('a bare signature value, the last byte first', async () => {
     const { thumbprint, pin } = keys.rsa;
     const value = await signed(async ([t, text, algorithm]) => {
@@ -324,6 +362,8 @@ function flows(kind) {
       return raw.SignHash(hashed, await (await (await store.Certificates).Find(0, t)).Item(1));
     }, [thumbprint, document, SHA256], pin, 'raw');
     assert.match(value, /^[0-9A-F]{512}$/);
+    const { size, login } = await portal.lastDocument();
+    assert.deepEqual([size, login], [Buffer.byteLength(document), undefined], 'the person had the document');
     const der = await readFile(path.join(portal.shop.dir, 'leaf.der'));
     assert.ok(verifyRaw('sha256', Buffer.from(document), new X509Certificate(der).publicKey, Buffer.from(value, 'hex').reverse()));
   });

@@ -47,7 +47,7 @@ function flows(kind) {
 
   after(() => portal?.end());
 
-  const signed = (f, arg, pin) => portal.signed(f, arg, pin);
+  const signed = (f, arg, pin, shot) => portal.signed(f, arg, pin, shot);
 
   const openssl = async (signature, content) => String(await portal.agent.opensslGost(Buffer.from(signature, 'base64'), content));
 
@@ -112,8 +112,19 @@ function flows(kind) {
     const made = await signed(async (salt) => {
       const [id] = await plugin.enumerateCertificates(by.softhsm, plugin.CERT_CATEGORY_USER);
       return plugin.authenticate(by.softhsm, id, salt);
-    }, 'salt-of-the-portal', PIN);
+    }, 'salt-of-the-portal', PIN, `rutoken-${kind}-login`);
     assert.match(await openssl(made), /^salt-of-the-portal[0-9A-F]{32}$/);
+    assert.equal((await portal.lastDocument()).login, true, 'the person was told that it looks like a login');
+  });
+
+  check('a bare signature of a document the person is shown, for which no right is needed', async () => {
+    const value = await signed(async (bytes) => {
+      const [id] = await plugin.enumerateCertificates(by.softhsm, plugin.CERT_CATEGORY_USER);
+      const key = await plugin.getKeyByCertificate(by.softhsm, id);
+      return plugin.rawSign(by.softhsm, key, bytes, { computeHash: true, hashAlgorithm: plugin.HASH_TYPE_SHA256 });
+    }, Buffer.from(document).toString('hex'), PIN);
+    const der = await readFile(path.join(portal.shop.dir, 'leaf.der'));
+    assert.ok(verifyRaw('sha256', Buffer.from(document), new X509Certificate(der).publicKey, Buffer.from(value.replaceAll(':', ''), 'hex')));
   });
 
   check('a digest, and its bare signature with the right for it', async () => {
@@ -134,7 +145,7 @@ function flows(kind) {
     assert.equal(await refused(() => plugin.parseCertificate(by.demo, '00:11')), 'CERTIFICATE_NOT_FOUND');
     assert.equal(await refused(() => plugin.enumerateKeys(by.demo, '')), 'USER_NOT_LOGGED_IN');
     assert.equal(await refused(() => plugin.generateKeyPair(by.demo)), 'UNSUPPORTED_BY_TOKEN');
-    assert.equal(await refused(() => plugin.verify(by.demo, btoa('nothing'), {})), 'ASN1_ERROR');
+    assert.equal(await refused(() => plugin.verify(by.demo, btoa(''), {})), 'ASN1_ERROR');
     const no = page.evaluate(sign, ['softhsm', 'rsaEncryption', document, {}]).then(() => 'answered', (e) => Number(/\d+/.exec(e.message)?.[0]));
     await portal.desktop.prompt();
     await portal.desktop.key('Escape');

@@ -44,7 +44,7 @@ const TROUBLES: Partial<Record<ErrorCode, Trouble>> = {
   profile_unsupported: 'algorithm', certificate_key_expired: 'keyPeriod', certificate_key_not_yet_valid: 'keyPeriod',
   request_too_large: 'tooLarge', request_limit: 'busy', request_secret: 'denied', content_too_large: 'tooLarge', content_quota: 'tooLarge', content_disk_full: 'noSpace',
   prompt_unavailable: 'noPerson', unattended_limit: 'denied', unattended_stopped: 'denied', signer_absent: 'noCertificate', journal_unwritable: 'denied',
-  network_offline: 'authority', network_unreachable: 'authority', network_timeout: 'authority', network_refused: 'authority', network_answer: 'authority',
+  digest_other: 'algorithm', network_offline: 'authority', network_unreachable: 'authority', network_timeout: 'authority', network_refused: 'authority', network_answer: 'authority',
   network_untrusted: 'authority', proxy_auth: 'authority', proxy_failed: 'authority', proxy_script: 'authority', agent_stopping: 'noServer',
   content_required: 'parameter', content_absent: 'parameter', format_cms: 'notMessage', format_certificate: 'data', format_xml: 'xml', xml_doctype: 'xml', xml_limit: 'xml',
   xml_reference_absent: 'notFound', xml_reference_ambiguous: 'notFound', xml_place_absent: 'notFound', xml_template_absent: 'notFound',
