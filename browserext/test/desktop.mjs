@@ -33,7 +33,7 @@ class Desktop {
   }
 
   async xdotool(...args) {
-    return (await run('xdotool', args, { env: this.env })).stdout.trim();
+    return (await run('xdotool', args, { env: this.env, timeout: 10_000 })).stdout.trim();
   }
 
   /** Ids of Persten's windows on the screen. */
@@ -48,7 +48,7 @@ class Desktop {
       const ids = await this.windows();
       return ids.length > 0 && ids;
     }, 'a Persten window');
-    await this.xdotool('windowactivate', '--sync', id);
+    await this.xdotool('windowactivate', '--sync', id).catch(() => ''); // which may wait for ever when the window was active already
     await pause(1_200);
     return id;
   }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { besideError, OTHER_PLUGINS, otherPlugins, type OtherPlugin } from '../../sdk/beside.js';
+import type { Lang } from '../../sdk/errors.js';
+import { pattern } from '../faces.js';
 import { BESIDE } from '../pipe.js';
+
+type Words = (key: string, ...args: string[]) => string;
 
 /**
  * The plug-ins a tab's page shows marks of. The content script sees its elements; where the site is permitted anyway, because
@@ -22,28 +26,34 @@ function cleaned(found: unknown): OtherPlugin[] {
     }));
 }
 
-/** Shows in a section what the person is to know of them, and the next click. text gives the popup's words. */
-export function showBeside(section: HTMLElement, found: OtherPlugin[], lang: 'ru' | 'en', text: (key: string, ...args: string[]) => string): void {
+/** Shows in a section what the person is to know of them about a page, and the next click. words are the popup's. */
+export async function showBeside(section: HTMLElement, page: { tab: number; site: string }, lang: Lang, words: Words): Promise<void> {
+  const permitted = await chrome.permissions.contains({ origins: [pattern(page.site)] });
+  const parts = told(await findBeside(page.tab, permitted), lang, words);
+  section.replaceChildren(...parts);
+  section.hidden = parts.length === 0;
+}
+
+function told(found: OtherPlugin[], lang: Lang, words: Words): HTMLElement[] {
   const error = besideError(found, lang);
   const present = found.filter((p) => p.needed && p.installed);
   const named = ({ plugin, version }: OtherPlugin): string => [OTHER_PLUGINS[plugin][lang], version].filter(Boolean).join(' ');
   const parts: HTMLElement[] = error ? [paragraph(error.message), paragraph(error.next)] : [];
-  if (!error && present.length > 0) parts.push(paragraph(text('besidePresent', present.map(named).join(', '))));
+  if (!error && present.length > 0) parts.push(paragraph(words('besidePresent', present.map(named).join(', '))));
   if (error?.code === 'other_plugin_needed') {
     for (const { plugin } of found.filter((p) => p.needed && !p.installed)) {
       const link = document.createElement('a');
-      Object.assign(link, { href: OTHER_PLUGINS[plugin].url, target: '_blank', rel: 'noopener', textContent: text('besideGet', OTHER_PLUGINS[plugin][lang]) });
+      Object.assign(link, { href: OTHER_PLUGINS[plugin].url, target: '_blank', rel: 'noopener', textContent: words('besideGet', OTHER_PLUGINS[plugin][lang]) });
       const line = paragraph('');
       line.append(link);
       parts.push(line);
     }
   }
-  section.replaceChildren(...parts);
-  section.hidden = parts.length === 0;
+  return parts;
 }
 
-function paragraph(words: string): HTMLElement {
+function paragraph(text: string): HTMLElement {
   const p = document.createElement('p');
-  p.textContent = words;
+  p.textContent = text;
   return p;
 }

@@ -2,7 +2,7 @@
 import { isObject, parseObject, type Reason } from '../../sdk/wire.js';
 import { Faces, pattern, type FaceName } from '../faces.js';
 import { STATUS, WHERE, type FromWorker, type SiteAnswer, type SiteQuestion, type ToWorker } from '../pipe.js';
-import { findBeside, showBeside } from './beside.js';
+import { showBeside } from './beside.js';
 
 /** What the popup found out about the agent. */
 type Finding = { key: string; good: boolean; next?: string; version?: string };
@@ -88,12 +88,12 @@ async function faces(): Promise<void> {
   if (id === undefined) return;
   const origin = await chrome.tabs.sendMessage<string, string>(id, WHERE, { frameId: 0 }).catch(() => undefined);
   if (origin === undefined) return;
+  await showBeside(element('beside'), { tab: id, site: origin }, language, text);
   const site = pattern(origin);
   const { permissions, storage } = chrome;
   const all = new Faces({ scripting: chrome.scripting, permissions, local: storage.local, managed: storage.managed });
   const { on, policy } = await all.of(site);
   const permitted = await permissions.contains({ origins: [site] });
-  showBeside(element('beside'), await findBeside(id, permitted), language, text);
   for (const [face, name] of Object.entries(SWITCHES) as [FaceName, string][]) {
     const box = element(name) as HTMLInputElement;
     const byPolicy = policy.includes(face);
