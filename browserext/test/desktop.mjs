@@ -33,7 +33,7 @@ class Desktop {
   }
 
   async xdotool(...args) {
-    return (await run('xdotool', args, { env: this.env, timeout: 10_000 })).stdout.trim();
+    return (await run('xdotool', args, { env: this.env })).stdout.trim();
   }
 
   /** Ids of Persten's windows on the screen. */
@@ -42,14 +42,18 @@ class Desktop {
     return found.split('\n').filter(Boolean);
   }
 
-  /** Waits for a prompt, and until its buttons are alive: they are dead for 700 ms so that nobody approves by accident. */
-  async prompt() {
+  /**
+   * Waits for a prompt, and until its buttons are alive: they are dead for 700 ms so that nobody approves by accident. On a busy
+   * machine the first picture comes later than the window; how busy it is, xdotool's own time tells.
+   */
+  async prompt(ms) {
     const [id] = await until(async () => {
       const ids = await this.windows();
       return ids.length > 0 && ids;
-    }, 'a Persten window');
-    await this.xdotool('windowactivate', '--sync', id).catch(() => ''); // which may wait for ever when the window was active already
-    await pause(1_200);
+    }, 'a Persten window', ms);
+    const from = Date.now();
+    await this.xdotool('windowactivate', '--sync', id);
+    await pause(1_100 + 4 * (Date.now() - from));
     return id;
   }
 
@@ -89,6 +93,31 @@ class Desktop {
 
   key(name) {
     return this.xdotool('key', name);
+  }
+
+  /** Looks at the screen below y for buttons of a colour side by side, and returns the middle of each, from left to right. */
+  async buttons(colour, y) {
+    const [width, least] = [1280, 40];
+    await this.xdotool('mousemove', '0', '1000'); // a button under the mouse has another colour
+    const picture = await run('import', ['-window', 'root', '-depth', '8', 'rgb:-'], { env: this.env, encoding: 'buffer', maxBuffer: 64 << 20 });
+    const rows = [];
+    for (let at = y; at < picture.stdout.length / 3 / width; at++) {
+      const runs = [];
+      for (let x = 0, from = 0; x <= width; x++) {
+        const same = x < width && picture.stdout.readUIntBE((at * width + x) * 3, 3) === colour;
+        if (!same && x - from >= least) runs.push((from + x) >> 1);
+        if (!same) from = x + 1;
+      }
+      if (runs.length > 1) rows.push({ at, runs });
+    }
+    if (rows.length === 0) return [];
+    const middle = (rows[0].at + rows.at(-1).at) >> 1;
+    return rows[0].runs.map((x) => ({ x, y: middle }));
+  }
+
+  /** Moves the mouse there and clicks. */
+  click({ x, y }) {
+    return this.xdotool('mousemove', '--sync', String(x), String(y), 'click', '1');
   }
 
   /** A picture of the whole screen, when SHOTS names a folder. */
