@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { mimeOf, Spool } from '../agent.js';
 import { unhex } from '../der.js';
-import { digestsOf } from '../digests.js';
+import { digestsOf } from '../algorithms.js';
 import { Remote } from '../model.js';
 import { decode } from './bytes.js';
 import type { Certificate } from './certificate.js';

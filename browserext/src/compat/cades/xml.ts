@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Content } from '../../proto.gen.js';
 import { inside, read, SEQUENCE } from '../der.js';
-import { digestsOf } from '../digests.js';
+import { digestsOf } from '../algorithms.js';
 import { Remote } from '../model.js';
 import { fault, Fault, troubleOf } from './errors.js';
 import type { Face } from './face.js';

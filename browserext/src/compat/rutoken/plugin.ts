@@ -3,7 +3,7 @@ import { toBase64 } from '../../../sdk/content.js';
 import type { Content } from '../../proto.gen.js';
 import { mimeOf, SIGNATURE, Spool, type Agent } from '../agent.js';
 import { hex } from '../der.js';
-import { digestsOf } from '../digests.js';
+import { digestsOf } from '../algorithms.js';
 import { keyPeriod, parse, type X509 } from '../x509.js';
 import { RutokenError, translate } from './errors.js';
 import { CONSTANTS, ERROR_CODES } from './constants.js';
