@@ -11,10 +11,3 @@ export const STATUS = 'status';
 
 /** The popup asks a content script where it is. */
 export const WHERE = 'where';
-
-/** The popup asks what is known about the site of a tab. */
-export type SiteQuestion = { kind: 'site'; tab: number };
-export type SiteAnswer = { origin?: string; state: SiteState };
-
-/** What the agent last said about a site; `unasked` when the page has not called it. */
-export type SiteState = 'unasked' | 'allowed' | 'unknown' | 'denied';
