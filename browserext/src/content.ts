@@ -2,7 +2,11 @@
 import { PAGE, WHERE } from './pipe.js';
 import { relay } from './relay.js';
 
+/** The ids that the native host lets in: of the key in manifest/chrome.json, and of manifest/firefox.json. */
+const KNOWN = ['ldofnahphfbbgmklgggghnhbadlgdgmj', 'agent@persten.example'];
+
 relay(window, {
+  known: KNOWN.includes(chrome.runtime.id),
   version: chrome.runtime.getManifest().version,
   connect: () => chrome.runtime.connect({ name: PAGE }),
 });

@@ -8,9 +8,13 @@ import type { FromWorker, ToWorker } from './pipe.js';
 /** Sessions a page may have open, and tickets it may hold unused. */
 const SESSIONS = 16;
 const TICKETS = 64;
+/** A copy under another id answers this much later: a page takes the first answer, and that copy can only say why it may not. */
+const YIELD = 100;
 
 export interface Extension {
   version: string;
+  /** Whether the native host takes calls from this extension's id. */
+  known: boolean;
   /** Opens a port to the service worker; throws when the extension was updated under the page. */
   connect(): chrome.runtime.Port;
 }
@@ -31,9 +35,14 @@ export function relay(page: Window & { origin: string }, extension: Extension): 
     if (!isNonce(asked)) return;
     if (!woken) wake();
     woken = true;
+    if (extension.known) announce(asked);
+    else setTimeout(announce, YIELD, asked);
+  });
+
+  function announce(asked: string): void {
     const answer: Announcement = { agent: AGENT, version: extension.version, nonce: asked, ticket: issue(tickets) };
     page.dispatchEvent(new CustomEvent(ANNOUNCE, { detail: JSON.stringify(answer) }));
-  });
+  }
 
   function wake(): void {
     page.addEventListener('message', (event) => {

@@ -9,7 +9,7 @@ const { relay, nonce, DISCOVER, ANNOUNCE, MESSAGE_LIMIT } = await load('src/rela
 function setup() {
   const page = new FakeWindow();
   const ports = [];
-  relay(page, { version: '0.1.0', connect: () => (ports.push(new FakePort()), ports.at(-1)) });
+  relay(page, { version: '0.1.0', known: true, connect: () => (ports.push(new FakePort()), ports.at(-1)) });
   return { page, ports };
 }
 
@@ -84,7 +84,7 @@ test('1,000 forged messages: none is accepted', async () => {
 test('a page from an opaque origin is not heard', () => {
   const page = new FakeWindow('null');
   const ports = [];
-  relay(page, { version: '0.1.0', connect: () => ports.push(new FakePort()) });
+  relay(page, { version: '0.1.0', known: true, connect: () => ports.push(new FakePort()) });
   page.deliver(say(ticketOf(page), 1, 'open'));
   assert.equal(ports.length, 0);
 });
@@ -122,7 +122,7 @@ test('the page hears why a session ended', () => {
 
 test('an extension updated under the page says so', () => {
   const page = new FakeWindow();
-  relay(page, { version: '0.1.0', connect: () => { throw new Error('Extension context invalidated.'); } });
+  relay(page, { version: '0.1.0', known: true, connect: () => { throw new Error('Extension context invalidated.'); } });
   page.deliver(say(ticketOf(page), 1, 'open'));
   assert.equal(heard(page)[0].reason.code, 'extension_reloaded');
 });
