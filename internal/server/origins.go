@@ -126,20 +126,26 @@ func (g *gate) raise(who signing.Caller, kind signing.Kind) {
 		}
 		allowed, err := ask(context.Background(), who)
 		g.answered(allowed)
-		switch {
-		case err != nil:
-			slog.Warn("origin question got no answer", "origin", who.Origin, "kind", kind, "cause", err)
-		case kind == signing.KindHidden:
-			err = g.origins.SetHidden(who.Origin, allowed)
-		case allowed:
-			err = g.origins.Allow(who.Origin)
-		default:
-			err = g.origins.Deny(who.Origin)
-		}
 		if err != nil {
-			slog.Error("origin answer not kept", "origin", who.Origin, "cause", err)
+			slog.Warn("origin question got no answer", "origin", who.Origin, "kind", kind, "cause", err)
+			return
 		}
+		if err := g.keep(who.Origin, kind, allowed); err != nil {
+			slog.Error("origin answer not kept", "origin", who.Origin, "cause", err)
+			return
+		}
+		g.forget(asked(who.Origin, kind)) // the answer stands in its place, until somebody takes it back
 	}()
+}
+
+func (g *gate) keep(origin string, kind signing.Kind, allowed bool) error {
+	switch {
+	case kind == signing.KindHidden:
+		return g.origins.SetHidden(origin, allowed)
+	case allowed:
+		return g.origins.Allow(origin)
+	}
+	return g.origins.Deny(origin)
 }
 
 // asked names a question; that of KindOrigin is the origin itself.
@@ -178,12 +184,13 @@ func (g *gate) answered(allowed bool) {
 	}
 }
 
-// forget lets the question be raised again at once: the person took their answer back.
-func (g *gate) forget(origin string) {
+// forget lets questions be raised again at once.
+func (g *gate) forget(questions ...string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.asked, origin)
-	delete(g.asked, asked(origin, signing.KindHidden))
+	for _, q := range questions {
+		delete(g.asked, q)
+	}
 }
 
 // AllowedOrigin is the WebSocket handshake's rule.

@@ -190,6 +190,25 @@ func TestAllowedByAnswer(t *testing.T) {
 	}
 }
 
+// An answer that was taken back elsewhere, by a command that changed the file, is asked for again at once.
+func TestAskedAgainAfterForget(t *testing.T) {
+	b := newBench(t, &person{decide: no}, demo)
+	c := b.dial(t, ipc.Peer{Via: ipc.ViaNative, Origin: other, Top: other, Frame: "0"})
+	for want := range 2 {
+		if got := code(t, c, proto.MethodAgentStatus, nil); got != proto.CodeOriginNotAllowed {
+			t.Fatalf("round %d: %q", want, got)
+		}
+		eventually(t, "the refusal holds", func() bool { return code(t, c, proto.MethodAgentStatus, nil) == proto.CodeOriginDenied })
+		if n := len(b.person.questions()); n != want+1 {
+			t.Fatalf("%d questions", n)
+		}
+		eventually(t, "forgotten", func() bool { return b.engine.Prompts() == 0 })
+		if err := b.origins.Forget(other); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A frame needs both sites. Each that nobody knows is named and asked about in turn, the frame's own first.
 func TestFrameNeedsBothSites(t *testing.T) {
 	const top = "https://around.example"

@@ -46,7 +46,7 @@ function sentence(origin: string, standing: Standing, words: Words): string {
 /** One request: when, what, and what came of it. */
 function line(r: Request, words: Words): HTMLElement {
   const li = document.createElement('li');
-  const time = make('time', new Date(r.at).toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit' }));
+  const time = make('time', new Date(r.at).toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }));
   time.setAttribute('datetime', new Date(r.at).toISOString());
   const from = r.frame === undefined ? '' : ` ${words('requestFrame', r.frame)}`;
   const ok = r.outcome === 'ok';

@@ -36,7 +36,7 @@ async function showAgent(lang: Lang, w: Words): Promise<void> {
   element('agent').className = found.good ? 'state good' : 'state bad';
   show('agent', found.state);
   show('next', found.next);
-  const tokens = found.tokens === undefined ? '' : ` · ${w('statusTokens', String(found.tokens))}`;
+  const tokens = found.tokens === undefined ? '' : `\n${w('statusTokens', String(found.tokens))}`;
   show('version', found.version && w('statusVersion', found.version) + tokens);
   element('retry').hidden = found.good;
 }
