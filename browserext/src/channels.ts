@@ -46,6 +46,8 @@ export class Channels {
   }
 
   private forward(ch: string, m: unknown): void {
+    const c = this.open.get(ch);
+    if (!c) return;
     const text = isObject(m) && m['kind'] === 'rpc' ? m['body'] : undefined;
     const body = parseObject(text);
     if (!body) {
@@ -57,7 +59,7 @@ export class Channels {
       this.end(ch, { code: 'request_too_large', args: { limit: String(MESSAGE_LIMIT) } });
       return;
     }
-    const excess = this.open.get(ch)?.ledger.asked(body);
+    const excess = c.ledger.asked(body);
     if (excess) this.end(ch, excess);
     else if (!this.link.send({ ch, kind: 'rpc', body })) this.end(ch, { code: 'agent_lost' });
   }

@@ -30,7 +30,7 @@ export interface Memory {
 const KEY = 'sites';
 /** Sites kept, and how much of each. */
 const SITES = 64;
-const REQUESTS = 8;
+const REQUESTS = 5;
 const FRAMES = 4;
 
 /**

@@ -126,3 +126,27 @@ test('an extension updated under the page says so', () => {
   page.deliver(say(ticketOf(page), 1, 'open'));
   assert.equal(heard(page)[0].reason.code, 'extension_reloaded');
 });
+
+test('until the page asks, only the question is listened for; a document without an origin gets no answer at all', () => {
+  const { page } = setup();
+  assert.deepEqual([...page.listeners.keys()], [DISCOVER]);
+  ticketOf(page);
+  assert.deepEqual([...page.listeners.keys()].sort(), [DISCOVER, ANNOUNCE, 'message', 'pagehide'].sort());
+  const sandboxed = new FakeWindow();
+  sandboxed.origin = 'null';
+  relay(sandboxed, { version: '0.1.0', known: true, connect: () => assert.fail('connected') });
+  assert.equal(sandboxed.listeners.size, 0);
+});
+
+test('a copy that the host does not know lets the other answer first', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const page = new FakeWindow();
+  const versions = [];
+  page.addEventListener(ANNOUNCE, (e) => versions.push(JSON.parse(e.detail).version));
+  relay(page, { version: 'copy', known: false, connect: () => new FakePort() });
+  relay(page, { version: 'ours', known: true, connect: () => new FakePort() });
+  page.dispatchEvent(new CustomEvent(DISCOVER, { detail: JSON.stringify({ nonce: nonce() }) }));
+  assert.deepEqual(versions, ['ours']);
+  t.mock.timers.tick(100);
+  assert.deepEqual(versions, ['ours', 'copy']);
+});
