@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Packs the built extensions for the browsers' shops: node pack.mjs writes dist/persten-{chrome,firefox}-VERSION.zip. The bytes
+// Packs the built extensions for the browsers' shops: node pack.mjs writes ../bin/persten-{chrome,firefox}-VERSION.zip. The bytes
 // depend on the files alone, so that anybody can build a package again and compare.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32, deflateRawSync } from 'node:zlib';
@@ -46,9 +46,11 @@ function number(size, n) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const out = fileURLToPath(new URL('../bin/', import.meta.url));
+  await mkdir(out, { recursive: true });
   for (const browser of ['chrome', 'firefox']) {
     const dir = fileURLToPath(new URL(`dist/${browser}`, import.meta.url));
     const { version } = JSON.parse(await readFile(path.join(dir, 'manifest.json'), 'utf8'));
-    await writeFile(fileURLToPath(new URL(`dist/persten-${browser}-${version}.zip`, import.meta.url)), await pack(dir));
+    await writeFile(path.join(out, `persten-${browser}-${version}.zip`), await pack(dir));
   }
 }

@@ -8,10 +8,13 @@ import type { Sites } from './sites.js';
 
 /** Channels of this browser profile; the agent refuses more. */
 const CHANNELS = 256;
+/** Those of one site and the frames inside its pages, so that no site takes them all. */
+const SITE_CHANNELS = 64;
 
 /** One page port as the agent sees it. */
 interface Channel {
   port: chrome.runtime.Port;
+  top: string;
   ledger: Ledger;
   parts: string[];
   length: number;
@@ -33,16 +36,22 @@ export class Channels {
 
   /** Takes a port whose caller the browser vouches for. */
   accept(port: chrome.runtime.Port, caller: Caller): void {
-    const reason = this.open.size >= CHANNELS ? { code: 'request_limit', args: { limit: String(CHANNELS) } } : this.link.open();
+    const reason = this.full(caller.top) ?? this.link.open();
     if (reason) {
       refuse(port, reason);
       return;
     }
     const ch = nonce();
-    this.open.set(ch, { port, ledger: new Ledger(caller, (note) => this.sites.note(note)), parts: [], length: 0 });
+    this.open.set(ch, { port, top: caller.top, ledger: new Ledger(caller, (note) => this.sites.note(note)), parts: [], length: 0 });
     port.onMessage.addListener((m: unknown) => this.forward(ch, m));
     port.onDisconnect.addListener(() => this.gone(ch));
     this.link.send({ ch, from: caller, kind: 'open' });
+  }
+
+  private full(top: string): Reason | undefined {
+    const ofSite = [...this.open.values()].filter((c) => c.top === top).length;
+    const limit = ofSite >= SITE_CHANNELS ? SITE_CHANNELS : this.open.size >= CHANNELS ? CHANNELS : undefined;
+    return limit && { code: 'request_limit', args: { limit: String(limit) } };
   }
 
   private forward(ch: string, m: unknown): void {

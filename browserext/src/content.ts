@@ -7,11 +7,13 @@ const KNOWN = ['ldofnahphfbbgmklgggghnhbadlgdgmj', 'agent@persten.example'];
 
 relay(window, {
   known: KNOWN.includes(chrome.runtime.id),
-  version: chrome.runtime.getManifest().version,
+  version: () => chrome.runtime.getManifest().version,
   connect: () => chrome.runtime.connect({ name: PAGE }),
 });
 
-// The popup may not see the address of a tab, and asks here instead.
-chrome.runtime.onMessage.addListener((message, sender, answer) => {
-  if (sender.id === chrome.runtime.id && message === WHERE) answer(location.origin);
-});
+// The popup may not see the address of a tab, and asks the page's own frame instead.
+if (window === window.top) {
+  chrome.runtime.onMessage.addListener((message, sender, answer) => {
+    if (sender.id === chrome.runtime.id && message === WHERE) answer(location.origin);
+  });
+}

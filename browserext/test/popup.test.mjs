@@ -7,9 +7,12 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { persten, perstenDesktop, PIN, startAgent } from './agent.mjs';
+import { browsers } from './browsers.mjs';
 import { EXTENSION, registerHost, serve, startChromium, workshop } from './chromium.mjs';
 import { startDesktop, until } from './desktop.mjs';
+import { openFirefoxPopup } from './firefox.mjs';
 import { root } from './load.mjs';
+import { standIn } from './wire.mjs';
 
 const missing = [persten, perstenDesktop].filter((p) => !existsSync(p));
 const skip = missing.length > 0 && `NOT RUN: build ${missing.join(' and ')} first, or set PERSTEN_BIN and PERSTEN_DESKTOP_BIN`;
@@ -116,6 +119,7 @@ check('a site that asked: its permission, the way to change it, and its last req
     'ЧЧ:ММ', 'Подпись документа', 'Вы отказались: подпись не создана.', 'ЧЧ:ММ', 'Список сертификатов', 'Выполнено',
     'ЧЧ:ММ', 'Подпись документа', 'Выполнено', 'ЧЧ:ММ', 'Список сертификатов', 'Выполнено',
   ]);
+  assert.match(await popup.getAttribute('#requestList a', 'href'), /help\/index\.html\?lang=ru#user_rejected$/);
   await popup.click('#change summary');
   assert.equal(await text('#command'), `persten origins forget ${portal.origin}`);
   await accessible('used');
@@ -131,6 +135,14 @@ check('a frame of another site: both stand there, and who asked', async () => {
   await desktop.dismiss();
   const denied = await frame.evaluate(() => Persten.connect({ transport: 'extension', retryOrigin: false }).catch((e) => e.code));
   assert.equal(denied, 'origin_denied');
+  const around = await open(`http://localhost:${widget.port}/page.html`);
+  await around.evaluate((src) => new Promise((resolve) => {
+    const inner = document.body.appendChild(document.createElement('iframe'));
+    Object.assign(inner, { onload: resolve, src });
+  }), `${portal.origin}/page.html`);
+  const inside = await around.frames()[1].evaluate(() => Persten.connect({ transport: 'extension', retryOrigin: false }).catch((e) => [e.code, e.args.origin]));
+  assert.deepEqual(inside, ['origin_denied', `http://localhost:${widget.port}`], 'nor is an allowed site inside one that is not');
+  await around.close();
   await over(page);
   assert.match(await text('#site'), new RegExp(`Сайту ${portal.origin} разрешено[^]*Сайту http://localhost:${widget.port} запрещено обращаться к Persten`));
   const command = `persten origins forget http://localhost:${widget.port}`;
@@ -155,8 +167,8 @@ check('everything by keyboard; the language stays chosen', async () => {
     if (reached.includes(id)) break;
     reached.push(id);
   }
-  assert.deepEqual(reached.slice(0, 4), ['language', 'changeName', 'cades', 'rutoken']);
-  assert.ok(reached.includes('help'));
+  assert.deepEqual(reached.slice(0, 4), ['language', 'changeName', 'a', 'cades']);
+  assert.ok(reached.includes('rutoken') && reached.includes('help'), String(reached));
   await popup.focus('#language');
   await popup.keyboard.press('Enter');
   await popup.waitForSelector('html[lang="en"]');
@@ -181,4 +193,22 @@ check('an agent that is not there: what happened and what to do, and the way to 
   assert.equal(await text('#retry'), 'Проверить ещё раз');
   await accessible('absent');
   await page.close();
+});
+
+test('Firefox shows the same', { skip: browsers.firefox.missing, timeout: 120_000 }, async (t) => {
+  const own = await workshop();
+  await standIn(browsers.firefox, own.dir);
+  const firefox = await browsers.firefox.start(own.dir, { env: { ...process.env, HOME: `${own.dir}/home` } });
+  t.after(async () => {
+    await firefox.close();
+    await own.end();
+  });
+  const shown = await openFirefoxPopup(firefox);
+  await shown.waitForSelector('.state.good');
+  const read = (id) => shown.evaluate((selector) => document.querySelector(selector).textContent, id);
+  assert.match(await read('#agent'), /^Persten (работает|is running)$/);
+  assert.match(await read('#version'), /0\.0\.0-test\n[^]*1$/);
+  const lang = await shown.evaluate(() => document.documentElement.lang);
+  await shown.click('#language');
+  await shown.waitForSelector(`html[lang="${lang === 'ru' ? 'en' : 'ru'}"]`);
 });

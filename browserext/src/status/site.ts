@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { WHERE } from '../pipe.js';
 import { Sites, type Request, type Standing } from '../sites.js';
-import { element, make, show } from './view.js';
+import { element, help, make, show } from './view.js';
 import type { Words } from './words.js';
 
 /** The page under the popup: its tab, and its site when it is one that can use the agent. */
@@ -49,10 +49,17 @@ function line(r: Request, words: Words): HTMLElement {
   const time = make('time', new Date(r.at).toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }));
   time.setAttribute('datetime', new Date(r.at).toISOString());
   const from = r.frame === undefined ? '' : ` ${words('requestFrame', r.frame)}`;
-  const ok = r.outcome === 'ok';
-  const outcome = ok ? words('requestDone') : words(`error_${r.outcome}`) || r.outcome;
-  li.append(time, make('span', named(r.method, words) + from), make('span', outcome, ok ? 'outcome good' : 'outcome bad'));
+  li.append(time, make('span', named(r.method, words) + from), outcome(r.outcome, words));
   return li;
+}
+
+/** What came of a request. An error leads to its place on the help page. */
+function outcome(code: string, words: Words): HTMLElement {
+  if (code === 'ok') return make('span', words('requestDone'), 'outcome good');
+  const link = make('a', words(`error_${code}`) || code, 'outcome bad') as HTMLAnchorElement;
+  link.href = help(document.documentElement.lang, code);
+  link.target = '_blank';
+  return link;
 }
 
 /** A method in words: sign.cms is requestSignCms. */

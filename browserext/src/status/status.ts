@@ -2,7 +2,7 @@
 import { ask } from './agent.js';
 import { showFaces } from './faces.js';
 import { page, showSite, type Page } from './site.js';
-import { element, show } from './view.js';
+import { element, help, show } from './view.js';
 import { choose, language, words, type Lang, type Words } from './words.js';
 
 const IDS_OF_WORDS = {
@@ -16,7 +16,7 @@ async function open(lang: Lang, where: Page | undefined): Promise<void> {
   document.documentElement.lang = lang;
   for (const [id, key] of Object.entries(IDS_OF_WORDS)) element(id).textContent = w(key);
   element('language').lang = lang === 'ru' ? 'en' : 'ru';
-  element<HTMLAnchorElement>('help').href = `../help/index.html?lang=${lang}`;
+  element<HTMLAnchorElement>('help').href = help(lang);
   show('extension', w('statusExtensionVersion', chrome.runtime.getManifest().version));
   element('language').onclick = () => {
     const other = lang === 'ru' ? 'en' : 'ru';

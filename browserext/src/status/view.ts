@@ -19,3 +19,8 @@ export function make(tag: string, text: string, className = ''): HTMLElement {
   e.className = className;
   return e;
 }
+
+/** The address of the help page, which the extension carries, or of an error on it. */
+export function help(lang: string, code?: string): string {
+  return `../help/index.html?lang=${lang}${code ? `#${encodeURIComponent(code)}` : ''}`;
+}

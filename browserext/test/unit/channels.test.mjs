@@ -108,11 +108,16 @@ test('the host may end a channel and say why', () => {
   }
 });
 
-test('at most 256 channels', () => {
+test('at most 256 channels, and 64 of one site with the frames inside it', () => {
   const { join } = setup();
-  const ports = Array.from({ length: 257 }, () => join());
-  assert.deepEqual(closes(ports[255]), []);
-  assert.deepEqual(closes(ports[256]), ['request_limit']);
+  const site = (i) => ({ origin: `https://s${i}.example`, url: `https://s${i}.example/` });
+  const framed = (i) => ({ frameId: 7, origin: `https://f${i}.example`, url: `https://f${i}.example/` }); // inside https://portal.example
+  const own = Array.from({ length: 65 }, (_, i) => join(framed(i)));
+  assert.deepEqual([closes(own[63]), closes(own[64])], [[], ['request_limit']]);
+  const others = Array.from({ length: 193 }, (_, i) => join(site(i)));
+  assert.deepEqual([closes(others[191]), closes(others[192])], [[], ['request_limit']]);
+  own[0].hangUp();
+  assert.deepEqual(closes(join(framed(0))), [], 'a place that came free');
 });
 
 test("the browsers' words become codes", () => {
