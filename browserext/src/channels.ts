@@ -42,7 +42,9 @@ export class Channels {
       return;
     }
     const ch = nonce();
-    this.open.set(ch, { port, top: caller.top, ledger: new Ledger(caller, (note) => this.sites.note(note)), parts: [], length: 0 });
+    const secret = port.sender?.tab?.incognito === true; // of private windows nothing is kept
+    const ledger = new Ledger(caller, (note) => secret || this.sites.note(note));
+    this.open.set(ch, { port, top: caller.top, ledger, parts: [], length: 0 });
     port.onMessage.addListener((m: unknown) => this.forward(ch, m));
     port.onDisconnect.addListener(() => this.gone(ch));
     this.link.send({ ch, from: caller, kind: 'open' });

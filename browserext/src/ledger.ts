@@ -18,7 +18,7 @@ export class Ledger {
   private cancels = 0;
   private said = '';
 
-  constructor(private readonly caller: Caller, private readonly note: (note: Note) => void) {}
+  constructor(private readonly caller: Caller, private readonly note: (note: Note) => unknown) {}
 
   /** Enters a message of the page; the reason when it is one too many. */
   asked(body: Record<string, unknown>): Reason | undefined {

@@ -128,6 +128,7 @@ check('a site that asked: its permission, the way to change it, and its last req
 
 check('a frame of another site: both stand there, and who asked', async () => {
   const page = await open(`${portal.origin}/framed.html`);
+  await page.evaluate(() => Persten.connect({ transport: 'extension' }));
   const frame = page.frames()[1];
   const refused = await frame.evaluate(() => Persten.connect({ transport: 'extension', retryOrigin: false }).catch((e) => `${e.code} ${e.args.origin}`));
   assert.equal(refused, `origin_not_allowed http://localhost:${widget.port}`);

@@ -187,6 +187,14 @@ test('the popup is told what the agent said about a site, and what was asked', (
   assert.deepEqual(asked, [[site, 'sign.cms', 'user_rejected'], [site, 'certificates.list', 'ok'], [site, 'verify.cms', 'request_malformed']]);
 });
 
+test('of a private window nothing is kept', () => {
+  const { browser, noted, join } = setup();
+  const port = join({ tab: { ...tab, incognito: true } });
+  port.receive(rpc({ id: 1, method: 'sign.cms' }));
+  browser.port.receive({ ch: browser.port.sent[0].ch, kind: 'rpc', body: { id: 1, result: {} } });
+  assert.deepEqual([port.sent.length, noted], [1, []]);
+});
+
 test('a frame: the site that is not allowed is the one the agent names', () => {
   const { browser, noted, join } = setup();
   join({ frameId: 3, url: 'https://widget.example/', origin: 'https://widget.example' });
