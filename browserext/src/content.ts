@@ -7,7 +7,7 @@ const KNOWN = ['ldofnahphfbbgmklgggghnhbadlgdgmj', 'agent@persten.example'];
 
 relay(window, {
   known: KNOWN.includes(chrome.runtime.id),
-  version: () => chrome.runtime.getManifest().version,
+  version: chrome.runtime.getManifest().version,
   connect: () => chrome.runtime.connect({ name: PAGE }),
 });
 

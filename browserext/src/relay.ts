@@ -12,8 +12,7 @@ const TICKETS = 64;
 const YIELD = 100;
 
 export interface Extension {
-  /** Read when a page asks, since most never do. */
-  version(): string;
+  version: string;
   /** Whether the native host takes calls from this extension's id. */
   known: boolean;
   /** Opens a port to the service worker; throws when the extension was updated under the page. */
@@ -41,7 +40,7 @@ export function relay(page: Window & { origin: string }, extension: Extension): 
   });
 
   function announce(asked: string): void {
-    const answer: Announcement = { agent: AGENT, version: extension.version(), nonce: asked, ticket: issue(tickets) };
+    const answer: Announcement = { agent: AGENT, version: extension.version, nonce: asked, ticket: issue(tickets) };
     page.dispatchEvent(new CustomEvent(ANNOUNCE, { detail: JSON.stringify(answer) }));
   }
 
