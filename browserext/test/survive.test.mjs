@@ -110,7 +110,7 @@ test('a host that dies at once is not started in a loop', options, async (t) => 
 });
 
 test('a host of another version: a typed error that says to update', options, async (t) => {
-  const { page } = await start(t, {}, async (_, dir) => {
+  const { browser, page } = await start(t, {}, async (_, dir) => {
     const script = path.join(dir, 'newer.mjs');
     // Answers every envelope with a kind that this version does not know.
     await writeFile(script, `process.stdin.on('data', (d) => {
@@ -125,6 +125,11 @@ test('a host of another version: a typed error that says to update', options, as
   const told = await page.evaluate(() => Persten.connect({ transport: 'extension', lang: 'ru' }).catch((e) => ({ code: e.code, next: e.next })));
   assert.equal(told.code, 'protocol_violation');
   assert.match(told.next, /Обновите Persten и его расширение/);
+  const popup = await browser.newPage();
+  await popup.goto(`chrome-extension://${EXTENSION}/status/status.html`);
+  await popup.waitForSelector('.state.bad');
+  assert.match(await popup.textContent('#agent'), /разных версий|of different versions/);
+  assert.match(await popup.textContent('#next'), /Обновите|Update Persten/);
 });
 
 /** A copy of the built extension without its key, so that the browser gives it another id. */
