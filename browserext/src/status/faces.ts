@@ -31,12 +31,12 @@ export async function showFaces(page: Page | undefined, words: Words): Promise<v
   element('reload').onclick = () => void chrome.tabs.reload(page.tab);
 }
 
-/** A switch with its name: that of cades is faceCades. */
+/** A switch and its name, which are both faceCades for cades. */
 function labelled(face: FaceName, words: Words): [HTMLElement, HTMLInputElement] {
   const label = make('label', '');
   const box = document.createElement('input');
   box.type = 'checkbox';
-  box.name = face;
-  label.append(box, make('span', words(`face${face.charAt(0).toUpperCase()}${face.slice(1)}`)));
+  box.id = `face${face.charAt(0).toUpperCase()}${face.slice(1)}`;
+  label.append(box, make('span', words(box.id)));
   return [label, box];
 }
