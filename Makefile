@@ -93,6 +93,11 @@ $(STAMPS)/npm: $(EXT)/package-lock.json | deps-build
 	npm --prefix $(EXT) ci --no-audit --no-fund
 	@touch $@
 
+$(STAMPS)/tools: $(EXT)/tools/package-lock.json $(STAMPS)/npm
+	@echo 'deps: npm packages of $<: what writes the reference and checks the extension' >&2
+	npm --prefix $(EXT)/tools ci --no-audit --no-fund
+	@touch $@
+
 $(STAMPS)/ext: $(EXT_FILES) $(STAMPS)/npm
 	npm --prefix $(EXT) run --silent build
 	@mkdir -p $(@D)
@@ -109,10 +114,11 @@ bin/persten-desktop: $(GO_FILES) go.mod $(STAMPS)/modules | deps-build
 generate: ## write again everything generated from proto/*.json
 	go run ./proto/gen
 
-lint: deps-lint ## go vet, shellcheck, the TypeScript compiler
+lint: deps-lint $(STAMPS)/tools $(STAMPS)/ext ## go vet, shellcheck, the TypeScript compiler, Mozilla's check of the extension
 	go vet ./...
 	shellcheck $(SH_FILES)
 	npm --prefix $(EXT) run --silent check
+	$(EXT)/tools/node_modules/.bin/web-ext lint --warnings-as-errors --source-dir $(EXT)/dist/firefox
 
 check: check-format lint check-windows ## what a reviewer need not look at: format, lint, layers, generated files, Windows
 	go test -count=1 -run 'Layers|Owners|LinksNoGUI' .

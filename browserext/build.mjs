@@ -10,7 +10,7 @@ const root = path.dirname(fileURLToPath(import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
 const json = async (file) => JSON.parse(await readFile(at(file), 'utf8'));
 
-const common = { absWorkingDir: root, bundle: true, target: ['chrome116', 'firefox128'], charset: 'utf8', legalComments: 'inline', logLevel: 'warning' };
+const common = { absWorkingDir: root, bundle: true, target: ['chrome116', 'firefox142'], charset: 'utf8', legalComments: 'inline', logLevel: 'warning' };
 
 /** Two objects, members of the second winning; plain objects are merged. */
 function overlay(base, over) {

@@ -68,7 +68,7 @@ const (
 	CodeRequestSecret Code = "request_secret"
 	// The method is for programs on this computer, never for pages. Args: method.
 	CodeMethodLocalOnly Code = "method_local_only"
-	// No decision about this site yet. The person is asked once per hour; call again later. Args: origin.
+	// No decision yet about this site or, for a frame, about the site around it; `origin` names which. The person is asked once per hour; call again later. Args: origin.
 	CodeOriginNotAllowed Code = "origin_not_allowed"
 	// The person or the machine policy refused this site. Args: origin.
 	CodeOriginDenied Code = "origin_denied"

@@ -3,12 +3,10 @@ import { callerOf, popupCaller } from './caller.js';
 import { Channels, refuse } from './channels.js';
 import { Faces } from './faces.js';
 import { Link } from './link.js';
-import { PAGE, STATUS, type SiteQuestion } from './pipe.js';
+import { PAGE, STATUS } from './pipe.js';
 import { Sites } from './sites.js';
 
-const { permissions, runtime, scripting, storage, tabs } = chrome;
-
-const sites = new Sites(storage.session);
+const { permissions, runtime, scripting, storage } = chrome;
 
 const channels = new Channels(
   new Link({
@@ -18,7 +16,7 @@ const channels = new Channels(
     setTimeout: (f, ms) => self.setTimeout(f, ms),
     clearTimeout: (timer) => self.clearTimeout(timer),
   }),
-  sites,
+  new Sites(storage.session),
 );
 
 runtime.onConnect.addListener((port) => {
@@ -27,17 +25,6 @@ runtime.onConnect.addListener((port) => {
     : port.name === PAGE ? callerOf(port.sender, runtime.id) : undefined;
   if (caller) channels.accept(port, caller);
   else refuse(port, { code: 'origin_not_allowed' });
-});
-
-runtime.onMessage.addListener((message: SiteQuestion, sender, answer) => {
-  if (!popupCaller(sender, runtime.id, runtime.getURL('')) || message.kind !== 'site') return false;
-  void sites.of(message.tab).then(answer);
-  return true;
-});
-
-tabs.onRemoved.addListener((tab) => sites.forget(tab));
-tabs.onUpdated.addListener((tab, change) => {
-  if (change.status === 'loading') sites.forget(tab);
 });
 
 // Registrations outlive the browser but not an update of the extension, and permissions may be taken back in the browser's settings.

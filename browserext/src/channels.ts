@@ -2,30 +2,32 @@
 import { isObject, MESSAGE_LIMIT, nonce, parseObject, type Reason } from '../sdk/wire.js';
 import type { Caller } from './caller.js';
 import type { Link } from './link.js';
-import type { FromWorker, SiteState } from './pipe.js';
+import { Ledger } from './ledger.js';
+import type { FromWorker } from './pipe.js';
 import type { Sites } from './sites.js';
 
 /** Channels of this browser profile; the agent refuses more. */
 const CHANNELS = 256;
+/** Those of one site and the frames inside its pages, so that no site takes them all. */
+const SITE_CHANNELS = 64;
 
 /** One page port as the agent sees it. */
 interface Channel {
   port: chrome.runtime.Port;
-  caller: Caller;
-  tab: number | undefined;
-  site: SiteState;
+  top: string;
+  ledger: Ledger;
   parts: string[];
   length: number;
 }
 
 /**
- * Wraps every page port as a channel of the native port. Bodies pass through unread, with one exception: the popup shows what
- * the agent last said about a site, so answers are watched for the `origin_` errors every method shares.
+ * Wraps every page port as a channel of the native port. Bodies pass through as they are; a ledger looks at requests and
+ * answers to bound what is open, and for the popup.
  */
 export class Channels {
   private readonly open = new Map<string, Channel>();
 
-  constructor(private readonly link: Link, private readonly sites: Sites) {
+  constructor(private readonly link: Link, private readonly sites: Pick<Sites, 'note'>) {
     link.onmessage = (m) => this.receive(m);
     link.onlost = (reason) => {
       for (const ch of [...this.open.keys()]) this.close(ch, reason);
@@ -34,20 +36,29 @@ export class Channels {
 
   /** Takes a port whose caller the browser vouches for. */
   accept(port: chrome.runtime.Port, caller: Caller): void {
-    const reason = this.open.size >= CHANNELS ? { code: 'request_limit', args: { limit: String(CHANNELS) } } : this.link.open();
+    const reason = this.full(caller.top) ?? this.link.open();
     if (reason) {
       refuse(port, reason);
       return;
     }
     const ch = nonce();
-    const tab = port.sender?.tab?.id;
-    this.open.set(ch, { port, caller, tab, site: 'unasked', parts: [], length: 0 });
+    const secret = port.sender?.tab?.incognito === true; // of private windows nothing is kept
+    const ledger = new Ledger(caller, (note) => secret || this.sites.note(note));
+    this.open.set(ch, { port, top: caller.top, ledger, parts: [], length: 0 });
     port.onMessage.addListener((m: unknown) => this.forward(ch, m));
     port.onDisconnect.addListener(() => this.gone(ch));
     this.link.send({ ch, from: caller, kind: 'open' });
   }
 
+  private full(top: string): Reason | undefined {
+    const ofSite = [...this.open.values()].filter((c) => c.top === top).length;
+    const limit = ofSite >= SITE_CHANNELS ? SITE_CHANNELS : this.open.size >= CHANNELS ? CHANNELS : undefined;
+    return limit && { code: 'request_limit', args: { limit: String(limit) } };
+  }
+
   private forward(ch: string, m: unknown): void {
+    const c = this.open.get(ch);
+    if (!c) return;
     const text = isObject(m) && m['kind'] === 'rpc' ? m['body'] : undefined;
     const body = parseObject(text);
     if (!body) {
@@ -59,7 +70,9 @@ export class Channels {
       this.end(ch, { code: 'request_too_large', args: { limit: String(MESSAGE_LIMIT) } });
       return;
     }
-    if (!this.link.send({ ch, kind: 'rpc', body })) this.end(ch, { code: 'agent_lost' });
+    const excess = c.ledger.asked(body);
+    if (excess) this.end(ch, excess);
+    else if (!this.link.send({ ch, kind: 'rpc', body })) this.end(ch, { code: 'agent_lost' });
   }
 
   private receive(m: unknown): void {
@@ -89,7 +102,7 @@ export class Channels {
   }
 
   private deliver(c: Channel, body: Record<string, unknown>): void {
-    if (body['method'] === undefined) this.note(c, verdict(body));
+    c.ledger.answered(body);
     say(c.port, { kind: 'rpc', body: JSON.stringify(body) });
   }
 
@@ -104,6 +117,7 @@ export class Channels {
   private close(ch: string, reason: Reason): void {
     const c = this.open.get(ch);
     if (!c) return;
+    c.ledger.lost(reason.code);
     this.drop(ch);
     refuse(c.port, reason);
   }
@@ -118,12 +132,6 @@ export class Channels {
   private drop(ch: string): void {
     this.open.delete(ch);
     if (this.open.size === 0) this.link.release();
-  }
-
-  private note(c: Channel, state: SiteState): void {
-    if (c.tab === undefined || c.site === state) return;
-    c.site = state;
-    this.sites.note(c.tab, { origin: c.caller.origin, state });
   }
 }
 
@@ -148,10 +156,4 @@ const closings: Record<string, string> = {
 
 function closing(body: unknown): Reason {
   return { code: (typeof body === 'string' && Object.hasOwn(closings, body) && closings[body]) || 'agent_lost' };
-}
-
-function verdict(body: Record<string, unknown>): SiteState {
-  const error = isObject(body['error']) && isObject(body['error']['data']) ? body['error']['data']['code'] : undefined;
-  if (error === 'origin_not_allowed') return 'unknown';
-  return error === 'origin_denied' ? 'denied' : 'allowed';
 }

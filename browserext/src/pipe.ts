@@ -14,10 +14,3 @@ export const WHERE = 'where';
 
 /** The popup asks a content script for the marks of plug-ins that are not stood in for. */
 export const BESIDE = 'beside';
-
-/** The popup asks what is known about the site of a tab. */
-export type SiteQuestion = { kind: 'site'; tab: number };
-export type SiteAnswer = { origin?: string; state: SiteState };
-
-/** What the agent last said about a site; `unasked` when the page has not called it. */
-export type SiteState = 'unasked' | 'allowed' | 'unknown' | 'denied';

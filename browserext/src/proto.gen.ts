@@ -22,7 +22,7 @@ export const ERROR_NUMBERS = {
   request_secret: 1007,
   /** The method is for programs on this computer, never for pages. Args: method. */
   method_local_only: 1101,
-  /** No decision about this site yet. The person is asked once per hour; call again later. Args: origin. */
+  /** No decision yet about this site or, for a frame, about the site around it; `origin` names which. The person is asked once per hour; call again later. Args: origin. */
   origin_not_allowed: 1102,
   /** The person or the machine policy refused this site. Args: origin. */
   origin_denied: 1103,

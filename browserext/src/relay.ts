@@ -8,39 +8,55 @@ import type { FromWorker, ToWorker } from './pipe.js';
 /** Sessions a page may have open, and tickets it may hold unused. */
 const SESSIONS = 16;
 const TICKETS = 64;
+/** A copy under another id answers this much later: a page takes the first answer, and that copy can only say why it may not. */
+const YIELD = 100;
 
 export interface Extension {
   version: string;
+  /** Whether the native host takes calls from this extension's id. */
+  known: boolean;
   /** Opens a port to the service worker; throws when the extension was updated under the page. */
   connect(): chrome.runtime.Port;
 }
 
 /**
  * The content script's whole work: it moves JSON texts between this window and the service worker and knows no method. It
- * says nothing about who is calling; the worker learns that from the browser.
+ * says nothing about who is calling; the worker learns that from the browser. Until the page asks who is there it listens
+ * for that question alone, and in a document without an origin of its own (sandboxed) not even for that.
  */
-export function relay(page: Window, extension: Extension): void {
+export function relay(page: Window & { origin: string }, extension: Extension): void {
   const tickets = new Set<string>();
   const sessions = new Map<string, Session>();
+  let woken = false;
+  if (page.origin !== page.location.origin) return;
 
   page.addEventListener(DISCOVER, (event) => {
     const asked = parseObject((event as CustomEvent<unknown>).detail)?.['nonce'];
     if (!isNonce(asked)) return;
+    if (!woken) wake();
+    woken = true;
+    if (extension.known) announce(asked);
+    else setTimeout(announce, YIELD, asked);
+  });
+
+  function announce(asked: string): void {
     const answer: Announcement = { agent: AGENT, version: extension.version, nonce: asked, ticket: issue(tickets) };
     page.dispatchEvent(new CustomEvent(ANNOUNCE, { detail: JSON.stringify(answer) }));
-  });
+  }
 
-  page.addEventListener('message', (event) => {
-    if (!fromThisWindow(event, page)) return;
-    const m = toAgent(event.data);
-    if (!m) return;
-    if (m.kind !== 'open') sessions.get(m.session)?.receive(m);
-    else if (m.n === 1 && tickets.delete(m.session)) open(m.session);
-  });
-
-  page.addEventListener('pagehide', () => {
-    for (const s of [...sessions.values()]) s.end({ code: 'agent_lost' });
-  });
+  function wake(): void {
+    page.addEventListener('message', (event) => {
+      if (!fromThisWindow(event, page)) return;
+      const m = toAgent(event.data);
+      if (!m) return;
+      if (m.kind !== 'open') sessions.get(m.session)?.receive(m);
+      else if (m.n === 1 && tickets.delete(m.session)) open(m.session);
+    });
+    // A page that the browser keeps for "back" hears of it when it is shown again.
+    page.addEventListener('pagehide', () => {
+      for (const s of [...sessions.values()]) s.end({ code: 'agent_lost' });
+    });
+  }
 
   function open(id: string): void {
     const s = new Session(page, id, () => sessions.delete(id));

@@ -243,7 +243,7 @@ check('the popup finds the agent and its version', async () => {
   await popup.waitForSelector('.state.good');
   assert.match(await popup.textContent('#agent'), /^Persten (работает|is running)$/, "in the browser's own language");
   await popup.waitForSelector('#version:not([hidden])');
-  const [, version] = /: (\S+)$/.exec(await popup.textContent('#version'));
+  const [, version] = /: (\S+)\n/.exec(await popup.textContent('#version'));
   assert.ok(stdout.includes(version), `${stdout.trim()} has ${version}`);
   assert.equal((await desktop.windows()).length, 0, 'nobody is asked about the extension itself');
   if (process.env.SHOTS) await popup.screenshot({ path: `${process.env.SHOTS}/popup.png` });

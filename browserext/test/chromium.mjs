@@ -21,9 +21,10 @@ export async function workshop() {
 
 /**
  * Starts Chromium with the built extension, or the one unpacked at extension, or none, on a fresh profile under dir. hosts are
- * names that mean this computer; what publicPort serves counts as a page from the internet.
+ * names that mean this computer; what publicPort serves counts as a page from the internet; without are options of the driver's
+ * that are left out.
  */
-export async function startChromium(dir, { extension = true, headless = true, env, args = [], hosts = [], publicPort } = {}) {
+export async function startChromium(dir, { extension = true, headless = true, env, args = [], hosts = [], publicPort, without = [] } = {}) {
   const net = [
     ...(hosts.length > 0 ? [`--host-resolver-rules=${hosts.map((h) => `MAP ${h} 127.0.0.1`).join(', ')}`] : []),
     ...(publicPort ? [`--ip-address-space-overrides=127.0.0.1:${publicPort}=public`] : []),
@@ -34,7 +35,7 @@ export async function startChromium(dir, { extension = true, headless = true, en
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless, acceptDownloads: true, locale: 'ru-RU',
     args: [...flags, ...load, ...net, ...args],
-    ignoreDefaultArgs: ['--disable-extensions'],
+    ignoreDefaultArgs: ['--disable-extensions', ...without],
     ...(env ? { env } : {}),
   });
 }

@@ -9,6 +9,7 @@ export class FakeWindow {
   listeners = new Map();
   constructor(origin = 'https://portal.example') {
     this.location = { origin };
+    this.origin = origin;
   }
   addEventListener(type, f) {
     this.listeners.set(type, (this.listeners.get(type) ?? new Set()).add(f));

@@ -5,26 +5,30 @@ package browser
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// place is where one browser keeps its things on Linux.
+// place is where one browser of the Chromium family keeps its things on Linux.
 type place struct {
 	name    string
 	config  string   // below the configuration folder; the manifest's folder is NativeMessagingHosts in it
-	system  string   // the machine's manifest folder; empty where the browser is built with Chromium's own
+	system  string   // the machine's folder with native-messaging-hosts, which several may share
 	program []string // names it is started by
 }
 
 var places = []place{
-	{"Chromium", "chromium", "/etc/chromium/native-messaging-hosts", []string{"chromium", "chromium-browser"}},
-	{"Google Chrome", "google-chrome", "/etc/opt/chrome/native-messaging-hosts", []string{"google-chrome", "google-chrome-stable"}},
-	{"Microsoft Edge", "microsoft-edge", "/etc/opt/edge/native-messaging-hosts", []string{"microsoft-edge", "microsoft-edge-stable"}},
-	{"Yandex Browser", "yandex-browser", "/etc/opt/yandex/browser/native-messaging-hosts", []string{"yandex-browser", "yandex-browser-stable", "yandex-browser-corporate"}},
-	{"Chromium-Gost", "chromium-gost", "/etc/chromium-gost/native-messaging-hosts", []string{"chromium-gost", "chromium-gost-stable"}},
-	{"Brave", "BraveSoftware/Brave-Browser", "", []string{"brave-browser", "brave"}},
-	{"Opera", "opera", "", []string{"opera"}},
-	{"Vivaldi", "vivaldi", "", []string{"vivaldi", "vivaldi-stable"}},
+	{"Chromium", "chromium", "/etc/chromium", []string{"chromium", "chromium-browser"}},
+	{"Google Chrome", "google-chrome", "/etc/opt/chrome", []string{"google-chrome", "google-chrome-stable"}},
+	{"Google Chrome Beta", "google-chrome-beta", "/etc/opt/chrome", []string{"google-chrome-beta"}},
+	{"Microsoft Edge", "microsoft-edge", "/etc/opt/edge", []string{"microsoft-edge", "microsoft-edge-stable"}},
+	{"Microsoft Edge Beta", "microsoft-edge-beta", "/etc/opt/edge", []string{"microsoft-edge-beta"}},
+	{"Yandex Browser", "yandex-browser", "/etc/opt/yandex/browser", []string{"yandex-browser", "yandex-browser-stable", "yandex-browser-corporate"}},
+	{"Yandex Browser Beta", "yandex-browser-beta", "/etc/opt/yandex/browser", []string{"yandex-browser-beta"}},
+	{"Chromium-Gost", "chromium-gost", "/etc/chromium-gost", []string{"chromium-gost", "chromium-gost-stable"}},
+	{"Brave", "BraveSoftware/Brave-Browser", "/etc/chromium", []string{"brave-browser", "brave"}},
+	{"Opera", "opera", "/etc/chromium", []string{"opera"}},
+	{"Vivaldi", "vivaldi", "/etc/chromium", []string{"vivaldi", "vivaldi-stable"}},
 }
 
 var firefoxPrograms = []string{"firefox", "firefox-esr"}
@@ -46,21 +50,23 @@ func userTargets() []Target {
 		all = append(all, Target{Browser: p.name, Family: Chromium, Found: exists(dir) || inPath(p.program),
 			Path: filepath.Join(dir, "NativeMessagingHosts", Name+".json")})
 	}
+	// Firefox may keep its profiles below the configuration folder, and still looks for manifests here.
 	mozilla := filepath.Join(home, ".mozilla")
-	return append(all, Target{Browser: "Firefox", Family: Firefox, Found: exists(mozilla) || inPath(firefoxPrograms),
+	found := exists(mozilla) || exists(filepath.Join(config, "mozilla")) || inPath(firefoxPrograms)
+	return append(all, Target{Browser: "Firefox", Family: Firefox, Found: found,
 		Path: filepath.Join(mozilla, "native-messaging-hosts", Name+".json")})
 }
 
 func systemTargets() []Target {
 	var all []Target
 	for _, p := range places {
-		if p.system == "" { // shares Chromium's
-			all[0].Browser += ", " + p.name
-			all[0].Found = all[0].Found || inPath(p.program)
+		path, found := filepath.Join(systemRoot, p.system, "native-messaging-hosts", Name+".json"), inPath(p.program)
+		if i := slices.IndexFunc(all, func(t Target) bool { return t.Path == path }); i >= 0 {
+			all[i].Browser += ", " + p.name
+			all[i].Found = all[i].Found || found
 			continue
 		}
-		all = append(all, Target{Browser: p.name, Family: Chromium, System: true, Found: inPath(p.program),
-			Path: filepath.Join(systemRoot, p.system, Name+".json")})
+		all = append(all, Target{Browser: p.name, Family: Chromium, System: true, Found: found, Path: path})
 	}
 	for _, dir := range firefoxSystem {
 		if strings.HasPrefix(dir, "/usr/lib64") && !exists(filepath.Join(systemRoot, "/usr/lib64")) {

@@ -77,6 +77,23 @@ func TestInstallUser(t *testing.T) {
 	}
 }
 
+func TestInstallWhereFound(t *testing.T) {
+	dir := home(t, ".config/mozilla/firefox", ".config/yandex-browser-beta")
+	done, err := Install(Options{Executable: "/usr/bin/persten"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range done {
+		rel, _ := filepath.Rel(dir, d.Path)
+		got = append(got, filepath.Dir(rel))
+	}
+	want := []string{".config/yandex-browser-beta/NativeMessagingHosts", ".mozilla/native-messaging-hosts"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func TestInstallSystem(t *testing.T) {
 	dir := home(t)
 	done, err := Install(Options{Executable: "/usr/bin/persten", System: true})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"persten/internal/config"
+	"persten/internal/signing"
 	"persten/proto"
 )
 
@@ -40,7 +41,7 @@ func (c *client) OriginsDeny(_ context.Context, p proto.OriginsDenyParams) (*pro
 // OriginsForget makes a site unknown again.
 func (c *client) OriginsForget(_ context.Context, p proto.OriginsForgetParams) (*proto.OriginsForgetResult, error) {
 	return &proto.OriginsForgetResult{}, c.decide(p.Origin, proto.CodeOriginNotAllowed, func(origin string) error {
-		c.gate.forget(origin)
+		c.gate.forget(asked(origin, signing.KindOrigin), asked(origin, signing.KindHidden))
 		return c.o.Origins.Forget(origin)
 	})
 }

@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -53,13 +54,31 @@ type gate struct {
 	last    time.Time
 }
 
-// check returns nil for an allowed origin. An unknown one is refused now and asked about beside the request.
+// check returns nil for a caller whose site, and the site around it, are allowed. One that nobody knows is refused now and
+// asked about beside the request.
 func (g *gate) check(who signing.Caller) error {
 	err := g.decision(who)
-	if _, known := g.origins.Decision(who.Origin); err != nil && !known {
-		g.raise(who, signing.KindOrigin)
+	var e *proto.Error
+	if errors.As(err, &e) && e.Code == proto.CodeOriginNotAllowed {
+		g.raise(about(who, e.Args["origin"]), signing.KindOrigin)
 	}
 	return err
+}
+
+// sites are the caller's own site and, for a frame, the one around it.
+func sites(who signing.Caller) []string {
+	if who.Top == "" || who.Top == who.Origin {
+		return []string{who.Origin}
+	}
+	return []string{who.Origin, who.Top}
+}
+
+// about is the caller as a question about one of its two sites shows it: the site around is no frame of anything.
+func about(who signing.Caller, origin string) signing.Caller {
+	if origin != who.Origin {
+		who.Origin, who.Top = origin, ""
+	}
+	return who
 }
 
 // hidden returns nil for a caller that may ask for signatures of ready digests: a local one, and a page whose site, and the
@@ -68,37 +87,29 @@ func (g *gate) hidden(who signing.Caller) error {
 	if who.Local() {
 		return nil
 	}
-	for _, origin := range []string{who.Origin, who.Top} {
-		if origin == "" {
-			continue
-		}
+	for _, origin := range sites(who) {
 		switch allowed, known := g.origins.Hidden(origin); {
 		case allowed:
 		case known:
 			return proto.E(proto.CodeContentHidden, nil)
 		default:
-			asked := who
-			asked.Origin, asked.Top = origin, ""
-			g.raise(asked, signing.KindHidden)
+			g.raise(about(who, origin), signing.KindHidden)
 			return proto.E(proto.CodeHiddenNotAllowed, nil, "origin", origin)
 		}
 	}
 	return nil
 }
 
-// decision is what is known about a caller now. An allowed frame inside a page that is not allowed is refused.
+// decision is what is known about a caller now: a frame needs a yes for its own site and for the site around it, so that
+// neither can borrow the other's. The error names the one without.
 func (g *gate) decision(who signing.Caller) error {
-	switch allowed, known := g.origins.Decision(who.Origin); {
-	case !allowed && known:
-		return proto.E(proto.CodeOriginDenied, nil, "origin", who.Origin)
-	case !allowed:
-		return proto.E(proto.CodeOriginNotAllowed, nil, "origin", who.Origin)
-	}
-	if who.Top == "" || who.Top == who.Origin {
-		return nil
-	}
-	if allowed, _ := g.origins.Decision(who.Top); !allowed {
-		return proto.E(proto.CodeOriginNotAllowed, nil, "origin", who.Top)
+	for _, origin := range sites(who) {
+		switch allowed, known := g.origins.Decision(origin); {
+		case !allowed && known:
+			return proto.E(proto.CodeOriginDenied, nil, "origin", origin)
+		case !allowed:
+			return proto.E(proto.CodeOriginNotAllowed, nil, "origin", origin)
+		}
 	}
 	return nil
 }
@@ -115,20 +126,26 @@ func (g *gate) raise(who signing.Caller, kind signing.Kind) {
 		}
 		allowed, err := ask(context.Background(), who)
 		g.answered(allowed)
-		switch {
-		case err != nil:
-			slog.Warn("origin question got no answer", "origin", who.Origin, "kind", kind, "cause", err)
-		case kind == signing.KindHidden:
-			err = g.origins.SetHidden(who.Origin, allowed)
-		case allowed:
-			err = g.origins.Allow(who.Origin)
-		default:
-			err = g.origins.Deny(who.Origin)
-		}
 		if err != nil {
-			slog.Error("origin answer not kept", "origin", who.Origin, "cause", err)
+			slog.Warn("origin question got no answer", "origin", who.Origin, "kind", kind, "cause", err)
+			return
 		}
+		if err := g.keep(who.Origin, kind, allowed); err != nil {
+			slog.Error("origin answer not kept", "origin", who.Origin, "cause", err)
+			return
+		}
+		g.forget(asked(who.Origin, kind)) // the answer stands in its place, until somebody takes it back
 	}()
+}
+
+func (g *gate) keep(origin string, kind signing.Kind, allowed bool) error {
+	switch {
+	case kind == signing.KindHidden:
+		return g.origins.SetHidden(origin, allowed)
+	case allowed:
+		return g.origins.Allow(origin)
+	}
+	return g.origins.Deny(origin)
 }
 
 // asked names a question; that of KindOrigin is the origin itself.
@@ -167,12 +184,13 @@ func (g *gate) answered(allowed bool) {
 	}
 }
 
-// forget lets the question be raised again at once: the person took their answer back.
-func (g *gate) forget(origin string) {
+// forget lets questions be raised again at once.
+func (g *gate) forget(questions ...string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.asked, origin)
-	delete(g.asked, asked(origin, signing.KindHidden))
+	for _, q := range questions {
+		delete(g.asked, q)
+	}
 }
 
 // AllowedOrigin is the WebSocket handshake's rule.

@@ -25,8 +25,8 @@ var pages = map[string]struct {
 	"denied":           {ipc.Peer{Via: ipc.ViaNative, Origin: denied, Top: denied, Frame: "0"}, proto.CodeOriginDenied},
 	"unknown":          {ipc.Peer{Via: ipc.ViaNative, Origin: other, Top: other, Frame: "0"}, proto.CodeOriginNotAllowed},
 	"frame elsewhere":  {ipc.Peer{Via: ipc.ViaNative, Origin: portal, Top: other, Frame: "7"}, proto.CodeOriginNotAllowed},
-	"frame in denied":  {ipc.Peer{Via: ipc.ViaNative, Origin: portal, Top: denied, Frame: "7"}, proto.CodeOriginNotAllowed},
-	"frame somewhere":  {ipc.Peer{Via: ipc.ViaNative, Origin: portal, Frame: "7"}, proto.CodeOriginNotAllowed},
+	"frame in denied":  {ipc.Peer{Via: ipc.ViaNative, Origin: portal, Top: denied, Frame: "7"}, proto.CodeOriginDenied},
+	"frame somewhere":  {ipc.Peer{Via: ipc.ViaNative, Origin: portal, Frame: "7"}, proto.CodeOriginDenied},
 	"no origin":        {ipc.Peer{Via: ipc.ViaNative}, proto.CodeOriginDenied},
 	"null":             {ipc.Peer{Via: ipc.ViaWebSocket, Origin: "null"}, proto.CodeOriginDenied},
 	"other spelling":   {ipc.Peer{Via: ipc.ViaNative, Origin: "https://PORTAL.example"}, proto.CodeOriginDenied},
@@ -185,6 +185,47 @@ func TestAllowedByAnswer(t *testing.T) {
 		t.Fatal(got)
 	}
 	eventually(t, "the answer holds", func() bool { return b.AllowedOrigin(other) })
+	if got := code(t, c, proto.MethodAgentStatus, nil); got != "" {
+		t.Error(got)
+	}
+}
+
+// An answer that was taken back elsewhere, by a command that changed the file, is asked for again at once.
+func TestAskedAgainAfterForget(t *testing.T) {
+	b := newBench(t, &person{decide: no}, demo)
+	c := b.dial(t, ipc.Peer{Via: ipc.ViaNative, Origin: other, Top: other, Frame: "0"})
+	for want := range 2 {
+		if got := code(t, c, proto.MethodAgentStatus, nil); got != proto.CodeOriginNotAllowed {
+			t.Fatalf("round %d: %q", want, got)
+		}
+		eventually(t, "the refusal holds", func() bool { return code(t, c, proto.MethodAgentStatus, nil) == proto.CodeOriginDenied })
+		if n := len(b.person.questions()); n != want+1 {
+			t.Fatalf("%d questions", n)
+		}
+		eventually(t, "forgotten", func() bool { return b.engine.Prompts() == 0 })
+		if err := b.origins.Forget(other); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A frame needs both sites. Each that nobody knows is named and asked about in turn, the frame's own first.
+func TestFrameNeedsBothSites(t *testing.T) {
+	const top = "https://around.example"
+	b := newBench(t, &person{decide: yes}, demo)
+	c := b.dial(t, ipc.Peer{Via: ipc.ViaNative, Origin: other, Top: top, Frame: "7"})
+	for i, origin := range []string{other, top} {
+		_, bad := call[proto.AgentStatusResult](t, c, proto.MethodAgentStatus, nil)
+		if bad == nil || bad.Code != proto.CodeOriginNotAllowed || bad.Args["origin"] != origin {
+			t.Fatalf("%s: %+v", origin, bad)
+		}
+		eventually(t, "the answer holds", func() bool { return b.AllowedOrigin(origin) })
+		eventually(t, "the question is over", func() bool { return b.engine.Prompts() == 0 })
+		q := b.person.questions()
+		if len(q) != i+1 || q[i].Origin != origin || q[i].Top != []string{top, ""}[i] {
+			t.Fatalf("asked %+v", q)
+		}
+	}
 	if got := code(t, c, proto.MethodAgentStatus, nil); got != "" {
 		t.Error(got)
 	}

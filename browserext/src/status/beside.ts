@@ -3,8 +3,9 @@ import { besideError, OTHER_PLUGINS, otherPlugins, type OtherPlugin } from '../.
 import type { Lang } from '../../sdk/errors.js';
 import { pattern } from '../faces.js';
 import { BESIDE } from '../pipe.js';
-
-type Words = (key: string, ...args: string[]) => string;
+import type { Page } from './site.js';
+import { make } from './view.js';
+import type { Words } from './words.js';
 
 /**
  * The plug-ins a tab's page shows marks of. The content script sees its elements; where the site is permitted anyway, because
@@ -26,8 +27,10 @@ function cleaned(found: unknown): OtherPlugin[] {
     }));
 }
 
-/** Shows in a section what the person is to know of them about a page, and the next click. words are the popup's. */
-export async function showBeside(section: HTMLElement, page: { tab: number; site: string }, lang: Lang, words: Words): Promise<void> {
+/** Shows in a section what the person is to know of them about a page, and the next click. */
+export async function showBeside(section: HTMLElement, page: Page | undefined, lang: Lang, words: Words): Promise<void> {
+  section.hidden = true;
+  if (!page) return;
   const permitted = await chrome.permissions.contains({ origins: [pattern(page.site)] });
   const parts = told(await findBeside(page.tab, permitted), lang, words);
   section.replaceChildren(...parts);
@@ -38,22 +41,16 @@ function told(found: OtherPlugin[], lang: Lang, words: Words): HTMLElement[] {
   const error = besideError(found, lang);
   const present = found.filter((p) => p.needed && p.installed);
   const named = ({ plugin, version }: OtherPlugin): string => [OTHER_PLUGINS[plugin][lang], version].filter(Boolean).join(' ');
-  const parts: HTMLElement[] = error ? [paragraph(error.message), paragraph(error.next)] : [];
-  if (!error && present.length > 0) parts.push(paragraph(words('besidePresent', present.map(named).join(', '))));
+  const parts: HTMLElement[] = error ? [make('p', error.message), make('p', error.next)] : [];
+  if (!error && present.length > 0) parts.push(make('p', words('besidePresent', present.map(named).join(', '))));
   if (error?.code === 'other_plugin_needed') {
     for (const { plugin } of found.filter((p) => p.needed && !p.installed)) {
       const link = document.createElement('a');
       Object.assign(link, { href: OTHER_PLUGINS[plugin].url, target: '_blank', rel: 'noopener', textContent: words('besideGet', OTHER_PLUGINS[plugin][lang]) });
-      const line = paragraph('');
+      const line = make('p', '');
       line.append(link);
       parts.push(line);
     }
   }
   return parts;
-}
-
-function paragraph(text: string): HTMLElement {
-  const p = document.createElement('p');
-  p.textContent = text;
-  return p;
 }

@@ -14,7 +14,7 @@ const sender = (over = {}) => ({ id: ID, frameId: 0, origin: 'https://portal.exa
 function setup() {
   const browser = new FakeBrowser();
   const noted = [];
-  const channels = new Channels(new Link(browser), { note: (t, answer) => noted.push([t, answer]) });
+  const channels = new Channels(new Link(browser), { note: (n) => noted.push(n) });
   const join = (over) => {
     const port = new FakePort(sender(over));
     channels.accept(port, callerOf(port.sender, ID));
@@ -108,11 +108,16 @@ test('the host may end a channel and say why', () => {
   }
 });
 
-test('at most 256 channels', () => {
+test('at most 256 channels, and 64 of one site with the frames inside it', () => {
   const { join } = setup();
-  const ports = Array.from({ length: 257 }, () => join());
-  assert.deepEqual(closes(ports[255]), []);
-  assert.deepEqual(closes(ports[256]), ['request_limit']);
+  const site = (i) => ({ origin: `https://s${i}.example`, url: `https://s${i}.example/` });
+  const framed = (i) => ({ frameId: 7, origin: `https://f${i}.example`, url: `https://f${i}.example/` }); // inside https://portal.example
+  const own = Array.from({ length: 65 }, (_, i) => join(framed(i)));
+  assert.deepEqual([closes(own[63]), closes(own[64])], [[], ['request_limit']]);
+  const others = Array.from({ length: 193 }, (_, i) => join(site(i)));
+  assert.deepEqual([closes(others[191]), closes(others[192])], [[], ['request_limit']]);
+  own[0].hangUp();
+  assert.deepEqual(closes(join(framed(0))), [], 'a place that came free');
 });
 
 test("the browsers' words become codes", () => {
@@ -159,18 +164,66 @@ test('a dead native port is reported to every page and opened again with growing
   assert.equal(browser.ports.length, 14, 'and its first pause is short again');
 });
 
-test('the popup is told what the agent said about a site', () => {
+test('the popup is told what the agent said about a site, and what was asked', () => {
   const { browser, noted, join } = setup();
-  join();
+  const port = join();
   const { ch } = browser.port.sent[0];
   const say = (body) => browser.port.receive({ ch, kind: 'rpc', body });
-  const error = (code) => ({ id: 1, error: { code: 1, message: '', data: { code } } });
+  const error = (code, origin) => ({ id: 1, error: { code: 1, message: '', data: { code, args: { origin } } } });
+  const site = 'https://portal.example';
   say({ method: 'tokens.changed', params: {} });
-  assert.deepEqual(noted, []);
-  for (const body of [error('origin_not_allowed'), error('origin_not_allowed'), { id: 1, result: {} }, error('token_absent'), error('origin_denied')]) say(body);
-  assert.deepEqual(noted.map(([t, a]) => [t, a.origin, a.state]), [
-    [7, 'https://portal.example', 'unknown'], [7, 'https://portal.example', 'allowed'], [7, 'https://portal.example', 'denied'],
+  say(error('request_limit'));
+  assert.deepEqual(noted, [], 'a limit says nothing about the site');
+  for (const body of [error('origin_not_allowed', site), error('origin_not_allowed', site), { id: 1, result: {} }, error('token_absent'), error('origin_denied', site)]) say(body);
+  assert.deepEqual(noted.splice(0), ['unknown', 'allowed', 'denied'].map((standing) => ({ site, standing })));
+  for (const [i, method] of ['agent.hello', 'sign.cms', 'content.append', 'certificates.list', 'verify.cms', '<b>'].entries()) port.receive(rpc({ id: i, method }));
+  say({ id: 0, result: {} });
+  say({ ...error('user_rejected'), id: 1 });
+  say({ id: 2, result: {} });
+  say({ id: 3, result: {} });
+  say({ id: 77, result: {} });
+  port.receive(rpc('{'));
+  const asked = noted.filter((n) => n.request).map(({ site: s, request: { method, outcome } }) => [s, method, outcome]);
+  assert.deepEqual(asked, [[site, 'sign.cms', 'user_rejected'], [site, 'certificates.list', 'ok'], [site, 'verify.cms', 'request_malformed']]);
+});
+
+test('of a private window nothing is kept', () => {
+  const { browser, noted, join } = setup();
+  const port = join({ tab: { ...tab, incognito: true } });
+  port.receive(rpc({ id: 1, method: 'sign.cms' }));
+  browser.port.receive({ ch: browser.port.sent[0].ch, kind: 'rpc', body: { id: 1, result: {} } });
+  assert.deepEqual([port.sent.length, noted], [1, []]);
+});
+
+test('a frame: the site that is not allowed is the one the agent names', () => {
+  const { browser, noted, join } = setup();
+  join({ frameId: 3, url: 'https://widget.example/', origin: 'https://widget.example' });
+  const { ch } = browser.port.sent[0];
+  const refuse = (code, origin) => browser.port.receive({ ch, kind: 'rpc', body: { id: 1, error: { data: { code, args: { origin } } } } });
+  refuse('origin_not_allowed', 'https://widget.example');
+  refuse('origin_denied', 'https://portal.example');
+  refuse('origin_denied', 'https://bank.example');
+  browser.port.receive({ ch, kind: 'rpc', body: { id: 1, result: {} } });
+  assert.deepEqual(noted.filter((n) => n.standing).map((n) => [n.site, n.standing]), [
+    ['https://widget.example', 'unknown'], ['https://portal.example', 'denied'], ['https://widget.example', 'denied'],
+    ['https://widget.example', 'allowed'], ['https://portal.example', 'allowed'],
   ]);
+  assert.ok(noted.filter((n) => n.frame).every((n) => n.site === 'https://portal.example' && n.frame === 'https://widget.example'));
+});
+
+test('a channel has at most 256 requests open, no id twice, and no more cancels than requests', () => {
+  const ends = (f) => {
+    const { browser, join } = setup();
+    const port = join();
+    f((m) => port.receive(rpc(m)), (body) => browser.port.receive({ ch: browser.port.sent[0].ch, kind: 'rpc', body }));
+    return [closes(port), browser.port.sent.filter((e) => e.kind === 'rpc').length];
+  };
+  const cancel = { method: '$/cancel', params: { id: 1 } };
+  assert.deepEqual(ends((send) => { for (let id = 0; id < 1000; id++) send({ id, method: 'sign.cms' }); }), [['request_limit'], 256]);
+  assert.deepEqual(ends((send, answer) => { for (let id = 0; id < 1000; id++) { send({ id, method: 'sign.cms' }); answer({ id, result: {} }); } }), [[], 1000]);
+  assert.deepEqual(ends((send) => { send({ id: 1 }); send({ id: 1 }); }), [['request_malformed'], 1]);
+  assert.deepEqual(ends((send) => { send({ id: 1 }); send(cancel); send(cancel); }), [['request_limit'], 2]);
+  for (const id of [null, true, {}, []]) assert.deepEqual(ends((send) => send({ id, method: 'sign.cms' })), [['request_malformed'], 0]);
 });
 
 test('a caller is believed only when the browser leaves no doubt', () => {

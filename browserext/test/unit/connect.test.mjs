@@ -54,7 +54,7 @@ function answer({ id, method, params }, reply) {
 /** Puts the extension into the page, with an agent behind it. */
 function install(reason) {
   relay(globalThis.window, {
-    version: '0.1.0',
+    version: '0.1.0', known: true,
     connect: () => {
       const port = new FakePort();
       port.postMessage = (m) => setTimeout(() => (reason ? port.receive({ kind: 'close', reason })

@@ -9,7 +9,7 @@ const { relay, nonce, DISCOVER, ANNOUNCE, MESSAGE_LIMIT } = await load('src/rela
 function setup() {
   const page = new FakeWindow();
   const ports = [];
-  relay(page, { version: '0.1.0', connect: () => (ports.push(new FakePort()), ports.at(-1)) });
+  relay(page, { version: '0.1.0', known: true, connect: () => (ports.push(new FakePort()), ports.at(-1)) });
   return { page, ports };
 }
 
@@ -84,7 +84,7 @@ test('1,000 forged messages: none is accepted', async () => {
 test('a page from an opaque origin is not heard', () => {
   const page = new FakeWindow('null');
   const ports = [];
-  relay(page, { version: '0.1.0', connect: () => ports.push(new FakePort()) });
+  relay(page, { version: '0.1.0', known: true, connect: () => ports.push(new FakePort()) });
   page.deliver(say(ticketOf(page), 1, 'open'));
   assert.equal(ports.length, 0);
 });
@@ -122,7 +122,31 @@ test('the page hears why a session ended', () => {
 
 test('an extension updated under the page says so', () => {
   const page = new FakeWindow();
-  relay(page, { version: '0.1.0', connect: () => { throw new Error('Extension context invalidated.'); } });
+  relay(page, { version: '0.1.0', known: true, connect: () => { throw new Error('Extension context invalidated.'); } });
   page.deliver(say(ticketOf(page), 1, 'open'));
   assert.equal(heard(page)[0].reason.code, 'extension_reloaded');
+});
+
+test('until the page asks, only the question is listened for; a document without an origin gets no answer at all', () => {
+  const { page } = setup();
+  assert.deepEqual([...page.listeners.keys()], [DISCOVER]);
+  ticketOf(page);
+  assert.deepEqual([...page.listeners.keys()].sort(), [DISCOVER, ANNOUNCE, 'message', 'pagehide'].sort());
+  const sandboxed = new FakeWindow();
+  sandboxed.origin = 'null';
+  relay(sandboxed, { version: '0.1.0', known: true, connect: () => assert.fail('connected') });
+  assert.equal(sandboxed.listeners.size, 0);
+});
+
+test('a copy that the host does not know lets the other answer first', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const page = new FakeWindow();
+  const versions = [];
+  page.addEventListener(ANNOUNCE, (e) => versions.push(JSON.parse(e.detail).version));
+  relay(page, { version: 'copy', known: false, connect: () => new FakePort() });
+  relay(page, { version: 'ours', known: true, connect: () => new FakePort() });
+  page.dispatchEvent(new CustomEvent(DISCOVER, { detail: JSON.stringify({ nonce: nonce() }) }));
+  assert.deepEqual(versions, ['ours']);
+  t.mock.timers.tick(100);
+  assert.deepEqual(versions, ['ours', 'copy']);
 });
