@@ -18,7 +18,10 @@ export function connect(options: ConnectOptions = {}): Promise<Persten> {
   return Persten.open(options);
 }
 
-export { detect, type ConnectOptions, type Detected } from './connect.js';
+export type { ConnectOptions, WayOptions } from './connect.js';
+export { detect, type Detected, type State } from './detect.js';
+export { forgetAgent } from './proof.js';
+export { matches, type Holder } from './matches.js';
 export { PerstenError, type Code, type Lang } from './errors.js';
 export type { Transfer, TransferOptions } from './content.js';
 export type { Data } from './source.js';

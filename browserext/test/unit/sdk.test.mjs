@@ -88,7 +88,7 @@ test('calls, errors, progress and notifications find their place', async () => {
   const steps = [];
   const error = await c.call('sign.cms', {}, { onProgress: (s) => steps.push(s) }).catch((e) => e);
   assert.ok(error instanceof PerstenError && error instanceof Error);
-  assert.deepEqual([error.code, error.args, error.message, error.next], ['pin_incorrect', { attempts: '2' }, 'Неверный PIN-код.', 'Введите ещё раз.']);
+  assert.deepEqual([error.code, error.args, error.message, error.advice], ['pin_incorrect', { attempts: '2' }, 'Неверный PIN-код.', 'Введите ещё раз.']);
   assert.deepEqual(steps, ['waiting']);
   for (const text of ['', '[]', '{"id":77,"result":1}', '{"method":"evil","id":3}', '{"method":"tokens.changed"}']) t.onmessage(text);
   assert.deepEqual(heard, ['tokens.changed']);
@@ -151,8 +151,8 @@ test('every code this side raises has words in both languages, and no others hav
   assert.deepEqual([...codes, ...turned].sort(), Object.keys(TEXTS).sort());
   for (const code of codes) {
     const [ru, en] = ['ru', 'en'].map((lang) => new PerstenError({ code }, lang));
-    assert.ok(/[а-я]/.test(ru.message) && /[а-я]/.test(ru.next), code);
-    assert.ok(/^[\x20-\x7e]+$/.test(en.message + en.next) && en.next.length > 5, code);
+    assert.ok(/[а-я]/.test(ru.message) && /[а-я]/.test(ru.advice), code);
+    assert.ok(/^[\x20-\x7e]+$/.test(en.message + en.advice) && en.advice.length > 5, code);
   }
 });
 
