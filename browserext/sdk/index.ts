@@ -26,7 +26,7 @@ export { PerstenError, type Code, type Lang } from './errors.js';
 export type { Transfer, TransferOptions } from './content.js';
 export type { Data } from './source.js';
 export type { BatchAccount, BatchDocument, BatchOptions, BatchSigned } from './batch.js';
-export type { CallOptions } from './rpc.js';
+export type { CallOptions, Method, Params, Result } from './rpc.js';
 export {
   Persten, type AskOptions, type Events, type ListOptions, type SignBatchOptions, type Signed, type SignedCms, type SignedXml, type SignOptions,
   type SignRawOptions, type SignXmlOptions, type Status, type Verification, type VerifyOptions, type VerifyXmlOptions,

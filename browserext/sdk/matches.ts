@@ -4,7 +4,7 @@ import type { Certificate } from '../src/proto.gen.js';
 /** Members of a certificate that people are looked up by. */
 type Text = { [K in keyof Certificate]-?: Certificate[K] extends string | undefined ? K : never }[keyof Certificate];
 
-/** Whom a portal expects: any text members of a certificate. Those left out or empty are not compared. */
+/** Whom a portal expects, by the text members of a certificate. Those left out or empty are not compared. */
 export type Holder = { readonly [K in Text]?: string | undefined };
 
 /** Numbers are compared by their digits: SNILS is written with and without hyphens. */

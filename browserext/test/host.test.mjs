@@ -14,7 +14,7 @@ before(async () => {
   log = path.join(shop.dir, 'host.log');
   await registerHost(shop.dir, `"${process.execPath}" "${path.join(root, 'test/fixtures/host.mjs')}" "${log}"`);
   site = await serve('sdk', {
-    'page.html': '<!doctype html><title>p</title><script src="persten.iife.js"></script>',
+    'page.html': '<!doctype html><title>p</title><script src="umd/persten.js"></script>',
     'frame.html': '<!doctype html><title>f</title><iframe src="page.html"></iframe><iframe sandbox="allow-scripts" src="page.html"></iframe>',
   });
   browser = await startChromium(shop.dir);

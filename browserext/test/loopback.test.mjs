@@ -18,14 +18,14 @@ async function startSite(dir) {
   const [key, cert] = ['site.key', 'site.pem'].map((n) => path.join(dir, n));
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2',
     '-subj', '/CN=portal.example.test', '-addext', 'subjectAltName=DNS:portal.example.test'], { stdio: 'pipe' });
-  const sdk = readFileSync(path.join(root, 'dist/sdk/persten.iife.js'));
-  const page = '<!doctype html><title>p</title><button id="b">Connect</button><script src="persten.iife.js"></script><script src="page.js"></script>';
+  const sdk = readFileSync(path.join(root, 'dist/sdk/umd/persten.js'));
+  const page = '<!doctype html><title>p</title><button id="b">Connect</button><script src="umd/persten.js"></script><script src="page.js"></script>';
   const script = `const [port, onload] = location.hash.slice(1).split(',');
     const go = () => Persten.connect({ port: Number(port), retryOrigin: false })
       .then((x) => { document.title = x.transport; }, (e) => { document.title = e.code; });
     if (onload) go(); else document.getElementById('b').onclick = go;`;
   const server = https.createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (q, a) => {
-    if (q.url === '/persten.iife.js') return a.end(sdk);
+    if (q.url === '/umd/persten.js') return a.end(sdk);
     if (q.url === '/page.js') return a.end(script);
     a.setHeader('content-type', 'text/html');
     if (q.url === '/strict.html') a.setHeader('content-security-policy', "connect-src 'self'");
