@@ -57,7 +57,7 @@ async function sdk() {
   await esbuild.build({ ...entry, format: 'cjs', minify: true, banner: { js: umd.before }, footer: { js: umd.after }, outfile: path.join(out, 'umd/persten.js') });
   await writeFile(path.join(out, 'umd/package.json'), '{ "type": "commonjs" }\n');
   execFileSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', at('tsconfig.sdk.json')], { stdio: 'inherit' });
-  for (const file of ['package.json', 'README.md', 'LICENSE']) await cp(at('sdk', file), path.join(out, file));
+  for (const file of ['package.json', 'README.md', 'LICENSE', 'recipes']) await cp(at('sdk', file), path.join(out, file), { recursive: true });
 }
 
 async function demo() {

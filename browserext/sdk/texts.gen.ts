@@ -72,8 +72,8 @@ export const TEXTS = {
     en: { what: "The browser has to ask whether the page may reach a program on this computer.", next: "Press the button on the page again and choose \"Allow\"." },
   },
   page_policy: {
-    ru: { what: "Настройки безопасности этого сайта не дают странице обратиться к Persten.", next: "Сообщите в поддержку сайта: в Content-Security-Policy нужен connect-src ws://127.0.0.1:24117." },
-    en: { what: "The security settings of this site keep the page from reaching Persten.", next: "Tell the site's support: its Content-Security-Policy needs connect-src ws://127.0.0.1:24117." },
+    ru: { what: "Настройки безопасности этого сайта не дают странице обратиться к Persten.", next: "Сообщите в поддержку сайта: в Content-Security-Policy нужен connect-src ws://127.0.0.1:24117 http://127.0.0.1:24117." },
+    en: { what: "The security settings of this site keep the page from reaching Persten.", next: "Tell the site's support: its Content-Security-Policy needs connect-src ws://127.0.0.1:24117 http://127.0.0.1:24117." },
   },
   context_insecure: {
     ru: { what: "Страница открыта по незащищённому адресу.", next: "Откройте её по адресу, который начинается с https." },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { PerstenError, type Lang } from './errors.js';
-import { abortable, type Transport } from './transport.js';
+import { abortable, sleep, type Transport } from './transport.js';
 import type { Reason } from './wire.js';
 
 /** The agent's port and subprotocol. The address is the literal one: `localhost` may resolve to somebody else's ::1. */
@@ -11,6 +11,8 @@ const QUIET = 'persten.quiet';
 const HANDSHAKE = 5_000;
 /** While the browser asks the person, the connection waits for the answer. */
 const ASKING = 120_000;
+/** The browser tells of what a page's policy refused a moment after the refusal. */
+const TOLD_WITHIN = 20;
 
 export type LoopbackState = 'granted' | 'prompt' | 'denied' | 'unneeded';
 
@@ -87,7 +89,9 @@ export async function openWebSocket(o: WebSocketOptions): Promise<Transport> {
     return await dial(o, state === 'prompt' ? ASKING : HANDSHAKE);
   } catch (cause) {
     if (o.signal?.aborted) throw cause;
-    throw new PerstenError(refusals.seen ? { code: 'page_policy' } : await diagnose(o.port, o.signal), o.lang);
+    const reason = await diagnose(o.port, o.signal);
+    await sleep(TOLD_WITHIN, o.signal);
+    throw new PerstenError(refusals.seen ? { code: 'page_policy' } : reason, o.lang);
   } finally {
     refusals.stop();
   }
@@ -121,11 +125,11 @@ async function dial(o: WebSocketOptions, within: number): Promise<Transport> {
   return abortable(opened, o.signal, () => socket.close());
 }
 
-/** Notices when the page's own Content-Security-Policy refused the agent's address. */
+/** Notices when the page's own Content-Security-Policy refused the agent's address, for the WebSocket or for finding out why it failed. */
 class PolicyWatch {
   seen = false;
   private readonly listen = (e: SecurityPolicyViolationEvent): void => {
-    if (e.blockedURI.startsWith(`ws://127.0.0.1:${this.port}`)) this.seen = true;
+    if ([`ws://127.0.0.1:${this.port}`, `http://127.0.0.1:${this.port}`].some((at) => e.blockedURI.startsWith(at))) this.seen = true;
   };
 
   constructor(private readonly port: number) {

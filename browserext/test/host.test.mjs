@@ -45,13 +45,13 @@ async function until(f, what) {
 test('page, content script, worker and host: there and back, with the browser naming the caller', async () => {
   const page = await openPage();
   const found = await page.evaluate(async () => {
-    const detected = await Persten.detect();
+    const { state, transport } = await Persten.detect();
     const p = await Persten.connect({ client: 'test' });
     const steps = [];
     const s = await p.signCms({ text: 'Привет' }, { certificate: (await p.certificates())[0], onProgress: (x) => steps.push(x) });
-    return { detected, transport: p.transport, origin: p.agent.origin, signed: new TextDecoder().decode(s.signature), steps };
+    return { detected: { state, transport }, transport: p.transport, origin: p.agent.origin, signed: new TextDecoder().decode(s.signature), steps };
   });
-  assert.deepEqual(found, { detected: { transport: 'extension' }, transport: 'extension', origin: site.origin, signed: 'signed:Привет', steps: ['waiting'] });
+  assert.deepEqual(found, { detected: { state: 'ready', transport: 'extension' }, transport: 'extension', origin: site.origin, signed: 'signed:Привет', steps: ['waiting'] });
   const [start, open] = await seen();
   assert.equal(start.args[0], `chrome-extension://${EXTENSION}/`);
   assert.deepEqual(open.from, { origin: site.origin, top: site.origin, frame: '0', extension: EXTENSION });
