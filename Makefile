@@ -33,7 +33,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build demo test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak soak-algo bench bench-go clean help
+.PHONY: all build demo docs test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak soak-algo bench bench-go clean help
 
 all: build ## the same as build
 
@@ -113,6 +113,9 @@ bin/persten-desktop: $(GO_FILES) go.mod $(STAMPS)/modules | deps-build
 
 generate: ## write again everything generated from proto/*.json
 	go run ./proto/gen
+
+docs: $(STAMPS)/tools ## the SDK's reference, in browserext/dist/docs
+	$(EXT)/tools/node_modules/.bin/typedoc --options $(EXT)/sdk/typedoc.json
 
 lint: deps-lint $(STAMPS)/tools $(STAMPS)/ext ## go vet, shellcheck, the TypeScript compiler, Mozilla's check of the extension
 	go vet ./...

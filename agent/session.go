@@ -142,8 +142,12 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 	if err != nil {
 		return nil, err
 	}
+	identity, err := a.identity()
+	if err != nil {
+		return nil, err
+	}
 	srv = server.New(server.Options{
-		Engine: engine, Origins: origins, Journal: record, Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
+		Engine: engine, Origins: origins, Journal: record, Identity: identity, Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
 		Watched: keys.modules.Watched, Page: reportPage,
 	})
 	return srv, nil

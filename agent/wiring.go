@@ -78,6 +78,15 @@ func (a *app) journal() (*journal.Journal, error) {
 	return j, nil
 }
 
+// identity is the key by which sites know the user's agent.
+func (a *app) identity() (*config.Identity, error) {
+	p, err := a.statePath("agent.key")
+	if err != nil {
+		return nil, err
+	}
+	return config.OpenIdentity(p)
+}
+
 // statePath is a file or folder of the user's state.
 func (a *app) statePath(name string) (string, error) {
 	if a.state != "" {

@@ -40,13 +40,24 @@ async function extension(browser) {
   await writeFile(path.join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
+/** Makes a CommonJS body also serve AMD and a plain script tag, where it defines the global Persten. */
+const umd = {
+  before: `(function (root, make) {
+  if (typeof define === 'function' && define.amd) define([], make);
+  else if (typeof module === 'object' && module.exports) module.exports = make();
+  else root.Persten = make();
+})(typeof globalThis === 'object' ? globalThis : this, function () { 'use strict'; var module = { exports: {} };`,
+  after: 'return module.exports; });',
+};
+
 async function sdk() {
   const out = at('dist/sdk');
-  const entry = { ...common, entryPoints: ['sdk/index.ts'], sourcemap: true, sourcesContent: true };
-  await esbuild.build({ ...entry, format: 'esm', outfile: path.join(out, 'index.js') });
-  await esbuild.build({ ...entry, format: 'iife', globalName: 'Persten', minify: true, sourcemap: false, outfile: path.join(out, 'persten.iife.js') });
+  const entry = { ...common, entryPoints: ['sdk/index.ts'] };
+  await esbuild.build({ ...entry, format: 'esm', sourcemap: true, sourcesContent: true, outfile: path.join(out, 'index.js') });
+  await esbuild.build({ ...entry, format: 'cjs', minify: true, banner: { js: umd.before }, footer: { js: umd.after }, outfile: path.join(out, 'umd/persten.js') });
+  await writeFile(path.join(out, 'umd/package.json'), '{ "type": "commonjs" }\n');
   execFileSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', at('tsconfig.sdk.json')], { stdio: 'inherit' });
-  for (const file of ['package.json', 'README.md', 'LICENSE']) await cp(at('sdk', file), path.join(out, file));
+  for (const file of ['package.json', 'README.md', 'LICENSE', 'recipes']) await cp(at('sdk', file), path.join(out, file), { recursive: true });
 }
 
 async function demo() {

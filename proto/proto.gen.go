@@ -294,6 +294,16 @@ const (
 	CodeOtherPluginNeeded Code = "other_plugin_needed"
 	// Two extensions for one service are in the browser at once, and each takes the page for its own. Said by the extension's popup and by the SDK. Args: plugin.
 	CodeOtherPluginConflict Code = "other_plugin_conflict"
+	// The extension does not announce itself on this page, and this site knew Persten through it or asks for it. Raised by the SDK.
+	CodeExtensionMissing Code = "extension_missing"
+	// What answers on the agent's port did not prove to be the agent this site met before, or proved nothing. Nothing was sent to it. Raised by the SDK.
+	CodeNotOurAgent Code = "not_our_agent"
+	// The agent on the port is that of another user of this computer, whose tokens are not this person's. Raised by the SDK.
+	CodeOtherUser Code = "other_user"
+	// The agent or the extension is older than this site needs. Raised by the SDK. Args: version.
+	CodeVersionTooOld Code = "version_too_old"
+	// The key by which sites know this agent is damaged, or others could have read it. The agent does not start with it. Args: file, detail.
+	CodeAgentKeyUnsafe Code = "agent_key_unsafe"
 	// Anything else. The cause is in the log under ref, never in the answer. Args: ref.
 	CodeInternal Code = "internal"
 )
@@ -553,6 +563,15 @@ type TokenRef struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v TokenRef) Validate() error { return validate("TokenRef", v) }
+
+// AgentProof: shows that the agent is the one met before: each installation has a key of its own, made for each user. ECDSA with P-256 and SHA-256 over the UTF-8 text `persten agent v1`, LF, the caller's origin as the agent sees it, LF, the challenge as it was given.
+type AgentProof struct {
+	Key   []byte `json:"key"`   // SubjectPublicKeyInfo, DER.
+	Proof []byte `json:"proof"` // r and s, 32 octets each, as WebCrypto takes them.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v AgentProof) Validate() error { return validate("AgentProof", v) }
 
 // Certificate: a certificate with its key on a token.
 type Certificate struct {
@@ -1022,9 +1041,11 @@ func (v JournalRecord) Validate() error { return validate("JournalRecord", v) }
 
 // AgentHelloParams are the parameters of agent.hello. Opens the conversation.
 type AgentHelloParams struct {
-	Protocol string `json:"protocol"`         // The protocol the caller speaks.
-	Lang     Lang   `json:"lang,omitempty"`   // Language of the texts in later answers.
-	Client   string `json:"client,omitempty"` // Name and version of the calling library, for the log.
+	Protocol  string `json:"protocol"`            // The protocol the caller speaks.
+	Lang      Lang   `json:"lang,omitempty"`      // Language of the texts in later answers.
+	Client    string `json:"client,omitempty"`    // Name and version of the calling library, for the log.
+	Challenge string `json:"challenge,omitempty"` // Base64 of 32 fresh random octets, which the agent is to answer with its proof.
+	Quiet     bool   `json:"quiet,omitempty"`     // Only look: a site that nobody has decided about is refused, and the person is not asked.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1032,10 +1053,12 @@ func (v AgentHelloParams) Validate() error { return validate("AgentHelloParams",
 
 // AgentHelloResult is the result of agent.hello.
 type AgentHelloResult struct {
-	Protocol     string   `json:"protocol"`     // The protocol the agent speaks.
-	Version      string   `json:"version"`      // Version of the agent.
-	Capabilities []string `json:"capabilities"` // Methods and features this agent has.
-	Origin       string   `json:"origin"`       // Origin of the caller as the agent sees it; empty for a program of the same user.
+	Protocol     string      `json:"protocol"`         // The protocol the agent speaks.
+	Version      string      `json:"version"`          // Version of the agent.
+	Capabilities []string    `json:"capabilities"`     // Methods and features this agent has.
+	Origin       string      `json:"origin"`           // Origin of the caller as the agent sees it; empty for a program of the same user.
+	Agent        *AgentProof `json:"agent,omitempty"`  // There when a challenge was given.
+	Paused       bool        `json:"paused,omitempty"` // True when the person paused the agent: every other method but agent.status is refused.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1223,9 +1246,12 @@ func (v SignCMSParams) Validate() error { return validate("SignCMSParams", v) }
 
 // SignCMSResult is the result of sign.cms.
 type SignCMSResult struct {
-	Signature   Content       `json:"signature"`   // DER. Inline up to 256 KiB, a handle for content.read above.
-	Certificate CertificateID `json:"certificate"` // The certificate that signed.
-	SigningTime time.Time     `json:"signingTime"` // The time written into the signature.
+	Signature   Content       `json:"signature"`           // DER. Inline up to 256 KiB, a handle for content.read above.
+	Certificate CertificateID `json:"certificate"`         // The certificate that signed.
+	SigningTime time.Time     `json:"signingTime"`         // The time written into the signature.
+	Size        int64         `json:"size,omitempty"`      // Bytes of the document that was signed.
+	Digest      string        `json:"digest,omitempty"`    // Of the document, as the person approved it.
+	DigestAlg   string        `json:"digestAlg,omitempty"` // What the digest was made by, such as sha256 or streebog256.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1552,9 +1578,10 @@ var (
 	pattern12 = regexp.MustCompile("^[\\x21-\\x7e]+$")
 	pattern13 = regexp.MustCompile("^[a-z0-9-]+$")
 	pattern14 = regexp.MustCompile("^[\\x21-\\x7e]*$")
-	pattern15 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
-	pattern16 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
-	pattern17 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern15 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
+	pattern16 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
+	pattern17 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
+	pattern18 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
 )
 
 // schemas is what check walks along.
@@ -1627,6 +1654,10 @@ func init() {
 			{"label", &schema{kind: kindString}, true},
 			{"model", &schema{kind: kindString}, false},
 			{"demo", &schema{kind: kindBoolean}, true},
+		}},
+		"AgentProof": {kind: kindObject, members: []member{
+			{"key", &schema{kind: kindBase64, maxLen: 124}, true},
+			{"proof", &schema{kind: kindBase64, maxLen: 88}, true},
 		}},
 		"Certificate": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "CertificateID"}, true},
@@ -1881,12 +1912,16 @@ func init() {
 			{"protocol", &schema{kind: kindString, enum: []string{"persten.v1"}}, true},
 			{"lang", &schema{ref: "Lang"}, false},
 			{"client", &schema{kind: kindString, maxLen: 80, pattern: pattern4}, false},
+			{"challenge", &schema{kind: kindString, pattern: pattern15}, false},
+			{"quiet", &schema{kind: kindBoolean}, false},
 		}},
 		"AgentHelloResult": {kind: kindObject, members: []member{
 			{"protocol", &schema{kind: kindString, enum: []string{"persten.v1"}}, true},
 			{"version", &schema{kind: kindString, maxLen: 80}, true},
 			{"capabilities", &schema{kind: kindArray, maxItems: 256, items: &schema{kind: kindString, maxLen: 80}}, true},
 			{"origin", &schema{kind: kindString, maxLen: 300}, true},
+			{"agent", &schema{ref: "AgentProof"}, false},
+			{"paused", &schema{kind: kindBoolean}, false},
 		}},
 		"AgentStatusParams": {kind: kindObject},
 		"AgentStatusResult": {kind: kindObject, members: []member{
@@ -1961,11 +1996,11 @@ func init() {
 		"SignCMSParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern15}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern16}, false},
 			{"attached", &schema{kind: kindBoolean}, false},
 			{"profile", &schema{ref: "CMSProfile"}, false},
 			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
-			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern16}, false},
+			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern17}, false},
 			{"addTo", &schema{ref: "Content"}, false},
 			{"countersign", &schema{kind: kindInteger, min: bound(1), max: bound(32)}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
@@ -1978,11 +2013,14 @@ func init() {
 			{"signature", &schema{ref: "Content"}, true},
 			{"certificate", &schema{ref: "CertificateID"}, true},
 			{"signingTime", &schema{kind: kindTime}, true},
+			{"size", &schema{kind: kindInteger, min: bound(0)}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern6}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40}, false},
 		}},
 		"SignRawParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern15}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern16}, false},
 			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"name", &schema{ref: "FileName"}, false},
 			{"mime", &schema{ref: "MIME"}, false},
@@ -2003,7 +2041,7 @@ func init() {
 			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern12}, false},
 			{"place", &schema{ref: "XMLPlace"}, false},
 			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
-			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern17}, false},
+			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern18}, false},
 			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
 			{"columns", &schema{kind: kindInteger, min: bound(0), max: bound(76)}, false},

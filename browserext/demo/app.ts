@@ -211,10 +211,13 @@ function retell(to: 'ru' | 'en'): void {
 async function start(): Promise<void> {
   wire();
   retell(lang());
-  const found = await detect({ port });
-  if (found.reason === 'browser_permission_needed') showStatus('pressConnect');
-  else if (found.transport === 'none') showStatus('absent', 'bad');
-  else await open();
+  const found = await detect({ port, transport, lang: lang() });
+  if (found.permission === 'prompt') showStatus('pressConnect');
+  else if (['ready', 'agent_paused', 'origin_not_allowed'].includes(found.state)) await open();
+  else {
+    showStatus('absent', 'bad');
+    notes.showError({ code: found.code, what: found.text, next: found.advice });
+  }
 }
 
 void start();

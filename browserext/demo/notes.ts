@@ -4,7 +4,7 @@ import { find, t } from './page.js';
 
 /** What happened and what to do now; Persten says both of its own errors. */
 export function wordsOf(e: unknown): { code: string; what: string; next: string } {
-  if (e instanceof PerstenError) return { code: e.code, what: e.message, next: e.next };
+  if (e instanceof PerstenError) return { code: e.code, what: e.message, next: e.advice };
   if (e instanceof DOMException && e.name === 'AbortError') return { code: 'aborted', what: t('cancelled'), next: t('cancelledNext') };
   return { code: 'unexpected', what: t('unexpected', { detail: e instanceof Error ? e.message : String(e) }), next: t('unexpectedNext') };
 }

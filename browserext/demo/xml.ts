@@ -41,7 +41,7 @@ async function sign(page: Page): Promise<void> {
   notes.showProgress('sending');
   await page.busy(async (signal) => {
     try {
-      last = await persten.signXml(xml, {
+      last = await persten.signXml({ text: xml }, {
         certificate, ...form(), name: t('xmlName'), mime: 'application/xml', signal, onProgress: (step) => notes.showProgress(step),
       });
       find<HTMLTextAreaElement>('xmlSigned').value = new TextDecoder().decode(last.document);
@@ -79,7 +79,7 @@ function link(): void {
 
 function check(page: Page): Promise<void> {
   const xml = find<HTMLTextAreaElement>('xmlSigned').value;
-  return showFindings(find('xmlChecked'), (form) => page.persten()!.verifyXml(xml, { page: form }));
+  return showFindings(find('xmlChecked'), (form) => page.persten()!.verifyXml({ text: xml }, { page: form }));
 }
 
 /** Brings the section to life. */

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 import type { Content } from '../src/proto.gen.js';
+import { fromBase64, toBase64 } from './base64.js';
 import type { CallOptions, Connection, Params, Result } from './rpc.js';
 import { Source, type Data } from './source.js';
 import { sendStream } from './stream.js';
 import { abortable } from './transport.js';
+
+export { fromBase64, toBase64 };
 
 const INLINE = 256 * 1024;
 /** Of a document on its way to the agent. As base64 it stays well below what a message may hold, so that the extension need not measure. */
@@ -133,18 +136,4 @@ export async function readContent(c: Connection, content: Content, o: TransferOp
 /** Tells the agent that content is no longer needed. It forgets by itself when the connection ends, so a failure is no news. */
 export function drop(c: Connection, handle: string): void {
   c.call('content.drop', { handle }).catch(() => undefined);
-}
-
-export function toBase64(bytes: Uint8Array & { toBase64?: () => string }): string {
-  if (bytes.toBase64) return bytes.toBase64(); // newer browsers have a fast one
-  let text = '';
-  for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768));
-  return btoa(text);
-}
-
-export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  const raw = atob(text);
-  const bytes = new Uint8Array(raw.length);
-  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-  return bytes;
 }

@@ -17,7 +17,7 @@ export class PerstenError extends Error {
   /** Details, such as `attempts` of pin_incorrect. */
   readonly args: Readonly<Record<string, string>>;
   /** What the person can do now, in the language of the connection; may be empty. */
-  readonly next: string;
+  readonly advice: string;
 
   constructor(reason: Reason, lang: Lang = 'en') {
     const own = Object.hasOwn(TEXTS, reason.code) ? TEXTS[reason.code as ClientCode][lang] : undefined;
@@ -25,7 +25,12 @@ export class PerstenError extends Error {
     super(reason.text ?? words(own?.what) ?? reason.code);
     this.code = reason.code;
     this.args = Object.freeze({ ...reason.args });
-    this.next = reason.next ?? words(own?.next) ?? '';
+    this.advice = reason.next ?? words(own?.next) ?? '';
+  }
+
+  /** What happened, in the language of the connection: the message. */
+  get text(): string {
+    return this.message;
   }
 }
 

@@ -18,13 +18,16 @@ export function connect(options: ConnectOptions = {}): Promise<Persten> {
   return Persten.open(options);
 }
 
-export { detect, type ConnectOptions, type Detected } from './connect.js';
 export { besideError, OTHER_PLUGINS, otherPlugins, type OtherPlugin, type OtherPluginName } from './beside.js';
+export type { ConnectOptions, WayOptions } from './connect.js';
+export { detect, type Detected, type State } from './detect.js';
+export { forgetAgent } from './proof.js';
+export { matches, type Holder } from './matches.js';
 export { PerstenError, type Code, type Lang } from './errors.js';
 export type { Transfer, TransferOptions } from './content.js';
 export type { Data } from './source.js';
 export type { BatchAccount, BatchDocument, BatchOptions, BatchSigned } from './batch.js';
-export type { CallOptions } from './rpc.js';
+export type { CallOptions, Method, Params, Result } from './rpc.js';
 export {
   Persten, type AskOptions, type Events, type ListOptions, type SignBatchOptions, type Signed, type SignedCms, type SignedXml, type SignOptions,
   type SignRawOptions, type SignXmlOptions, type Status, type Verification, type VerifyOptions, type VerifyXmlOptions,

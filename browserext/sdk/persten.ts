@@ -63,6 +63,10 @@ export interface SignedCms extends Signed {
   /** DER. */
   signature: Uint8Array<ArrayBuffer>;
   attached: boolean;
+  /** Digest of the document as the person approved it, in lower hex. */
+  digest: string;
+  /** What the digest was made by, such as `sha256` or `streebog256`. */
+  digestAlg: string;
 }
 
 /** A signed XML document. */
@@ -161,9 +165,9 @@ export class Persten {
     const run = (more: Partial<Params<'sign.cms'>>) =>
       this.sign('sign.cms', data, o, { ...cmsParams(o), ...more }, (r) => r.signature);
     const { connection } = await this.ready(o.signal);
-    const { bytes, ...signed } = await (o.addTo === undefined ? run({})
+    const { bytes, result, ...signed } = await (o.addTo === undefined ? run({})
       : withContent(connection, toSource(o.addTo), { name: 'signature.p7s' }, o, (addTo) => run({ addTo })));
-    return { ...signed, signature: bytes, attached };
+    return { ...signed, signature: bytes, attached, digest: result.digest ?? '', digestAlg: result.digestAlg ?? '' };
   }
 
   /**
@@ -181,7 +185,7 @@ export class Persten {
    * Everything outside the signature stays as it was, byte by byte. It ends as {@link Persten.signCms} does.
    */
   async signXml(data: Data, o: SignXmlOptions): Promise<SignedXml> {
-    const { bytes, ...signed } = await this.sign('sign.xml', data, o, formParams(o), (r) => r.document);
+    const { bytes, result: _, ...signed } = await this.sign('sign.xml', data, o, formParams(o), (r) => r.document);
     return { ...signed, document: bytes };
   }
 
@@ -245,7 +249,7 @@ export class Persten {
   /** Hands a document over, has it signed, and takes what was made. */
   private async sign<M extends 'sign.cms' | 'sign.xml'>(
     method: M, data: Data, o: AskOptions, form: Partial<Params<M>>, made: (r: Result<M>) => Content,
-  ): Promise<Signed & { bytes: Uint8Array<ArrayBuffer> }> {
+  ): Promise<Signed & { bytes: Uint8Array<ArrayBuffer>; result: Result<M> }> {
     const { connection } = await this.ready(o.signal);
     const source = toSource(data);
     const name = o.name ?? (data instanceof File ? data.name : undefined);
@@ -254,7 +258,7 @@ export class Persten {
       const about = { ...(name && { name }), ...(mime && { mime }), ...(o.note && { note: o.note }) };
       const r = await connection.call(method, { certificate: idOf(o.certificate), content, ...about, ...form } as Params<M>, o);
       const bytes = await readContent(connection, made(r), o);
-      return { bytes, certificate: r.certificate, signingTime: new Date(r.signingTime), size: source.size };
+      return { bytes, result: r, certificate: r.certificate, signingTime: new Date(r.signingTime), size: source.size };
     });
   }
 

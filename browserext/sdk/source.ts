@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { abortable } from './transport.js';
 
-/** Anything that can be signed. A string is signed as its UTF-8 bytes; a stream is read to its end, once. */
-export type Data = Blob | ReadableStream<Uint8Array> | ArrayBuffer | ArrayBufferView | string;
+/**
+ * Anything that can be signed. Text is signed as its UTF-8 bytes and says so: a bare string might as well be base64. A stream is
+ * read to its end, once.
+ */
+export type Data = Blob | ReadableStream<Uint8Array> | ArrayBuffer | ArrayBufferView | { readonly text: string };
 
 /** What of it goes into one message. */
 export type Part = Blob | Uint8Array<ArrayBuffer>;
@@ -26,7 +29,7 @@ export class Source {
       this.reader = data.getReader();
       return;
     }
-    this.blob = data instanceof Blob ? data : new Blob([data as BlobPart]);
+    this.blob = data instanceof Blob ? data : new Blob([part(data)]);
     this.type = this.blob.type;
     this.total = this.blob.size;
   }
@@ -102,4 +105,10 @@ export class Source {
     if (!(value instanceof Uint8Array)) throw new TypeError('a stream of Uint8Array is needed');
     return value as Uint8Array<ArrayBuffer>;
   }
+}
+
+function part(data: Exclude<Data, Blob | ReadableStream>): BlobPart {
+  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) return data as BlobPart;
+  if (typeof data === 'object' && data !== null && typeof data.text === 'string') return data.text;
+  throw new TypeError('bytes, a Blob, a ReadableStream or {text} is needed; a string goes as {text: string}, which is signed as UTF-8');
 }

@@ -23,9 +23,17 @@ export const TEXTS = {
     ru: { what: "Сайту[[ {origin}]] ещё не разрешено обращаться к Persten.", next: "Ответьте на вопрос «Разрешить сайт?» в окне Persten и повторите." },
     en: { what: "The site[[ {origin}]] has not been allowed to use Persten yet.", next: "Answer the question \"Allow this site?\" in the Persten window, then try again." },
   },
+  origin_denied: {
+    ru: { what: "Сайту[[ {origin}]] запрещено обращаться к Persten.", next: "Если вы доверяете сайту, разрешите его в списке сайтов Persten и повторите." },
+    en: { what: "The site[[ {origin}]] is not permitted to use Persten.", next: "If you trust the site, allow it in the Persten list of sites, then try again." },
+  },
   origin_invalid: {
     ru: { what: "Адрес сайта[[ «{origin}»]] записан неверно.", next: "Укажите адрес целиком, без пути, например https://portal.example." },
     en: { what: "The site address[[ \"{origin}\"]] is not written correctly.", next: "Give the whole address without a path, such as https://portal.example." },
+  },
+  agent_paused: {
+    ru: { what: "Persten приостановлен и не отвечает сайтам.", next: "Нажмите «Возобновить» в меню значка Persten и повторите." },
+    en: { what: "Persten is paused and does not answer sites.", next: "Choose \"Resume\" in the menu of the Persten icon, then try again." },
   },
   agent_not_running: {
     ru: { what: "Persten не запущен.", next: "Запустите Persten и повторите." },
@@ -64,8 +72,8 @@ export const TEXTS = {
     en: { what: "The browser has to ask whether the page may reach a program on this computer.", next: "Press the button on the page again and choose \"Allow\"." },
   },
   page_policy: {
-    ru: { what: "Настройки безопасности этого сайта не дают странице обратиться к Persten.", next: "Сообщите в поддержку сайта: в Content-Security-Policy нужен connect-src ws://127.0.0.1:24117." },
-    en: { what: "The security settings of this site keep the page from reaching Persten.", next: "Tell the site's support: its Content-Security-Policy needs connect-src ws://127.0.0.1:24117." },
+    ru: { what: "Настройки безопасности этого сайта не дают странице обратиться к Persten.", next: "Сообщите в поддержку сайта: в Content-Security-Policy нужен connect-src ws://127.0.0.1:24117 http://127.0.0.1:24117." },
+    en: { what: "The security settings of this site keep the page from reaching Persten.", next: "Tell the site's support: its Content-Security-Policy needs connect-src ws://127.0.0.1:24117 http://127.0.0.1:24117." },
   },
   context_insecure: {
     ru: { what: "Страница открыта по незащищённому адресу.", next: "Откройте её по адресу, который начинается с https." },
@@ -78,6 +86,22 @@ export const TEXTS = {
   other_plugin_conflict: {
     ru: { what: "В браузере включены два расширения для одного сайта[[: {plugin}]]. Они мешают друг другу.", next: "Выключите старое в настройках расширений браузера и обновите страницу." },
     en: { what: "Two extensions for one site are on in this browser[[: {plugin}]]. They disturb each other.", next: "Turn the older one off in the browser's extension settings and reload the page." },
+  },
+  extension_missing: {
+    ru: { what: "В этом браузере нет расширения Persten, или оно выключено.", next: "Установите расширение Persten или включите его в настройках браузера и обновите страницу." },
+    en: { what: "The Persten extension is not in this browser, or it is turned off.", next: "Install the Persten extension, or turn it on in the browser settings, and reload the page." },
+  },
+  not_our_agent: {
+    ru: { what: "Отвечает не тот Persten, которого этот сайт уже знает. Документы ему не отправлены.", next: "Если вы переустановили Persten, подтвердите это на сайте. Если нет, закройте незнакомые программы и обратитесь к администратору." },
+    en: { what: "This is not the Persten that this site already knows. No documents were sent to it.", next: "If you reinstalled Persten, confirm that on the site. If not, close programs you do not know and ask the administrator." },
+  },
+  other_user: {
+    ru: { what: "Persten на этом компьютере запущен другим пользователем.", next: "Завершите сеанс другого пользователя или установите расширение Persten: оно работает у каждого своё." },
+    en: { what: "Persten on this computer was started by another user.", next: "Log the other user off, or install the Persten extension, which works for each user." },
+  },
+  version_too_old: {
+    ru: { what: "Установленная версия Persten[[ ({version})]] слишком старая для этого сайта.", next: "Обновите Persten и его расширение, затем обновите страницу." },
+    en: { what: "The installed version of Persten[[ ({version})]] is too old for this site.", next: "Update Persten and its extension, then reload the page." },
   },
 } as const;
 

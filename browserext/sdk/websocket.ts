@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { PerstenError, type Lang } from './errors.js';
-import { abortable, type Transport } from './transport.js';
+import { abortable, sleep, type Transport } from './transport.js';
 import type { Reason } from './wire.js';
 
 /** The agent's port and subprotocol. The address is the literal one: `localhost` may resolve to somebody else's ::1. */
 export const PORT = 24117;
 export const SUBPROTOCOL = 'persten.v1';
+/** Offered beside it by a page that only looks: the agent then asks nobody about the site. */
+const QUIET = 'persten.quiet';
 const HANDSHAKE = 5_000;
 /** While the browser asks the person, the connection waits for the answer. */
 const ASKING = 120_000;
+/** The browser tells of what a page's policy refused a moment after the refusal. */
+const TOLD_WITHIN = 20;
 
 export type LoopbackState = 'granted' | 'prompt' | 'denied' | 'unneeded';
 
@@ -30,20 +34,44 @@ export function justClicked(): boolean {
   return navigator.userActivation?.isActive ?? true;
 }
 
-/** Whether anything answers on the agent's port. The answer itself stays unreadable to the page. */
-export async function answers(port: number): Promise<boolean> {
+/** What answers on the agent's port: the agent, that of another user of this computer, another program, or nothing. */
+export type Health = 'ours' | 'other_user' | 'foreign' | 'none';
+
+const HEALTHY: Readonly<Record<string, Health>> = { 'persten\n': 'ours', "another user's persten\n": 'other_user' };
+
+/** Asks the port who is there. A program that takes the connection and says nothing is another one. */
+export async function health(port: number, signal?: AbortSignal): Promise<Health> {
+  const late = AbortSignal.timeout(HANDSHAKE);
+  const get = (mode: RequestMode): Promise<Response> => fetch(`http://127.0.0.1:${port}/health`, {
+    mode, cache: 'no-store', credentials: 'omit', redirect: mode === 'cors' ? 'error' : 'follow', signal: signal ? AbortSignal.any([signal, late]) : late,
+  });
   try {
-    await fetch(`http://127.0.0.1:${port}/health`, { mode: 'no-cors', cache: 'no-store', signal: AbortSignal.timeout(HANDSHAKE) });
-    return true;
+    return HEALTHY[await beginning(await get('cors'))] ?? 'foreign';
   } catch {
-    return false;
+    // Not for us to read: another program's answer, or nobody's.
   }
+  return get('no-cors').then(() => 'foreign', () => (late.aborted ? 'foreign' : 'none'));
+}
+
+/** As much of an answer as ours has, and a little more; another program's may never end. */
+async function beginning(r: Response): Promise<string> {
+  const reader = r.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  while (reader && text.length < 64) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text += decoder.decode(value.subarray(0, 64), { stream: true });
+  }
+  reader?.cancel().catch(() => undefined);
+  return text;
 }
 
 export interface WebSocketOptions {
   port: number;
   lang: Lang;
-  clicked: boolean;
+  /** What the person may be asked; undefined for nothing. */
+  ask: { clicked: boolean; explain?: (() => void | Promise<void>) | undefined } | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -51,27 +79,37 @@ export interface WebSocketOptions {
 export async function openWebSocket(o: WebSocketOptions): Promise<Transport> {
   const state = await loopbackState();
   if (state === 'denied') throw new PerstenError({ code: 'browser_permission' }, o.lang);
-  if (state === 'prompt' && !o.clicked) throw new PerstenError({ code: 'browser_permission_needed' }, o.lang);
+  if (state === 'prompt') {
+    if (!o.ask?.clicked) throw new PerstenError({ code: 'browser_permission_needed' }, o.lang);
+    await o.ask.explain?.();
+    o.signal?.throwIfAborted();
+  }
   const refusals = new PolicyWatch(o.port);
   try {
     return await dial(o, state === 'prompt' ? ASKING : HANDSHAKE);
   } catch (cause) {
     if (o.signal?.aborted) throw cause;
-    throw new PerstenError(refusals.seen ? { code: 'page_policy' } : await diagnose(o.port), o.lang);
+    const reason = await diagnose(o.port, o.signal);
+    await sleep(TOLD_WITHIN, o.signal);
+    throw new PerstenError(refusals.seen ? { code: 'page_policy' } : reason, o.lang);
   } finally {
     refusals.stop();
   }
 }
 
-async function diagnose(port: number): Promise<Reason> {
+async function diagnose(port: number, signal?: AbortSignal): Promise<Reason> {
   const state = await loopbackState();
   if (state === 'denied' || state === 'prompt') return { code: 'browser_permission', args: { state } };
-  if (!(await answers(port))) return { code: 'agent_not_running' };
-  return { code: 'origin_not_allowed', args: { origin: location.origin } };
+  switch (await health(port, signal)) {
+    case 'ours': return { code: 'origin_not_allowed', args: { origin: location.origin } };
+    case 'other_user': return { code: 'other_user' };
+    case 'foreign': return { code: 'agent_unknown' };
+    case 'none': return { code: 'agent_not_running' };
+  }
 }
 
 async function dial(o: WebSocketOptions, within: number): Promise<Transport> {
-  const socket = new WebSocket(`ws://127.0.0.1:${o.port}`, SUBPROTOCOL);
+  const socket = new WebSocket(`ws://127.0.0.1:${o.port}`, o.ask ? [SUBPROTOCOL] : [SUBPROTOCOL, QUIET]);
   const opened = new Promise<Transport>((resolve, reject) => {
     const timer = setTimeout(() => socket.close(), within);
     socket.onopen = () => {
@@ -87,11 +125,11 @@ async function dial(o: WebSocketOptions, within: number): Promise<Transport> {
   return abortable(opened, o.signal, () => socket.close());
 }
 
-/** Notices when the page's own Content-Security-Policy refused the agent's address. */
+/** Notices when the page's own Content-Security-Policy refused the agent's address, for the WebSocket or for finding out why it failed. */
 class PolicyWatch {
   seen = false;
   private readonly listen = (e: SecurityPolicyViolationEvent): void => {
-    if (e.blockedURI.startsWith(`ws://127.0.0.1:${this.port}`)) this.seen = true;
+    if ([`ws://127.0.0.1:${this.port}`, `http://127.0.0.1:${this.port}`].some((at) => e.blockedURI.startsWith(at))) this.seen = true;
   };
 
   constructor(private readonly port: number) {

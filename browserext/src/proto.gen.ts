@@ -248,6 +248,16 @@ export const ERROR_NUMBERS = {
   other_plugin_needed: 1930,
   /** Two extensions for one service are in the browser at once, and each takes the page for its own. Said by the extension's popup and by the SDK. Args: plugin. */
   other_plugin_conflict: 1931,
+  /** The extension does not announce itself on this page, and this site knew Persten through it or asks for it. Raised by the SDK. */
+  extension_missing: 1920,
+  /** What answers on the agent's port did not prove to be the agent this site met before, or proved nothing. Nothing was sent to it. Raised by the SDK. */
+  not_our_agent: 1921,
+  /** The agent on the port is that of another user of this computer, whose tokens are not this person's. Raised by the SDK. */
+  other_user: 1922,
+  /** The agent or the extension is older than this site needs. Raised by the SDK. Args: version. */
+  version_too_old: 1923,
+  /** The key by which sites know this agent is damaged, or others could have read it. The agent does not start with it. Args: file, detail. */
+  agent_key_unsafe: 1924,
   /** Anything else. The cause is in the log under ref, never in the answer. Args: ref. */
   internal: 1999,
 } as const;
@@ -375,6 +385,14 @@ export interface TokenRef {
   label: string;
   model?: string;
   demo: boolean;
+}
+
+/** Shows that the agent is the one met before: each installation has a key of its own, made for each user. ECDSA with P-256 and SHA-256 over the UTF-8 text `persten agent v1`, LF, the caller's origin as the agent sees it, LF, the challenge as it was given. */
+export interface AgentProof {
+  /** SubjectPublicKeyInfo, DER. */
+  key: string;
+  /** r and s, 32 octets each, as WebCrypto takes them. */
+  proof: string;
 }
 
 /** A certificate with its key on a token. */
@@ -802,6 +820,10 @@ export interface AgentHelloParams {
   lang?: Lang;
   /** Name and version of the calling library, for the log. */
   client?: string;
+  /** Base64 of 32 fresh random octets, which the agent is to answer with its proof. */
+  challenge?: string;
+  /** Only look: a site that nobody has decided about is refused, and the person is not asked. */
+  quiet?: boolean;
 }
 
 export interface AgentHelloResult {
@@ -813,6 +835,10 @@ export interface AgentHelloResult {
   capabilities: string[];
   /** Origin of the caller as the agent sees it; empty for a program of the same user. */
   origin: string;
+  /** There when a challenge was given. */
+  agent?: AgentProof;
+  /** True when the person paused the agent: every other method but agent.status is refused. */
+  paused?: boolean;
 }
 
 /** Tells how the agent is. */
@@ -970,6 +996,12 @@ export interface SignCMSResult {
   certificate: CertificateID;
   /** The time written into the signature. */
   signingTime: string;
+  /** Bytes of the document that was signed. */
+  size?: number;
+  /** Of the document, as the person approved it. */
+  digest?: string;
+  /** What the digest was made by, such as sha256 or streebog256. */
+  digestAlg?: string;
 }
 
 /** Signs a document or a ready digest and returns the bare signature value. */

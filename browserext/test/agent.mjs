@@ -4,6 +4,7 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { until } from './desktop.mjs';
@@ -36,7 +37,7 @@ function makeToken(dir, env) {
   return at('ca.pem');
 }
 
-async function freePort() {
+export async function freePort() {
   const s = net.createServer().listen(0, '127.0.0.1');
   await once(s, 'listening');
   const { port } = s.address();
@@ -68,19 +69,52 @@ roots = ${JSON.stringify([ca])}
 crls = ${JSON.stringify([ca.replace('.pem', '.crl')])}
 `}`, { mode: 0o600 });
   const log = path.join(dir, 'session.log');
-  const session = spawn(persten, ['session', ...options], { env, stdio: ['ignore', 'ignore', openSync(log, 'a')] });
   const command = (...args) => run(persten, args, { env });
   const told = () => readFileSync(log, 'utf8');
-  await until(() => {
-    if (session.exitCode !== null) throw new Error(`session ended: ${told()}`);
-    return command('status').then(() => true, () => false);
-  }, 'the session').catch((e) => { throw new Error(`${e.message}\n${told()}`); });
-  return new Agent({ env, ca, port, session, command, told, dir });
+  const agent = new Agent({ env, ca, port, command, told, dir, log, options });
+  await agent.start();
+  return agent;
 }
 
 class Agent {
   constructor(parts) {
     Object.assign(this, parts);
+  }
+
+  /** Starts the session, at first or after end. */
+  async start() {
+    this.session = spawn(persten, ['session', ...this.options], { env: this.env, stdio: ['ignore', 'ignore', openSync(this.log, 'a')] });
+    await until(() => {
+      if (this.session.exitCode !== null) throw new Error(`session ended: ${this.told()}`);
+      return this.command('status').then(() => true, () => false);
+    }, 'the session').catch((e) => { throw new Error(`${e.message}\n${this.told()}`); });
+  }
+
+  /** Calls a method as a program of the same user does. Resolves to its result. */
+  local(method, params = {}) {
+    const little = os.endianness() === 'LE';
+    const length = (b) => (little ? b.readUInt32LE() : b.readUInt32BE());
+    const framed = (v) => {
+      const body = Buffer.from(JSON.stringify(v));
+      const head = Buffer.alloc(4);
+      head[little ? 'writeUInt32LE' : 'writeUInt32BE'](body.length);
+      return Buffer.concat([head, body]);
+    };
+    return new Promise((resolve, reject) => {
+      const s = net.connect(path.join(this.env.XDG_RUNTIME_DIR, 'persten/session.sock'));
+      s.once('error', reject);
+      s.write(Buffer.concat([framed({ role: 'local' }), framed({ jsonrpc: '2.0', id: 1, method, params })]));
+      let got = Buffer.alloc(0);
+      s.on('data', (d) => {
+        for (got = Buffer.concat([got, d]); got.length >= 4 && got.length >= 4 + length(got); got = got.subarray(4 + length(got))) {
+          const { id, error, result } = JSON.parse(got.subarray(4, 4 + length(got)));
+          if (id === undefined) continue; // a notification
+          s.destroy();
+          if (error) reject(new Error(JSON.stringify(error)));
+          else resolve(result);
+        }
+      });
+    });
   }
 
   /** Has OpenSSL judge a signature; content only when it is detached. Resolves to the signed bytes. */

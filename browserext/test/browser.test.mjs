@@ -21,7 +21,7 @@ before(async () => {
   desktop = await startDesktop();
   const pages = { 'empty.html': '<!doctype html><title>empty</title>', 'sandbox.html': '<!doctype html><iframe sandbox="allow-scripts" src="empty.html"></iframe>' };
   portal = await serve('demo', pages);
-  stranger = await serve('sdk', { 'page.html': '<!doctype html><title>p</title><script src="persten.iife.js"></script>' });
+  stranger = await serve('sdk', { 'page.html': '<!doctype html><title>p</title><script src="umd/persten.js"></script>' });
   agent = await startAgent(shop.dir, desktop.env, [portal.origin]);
   await registerHost(shop.dir, `"${persten}"`);
   browser = await startChromium(shop.dir, { env: agent.env, args: ['--host-resolver-rules=MAP rebind.example 127.0.0.1'] });

@@ -14,7 +14,8 @@ before(async () => {
   log = path.join(shop.dir, 'host.log');
   await registerHost(shop.dir, `"${process.execPath}" "${path.join(root, 'test/fixtures/host.mjs')}" "${log}"`);
   site = await serve('sdk', {
-    'page.html': '<!doctype html><title>p</title><script src="persten.iife.js"></script>',
+    'page.html': '<!doctype html><title>p</title><script src="umd/persten.js"></script>',
+    'frame.html': '<!doctype html><title>f</title><iframe src="page.html"></iframe><iframe sandbox="allow-scripts" src="page.html"></iframe>',
   });
   browser = await startChromium(shop.dir);
 });
@@ -44,13 +45,13 @@ async function until(f, what) {
 test('page, content script, worker and host: there and back, with the browser naming the caller', async () => {
   const page = await openPage();
   const found = await page.evaluate(async () => {
-    const detected = await Persten.detect();
+    const { state, transport } = await Persten.detect();
     const p = await Persten.connect({ client: 'test' });
     const steps = [];
-    const s = await p.signCms('Привет', { certificate: (await p.certificates())[0], onProgress: (x) => steps.push(x) });
-    return { detected, transport: p.transport, origin: p.agent.origin, signed: new TextDecoder().decode(s.signature), steps };
+    const s = await p.signCms({ text: 'Привет' }, { certificate: (await p.certificates())[0], onProgress: (x) => steps.push(x) });
+    return { detected: { state, transport }, transport: p.transport, origin: p.agent.origin, signed: new TextDecoder().decode(s.signature), steps };
   });
-  assert.deepEqual(found, { detected: { transport: 'extension' }, transport: 'extension', origin: site.origin, signed: 'signed:Привет', steps: ['waiting'] });
+  assert.deepEqual(found, { detected: { state: 'ready', transport: 'extension' }, transport: 'extension', origin: site.origin, signed: 'signed:Привет', steps: ['waiting'] });
   const [start, open] = await seen();
   assert.equal(start.args[0], `chrome-extension://${EXTENSION}/`);
   assert.deepEqual(open.from, { origin: site.origin, top: site.origin, frame: '0', extension: EXTENSION });
@@ -76,9 +77,9 @@ test('errors, aborts and a closed tab reach the right side', async () => {
   const got = await page.evaluate(async () => {
     const p = await Persten.connect();
     const certificate = 'c'.repeat(64);
-    const told = await p.signCms('x', { certificate, note: 'reject' }).catch((e) => [e instanceof Persten.PerstenError, e.code, e.next]);
+    const told = await p.signCms({ text: 'x' }, { certificate, note: 'reject' }).catch((e) => [e instanceof Persten.PerstenError, e.code, e.advice]);
     const stop = new AbortController();
-    const aborted = await p.signCms('x', { certificate, note: 'forever', signal: stop.signal, onProgress: () => stop.abort() }).catch((e) => e.name);
+    const aborted = await p.signCms({ text: 'x' }, { certificate, note: 'forever', signal: stop.signal, onProgress: () => stop.abort() }).catch((e) => e.name);
     return { told, aborted };
   });
   assert.deepEqual(got, { told: [true, 'user_rejected', 'Повторите.'], aborted: 'AbortError' });
@@ -113,7 +114,7 @@ test('a host that dies is told apart and started again', async () => {
   const page = await openPage();
   const got = await page.evaluate(async () => {
     const p = await Persten.connect();
-    const died = await p.signCms('x', { certificate: 'c'.repeat(64), note: 'die' }).catch((e) => e.code);
+    const died = await p.signCms({ text: 'x' }, { certificate: 'c'.repeat(64), note: 'die' }).catch((e) => e.code);
     await new Promise((resolve) => setTimeout(resolve, 600));
     return { died, again: (await p.certificates()).length };
   });

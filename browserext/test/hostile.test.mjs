@@ -121,7 +121,7 @@ for (const browser of Object.values(browsers)) {
       const pages = await Promise.all([open('page.html'), open('page.html')]);
       const signed = await Promise.all(pages.map((page, tab) => page.evaluate(async (name) => {
         const p = await Persten.connect({ transport: 'extension' });
-        const all = await Promise.all(Array.from({ length: 20 }, (_, i) => p.signCms(`${name}-${i}`, { certificate: 'c'.repeat(64) })));
+        const all = await Promise.all(Array.from({ length: 20 }, (_, i) => p.signCms({ text: `${name}-${i}` }, { certificate: 'c'.repeat(64) })));
         return all.map((s) => new TextDecoder().decode(s.signature));
       }, `tab${tab}`)));
       assert.deepEqual(signed, [0, 1].map((tab) => Array.from({ length: 20 }, (_, i) => `signed:tab${tab}-${i}`)));
@@ -162,7 +162,7 @@ async function forgeHere(rounds) {
   const p = await Persten.connect({ transport: 'extension' });
   const mine = sdk.session;
   let pending = true;
-  void p.signCms('x', { certificate: 'c'.repeat(64), note: 'forever' }).then(() => (pending = false), () => (pending = false));
+  void p.signCms({ text: 'x' }, { certificate: 'c'.repeat(64), note: 'forever' }).then(() => (pending = false), () => (pending = false));
   const over = new Raw();
   over.say('close');
   const raw = new Raw();
@@ -191,7 +191,7 @@ async function forgeHere(rounds) {
   }
   window.target = {
     async check() {
-      const next = await p.signCms('ok', { certificate: 'c'.repeat(64) }).then((s) => new TextDecoder().decode(s.signature), (e) => String(e));
+      const next = await p.signCms({ text: 'ok' }, { certificate: 'c'.repeat(64) }).then((s) => new TextDecoder().decode(s.signature), (e) => String(e));
       raw.call(8, 'certificates.list');
       const going = await raw.answer((m) => m.kind === 'rpc' && JSON.parse(m.body).id === 8).then(() => true, () => false);
       return { pending, sdk: next, raw: going };

@@ -2,56 +2,37 @@
 // The second transport in the real browser, from a page the browser takes for a public one: what Local Network Access does,
 // and whether the SDK tells the ways of not being there apart.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import https from 'node:https';
-import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { startChromium, workshop } from './chromium.mjs';
 import { startWebSocketAgent } from './fixtures/websocket.mjs';
-import { root } from './load.mjs';
+import { startSite } from './site.mjs';
 
 let shop, site, origin, agent, deaf, browser;
 
-/** An https site, for a public page has to be a secure one. */
-async function startSite(dir) {
-  const [key, cert] = ['site.key', 'site.pem'].map((n) => path.join(dir, n));
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2',
-    '-subj', '/CN=portal.example.test', '-addext', 'subjectAltName=DNS:portal.example.test'], { stdio: 'pipe' });
-  const sdk = readFileSync(path.join(root, 'dist/sdk/persten.iife.js'));
-  const page = '<!doctype html><title>p</title><button id="b">Connect</button><script src="persten.iife.js"></script><script src="page.js"></script>';
-  const script = `const [port, onload] = location.hash.slice(1).split(',');
-    const go = () => Persten.connect({ port: Number(port), retryOrigin: false })
-      .then((x) => { document.title = x.transport; }, (e) => { document.title = e.code; });
-    if (onload) go(); else document.getElementById('b').onclick = go;`;
-  const server = https.createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (q, a) => {
-    if (q.url === '/persten.iife.js') return a.end(sdk);
-    if (q.url === '/page.js') return a.end(script);
-    a.setHeader('content-type', 'text/html');
-    if (q.url === '/strict.html') a.setHeader('content-security-policy', "connect-src 'self'");
-    return a.end(page);
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
-}
+const page = '<!doctype html><title>p</title><button id="b">Connect</button><script src="persten.js"></script><script src="page.js"></script>';
+const script = `const [port, onload] = location.hash.slice(1).split(',');
+  const go = () => Persten.connect({ port: Number(port), retryOrigin: false })
+    .then((x) => { document.title = x.transport; }, (e) => { document.title = e.code; });
+  if (onload) go(); else document.getElementById('b').onclick = go;`;
 
 before(async () => {
   shop = await workshop();
-  site = await startSite(shop.dir);
-  const { port } = site.address();
-  origin = `https://portal.example.test:${port}`;
+  site = await startSite(shop.dir, 'portal.example.test', {
+    pages: { '/': page, '/strict.html': page, '/page.js': script },
+    headers: { '/strict.html': { 'content-security-policy': "connect-src 'self'" } },
+  });
+  ({ origin } = site);
   agent = await startWebSocketAgent(origin);
   deaf = await startWebSocketAgent('https://somebody.else');
   browser = await startChromium(shop.dir, {
     extension: false,
-    args: ['--ignore-certificate-errors', '--host-resolver-rules=MAP portal.example.test 127.0.0.1', `--ip-address-space-overrides=127.0.0.1:${port}=public`],
+    args: ['--ignore-certificate-errors'], hosts: ['portal.example.test'], publicPort: site.port,
   });
 });
 after(async () => {
   await browser?.close();
   for (const s of [agent, deaf]) await s?.end();
-  site?.closeAllConnections();
-  await new Promise((resolve) => (site ? site.close(resolve) : resolve()));
+  await site?.end();
   await shop?.end();
 });
 
@@ -69,20 +50,20 @@ async function outcome(port, { click = true, at = '/' } = {}) {
 const detected = async (port) => {
   const page = await browser.newPage();
   await page.goto(origin);
-  const d = await page.evaluate((p) => Persten.detect({ port: p }), port);
+  const { state, code, transport, permission } = await page.evaluate((p) => Persten.detect({ port: p }), port);
   await page.close();
-  return d;
+  return [state, code, transport, permission];
 };
 
 test('before the permission: detect asks nothing, connect wants a click, and a refusal is named', async () => {
-  assert.deepEqual(await detected(agent.port), { transport: 'websocket', reason: 'browser_permission_needed' });
+  assert.deepEqual(await detected(agent.port), ['blocked_by_browser', 'browser_permission_needed', 'websocket', 'prompt']);
   assert.equal(await outcome(agent.port, { click: false }), 'browser_permission_needed');
   assert.equal(await outcome(agent.port), 'browser_permission', 'without a screen Chromium refuses by itself');
 });
 
 test('with the permission: connected, or why not', async () => {
   await browser.grantPermissions(['local-network-access'], { origin });
-  assert.deepEqual(await detected(agent.port), { transport: 'websocket' });
+  assert.deepEqual(await detected(agent.port), ['ready', 'ready', 'websocket', undefined]);
   assert.equal(await outcome(agent.port), 'websocket');
   assert.equal(await outcome(agent.port, { click: false }), 'websocket', 'a permission once given needs no click');
   assert.equal(await outcome(deaf.port), 'origin_not_allowed');
@@ -90,7 +71,7 @@ test('with the permission: connected, or why not', async () => {
   const gone = await startWebSocketAgent(origin);
   await gone.end();
   assert.equal(await outcome(gone.port), 'agent_not_running');
-  assert.deepEqual(await detected(gone.port), { transport: 'none', reason: 'agent_not_running' });
+  assert.deepEqual(await detected(gone.port), ['agent_not_running', 'agent_not_running', 'websocket', undefined]);
 });
 
 test('3 MiB there and back', async () => {

@@ -24,7 +24,7 @@ before(async () => {
   if (skip) return;
   shop = await workshop();
   desktop = await startDesktop();
-  const page = '<!doctype html><title>p</title><script src="persten.iife.js"></script>';
+  const page = '<!doctype html><title>p</title><script src="umd/persten.js"></script>';
   widget = await serve('sdk', { 'page.html': page });
   portal = await serve('sdk', { 'page.html': page, 'framed.html': `${page}<iframe src="http://localhost:${widget.port}/page.html"></iframe>` });
   agent = await startAgent(shop.dir, desktop.env, [portal.origin]);
@@ -98,7 +98,7 @@ check('a site that asked: its permission, the way to change it, and its last req
   const sign = () => page.evaluate(async () => {
     window.p ??= await Persten.connect({ transport: 'extension' });
     const [certificate] = await p.certificates();
-    return p.signCms('Договор', { certificate }).then(() => 'signed', (e) => e.code);
+    return p.signCms({ text: 'Договор' }, { certificate }).then(() => 'signed', (e) => e.code);
   });
   const signed = sign();
   await desktop.prompt();

@@ -36,7 +36,7 @@ async function inFlight(page) {
   await page.evaluate(async () => {
     const p = await Persten.connect({ transport: 'extension' });
     window.flying = new Promise((resolve) => {
-      p.signCms('x', { certificate: 'c'.repeat(64), note: 'forever', onProgress: () => (window.waiting = true) }).then(() => resolve('signed'), (e) => resolve(e.code));
+      p.signCms({ text: 'x' }, { certificate: 'c'.repeat(64), note: 'forever', onProgress: () => (window.waiting = true) }).then(() => resolve('signed'), (e) => resolve(e.code));
     });
   });
   await page.waitForFunction(() => window.waiting);
@@ -122,7 +122,7 @@ test('a host of another version: a typed error that says to update', options, as
     });`);
     await registerHost(dir, `"${process.execPath}" "${script}"`);
   });
-  const told = await page.evaluate(() => Persten.connect({ transport: 'extension', lang: 'ru' }).catch((e) => ({ code: e.code, next: e.next })));
+  const told = await page.evaluate(() => Persten.connect({ transport: 'extension', lang: 'ru' }).catch((e) => ({ code: e.code, next: e.advice })));
   assert.equal(told.code, 'protocol_violation');
   assert.match(told.next, /Обновите Persten и его расширение/);
   const popup = await browser.newPage();
@@ -201,7 +201,7 @@ test('the host is killed while the person is being asked: the call hears it, the
   const sign = () => page.evaluate(async () => {
     const p = await Persten.connect({ transport: 'extension' });
     const [certificate] = await p.certificates();
-    return p.signCms('Договор', { certificate }).then((s) => `signed ${s.signature.length > 500}`, (e) => e.code);
+    return p.signCms({ text: 'Договор' }, { certificate }).then((s) => `signed ${s.signature.length > 500}`, (e) => e.code);
   });
   const first = sign();
   await desktop.prompt();

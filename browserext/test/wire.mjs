@@ -5,7 +5,7 @@ import path from 'node:path';
 import { root } from './load.mjs';
 
 /** A script that opens sessions without the SDK, says anything in them, and keeps what it hears. */
-export const WIRE = `<!doctype html><title>wire</title><script src="persten.iife.js"></script><script>
+export const WIRE = `<!doctype html><title>wire</title><script src="umd/persten.js"></script><script>
   const hex = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
   function tickets(nonce = hex(), detail = JSON.stringify({ nonce })) {
     const found = [];

@@ -259,7 +259,7 @@ func needed(tree string) error {
 	if _, err := exec.LookPath("node"); err != nil {
 		return fmt.Errorf("%w: installer/deps.sh build", err)
 	}
-	for _, path := range []string{chromium(), filepath.Join(tree, "browserext/dist/sdk/persten.iife.js"), filepath.Join(tree, "browserext/node_modules/playwright-core")} {
+	for _, path := range []string{chromium(), filepath.Join(tree, "browserext/dist/sdk/umd/persten.js"), filepath.Join(tree, "browserext/node_modules/playwright-core")} {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%w: make build deps-test", err)
 		}

@@ -26,7 +26,7 @@ import (
 // site is the page that signs, and a WebSocket that drops what it gets.
 type site struct{ tree, origin string }
 
-const page = `<!doctype html><title>Persten</title><input type="file" id="file"><script src="/persten.iife.js"></script>`
+const page = `<!doctype html><title>Persten</title><input type="file" id="file"><script src="/umd/persten.js"></script>`
 
 // openSite serves until the program ends.
 func openSite(ctx context.Context) (*site, error) {
@@ -46,8 +46,8 @@ func openSite(ctx context.Context) (*site, error) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		io.WriteString(w, page)
 	})
-	mux.HandleFunc("GET /persten.iife.js", func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFile(w, r, filepath.Join(tree, "browserext/dist/sdk/persten.iife.js"))
+	mux.HandleFunc("GET /umd/persten.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(tree, "browserext/dist/sdk/umd/persten.js"))
 	})
 	mux.HandleFunc("GET /sink", drop)
 	go http.Serve(l, mux)

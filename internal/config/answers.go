@@ -117,11 +117,16 @@ func writeAnswers(path string, answers map[string]answer) error {
 	if err != nil {
 		return err
 	}
+	return replaceFile(path, append(data, '\n'))
+}
+
+// replaceFile writes a file of this user's alone, whole or not at all.
+func replaceFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-") // mode 0600
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(append(data, '\n'))
+	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -6,6 +6,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -38,6 +39,20 @@ func foreignFile(fi fs.FileInfo) string {
 		return "not a file"
 	}
 	return changeable(fi, os.Getuid())
+}
+
+// noFollow opens no link, and does not wait for a pipe's other end.
+const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
+// readableFile says how somebody else could have read a file, or put it there.
+func readableFile(fi fs.FileInfo) string {
+	if why := foreignFile(fi); why != "" {
+		return why
+	}
+	if mode := fi.Mode().Perm(); mode&0o077 != 0 {
+		return fmt.Sprintf("mode %04o", mode)
+	}
+	return ""
 }
 
 func syncFolder(dir string) error {

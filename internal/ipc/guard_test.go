@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -332,22 +333,15 @@ func TestApprovedHandshakes(t *testing.T) {
 
 func TestHealthIsConstant(t *testing.T) {
 	s := startWeb(t, nil)
-	get := func(host, extra string) string {
-		c, err := net.Dial("tcp4", s.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		fmt.Fprintf(c, "GET /health HTTP/1.1\r\nHost: %s\r\n%s\r\n", host, extra)
-		b := make([]byte, 4096)
-		n, _ := bufio.NewReader(c).Read(b)
-		return string(b[:n])
-	}
+	get := s.health
 	first := get(s.addr, "")
 	if !strings.HasPrefix(first, "HTTP/1.1 200 ") || !strings.HasSuffix(first, "\r\n\r\npersten\n") {
 		t.Fatalf("health: %q", first)
 	}
-	for _, bad := range []string{"Date:", "Access-Control", "Server:", "Set-Cookie"} {
+	if !strings.Contains(first, "\r\nAccess-Control-Allow-Origin: *\r\n") { // a page tells us from another program by these bytes
+		t.Errorf("pages may not read health: %q", first)
+	}
+	for _, bad := range []string{"Date:", "Access-Control-Allow-Credentials", "Access-Control-Allow-Headers", "Server:", "Set-Cookie"} {
 		if strings.Contains(first, bad) {
 			t.Errorf("health has %s: %q", bad, first)
 		}
@@ -366,6 +360,40 @@ func TestHealthIsConstant(t *testing.T) {
 		if status := s.send(t, h.String()); status != http.StatusNotFound {
 			t.Errorf("%s got %d", path, status)
 		}
+	}
+}
+
+// health is the whole answer, byte by byte.
+func (s *webServer) health(host, extra string) string {
+	c, err := net.Dial("tcp4", s.addr)
+	if err != nil {
+		return err.Error()
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "GET /health HTTP/1.1\r\nHost: %s\r\n%s\r\n", host, extra)
+	b, _ := io.ReadAll(io.LimitReader(c, 4096))
+	return string(b)
+}
+
+// TestQuietHandshake: a page that only looks is refused like any other, and nobody is asked about it.
+func TestQuietHandshake(t *testing.T) {
+	s := startWeb(t, nil)
+	h := s.head()
+	h.headers[4] = "Sec-WebSocket-Protocol: persten.v1, persten.quiet"
+	if status := s.send(t, h.String()); status != http.StatusSwitchingProtocols {
+		t.Errorf("the approved origin got %d", status)
+	}
+	h.origin = []string{"https://other.example"}
+	if status := s.send(t, h.String()); status != http.StatusForbidden {
+		t.Errorf("an unknown origin got %d", status)
+	}
+	h.headers[4] = "Sec-WebSocket-Protocol: persten.quiet"
+	if status := s.send(t, h.String()); status != http.StatusForbidden {
+		t.Errorf("without our subprotocol: %d", status)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if n := s.unknown.Load(); n != 0 {
+		t.Errorf("%d asked about", n)
 	}
 }
 

@@ -248,7 +248,10 @@ func TestForeignUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("uid %d: socket reached %d, answered 0; websocket reached %d, answered 0\n", nobody, foreignTries, foreignTries)
+	const health = "HTTP/1.1 403 Forbidden\r\nAccess-Control-Allow-Origin: *\r\nCache-Control: no-store\r\n" +
+		"Content-Type: text/plain; charset=utf-8\r\nCross-Origin-Resource-Policy: cross-origin\r\nX-Content-Type-Options: nosniff\r\n" +
+		"Content-Length: 23\r\nConnection: close\r\n\r\nanother user's persten\n"
+	want := fmt.Sprintf("uid %d: socket reached %d, answered 0; websocket reached %d, answered 0; health %q\n", nobody, foreignTries, foreignTries, health)
 	if string(out) != want {
 		t.Errorf("got %swant %s", out, want)
 	}
@@ -286,7 +289,8 @@ func foreignClient() {
 			c.Close()
 		}
 	}
-	fmt.Printf("uid %d: socket reached %d, answered %d; websocket reached %d, answered %d\n", os.Getuid(), reached[0], answered[0], reached[1], answered[1])
+	fmt.Printf("uid %d: socket reached %d, answered %d; websocket reached %d, answered %d; health %q\n",
+		os.Getuid(), reached[0], answered[0], reached[1], answered[1], web.health(web.addr, ""))
 }
 
 // TestForeignSession: a client does not talk to a socket that another user listens on.

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,7 +29,9 @@ const (
 	pingPeriod   = 30 * time.Second
 	pongTimeout  = 75 * time.Second
 	subprotocol  = "persten.v1"
+	quietly      = "persten.quiet" // offered beside subprotocol by a page that only looks: Unknown does not hear of it
 	healthBody   = "persten\n"
+	foreignBody  = "another user's persten\n"
 	closeTimeout = time.Second
 )
 
@@ -113,16 +116,28 @@ func (w *webListener) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		refuse(rw, http.StatusForbidden)
 	case r.RequestURI == "/health":
-		rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		rw.Header().Set("Cache-Control", "no-store")
-		rw.Header().Set("X-Content-Type-Options", "nosniff")
-		rw.Header().Set("Cross-Origin-Resource-Policy", "cross-origin") // so that an isolated page can tell that the port answers
-		_, _ = io.WriteString(rw, healthBody)
+		health(rw, r)
 	case r.RequestURI != "/":
 		refuse(rw, http.StatusNotFound)
 	default:
 		w.handshake(rw, r)
 	}
+}
+
+// health tells every page that Persten answers here, and whether it is that of the browser's own user; nothing else. Pages
+// may read it, so that they can tell Persten from another program on its port.
+func health(rw http.ResponseWriter, r *http.Request) {
+	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	rw.Header().Set("Cache-Control", "no-store")
+	rw.Header().Set("X-Content-Type-Options", "nosniff")
+	rw.Header().Set("Access-Control-Allow-Origin", "*")
+	rw.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+	if _, _, err := owner(r); err != nil {
+		rw.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(rw, foreignBody)
+		return
+	}
+	_, _ = io.WriteString(rw, healthBody)
 }
 
 func refuse(rw http.ResponseWriter, status int) {
@@ -139,14 +154,16 @@ func (w *webListener) handshake(rw http.ResponseWriter, r *http.Request) {
 		refuse(rw, http.StatusForbidden)
 		return
 	}
-	p, err := w.peer(r, origin)
-	if err != nil {
+	p := Peer{Via: ViaWebSocket, Origin: origin, Extension: extensionOf(origin)}
+	if p.UID, p.PID, err = owner(r); err != nil {
 		warnRefused("websocket: refused", "origin", origin, "err", err)
 		refuse(rw, http.StatusForbidden)
 		return
 	}
 	if w.o.Allowed == nil || !w.o.Allowed(origin) {
-		w.tell(origin, p)
+		if !slices.Contains(websocket.Subprotocols(r), quietly) {
+			w.tell(origin, p)
+		}
 		refuse(rw, http.StatusForbidden)
 		return
 	}
@@ -176,22 +193,21 @@ var upgrader = websocket.Upgrader{
 	CheckOrigin:      func(*http.Request) bool { return true }, // the guard has decided, by stricter rules
 }
 
-func (w *webListener) peer(r *http.Request, origin string) (Peer, error) {
-	p := Peer{Via: ViaWebSocket, Origin: origin, Extension: extensionOf(origin)}
+// owner is whose process sent a request; another user's is an error.
+func owner(r *http.Request) (uid, pid int, err error) {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok {
-		return p, fmt.Errorf("%w: no local address", ErrProtocol)
+		return 0, 0, fmt.Errorf("%w: no local address", ErrProtocol)
 	}
 	server, err := netip.ParseAddrPort(local.String())
 	if err != nil {
-		return p, err
+		return 0, 0, err
 	}
 	client, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return p, err
+		return 0, 0, err
 	}
-	p.UID, p.PID, err = tcpOwner(client, server)
-	return p, err
+	return tcpOwner(client, server)
 }
 
 // tell reports an origin that is not allowed, without making the handshake wait.

@@ -18,12 +18,21 @@ const inlineLimit = 256 << 10
 // aroundDocument is about what a signature adds to the document it holds.
 const aroundDocument = 4 << 10
 
-// AgentHello opens the conversation: protocol, version, and the language the caller wants texts in.
+// AgentHello opens the conversation: protocol, version, the proof of who this is, and the language the caller wants texts in.
 func (c *client) AgentHello(_ context.Context, p proto.AgentHelloParams) (*proto.AgentHelloResult, error) {
 	c.setLang(string(p.Lang))
-	return &proto.AgentHelloResult{
-		Protocol: p.Protocol, Version: c.o.Version, Capabilities: c.capabilities(), Origin: c.who.Origin,
-	}, nil
+	out := &proto.AgentHelloResult{
+		Protocol: p.Protocol, Version: c.o.Version, Capabilities: c.capabilities(), Origin: c.who.Origin, Paused: c.paused.Load(),
+	}
+	if p.Challenge == "" {
+		return out, nil
+	}
+	key, proof, err := c.o.Identity.Prove(c.who.Origin, p.Challenge)
+	if err != nil {
+		return nil, err
+	}
+	out.Agent = &proto.AgentProof{Key: key, Proof: proof}
+	return out, nil
 }
 
 // capabilities are the methods this caller may use.
@@ -127,7 +136,10 @@ func (c *client) SignCMS(ctx context.Context, p proto.SignCMSParams) (*proto.Sig
 	if err != nil {
 		return nil, err
 	}
-	return &proto.SignCMSResult{Signature: out, Certificate: made.Certificate.ID(), SigningTime: made.Time}, nil
+	return &proto.SignCMSResult{
+		Signature: out, Certificate: made.Certificate.ID(), SigningTime: made.Time,
+		Size: made.Document.Size, Digest: made.Document.Digest, DigestAlg: made.Document.Alg,
+	}, nil
 }
 
 // SignRaw asks the person and returns the bare value over a document or a ready digest.

@@ -5,6 +5,7 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"persten/internal/algo/streebog"
 	"persten/internal/ipc"
 	"persten/internal/rpc"
 	"persten/internal/token"
@@ -219,6 +221,11 @@ func TestSignAndVerify(t *testing.T) {
 			}
 			if err := made.Validate(); err != nil {
 				t.Error(err)
+			}
+			sum := streebog.New256()
+			sum.Write(document)
+			if made.Digest != hex.EncodeToString(sum.Sum(nil)) || made.DigestAlg != "streebog256" || made.Size != int64(len(document)) {
+				t.Errorf("%s: digest %s %s of %d bytes", name, made.DigestAlg, made.Digest, made.Size)
 			}
 			if (made.Signature.Handle != "") != attached {
 				t.Fatalf("%s: attached=%v came by handle %q", name, attached, made.Signature.Handle)

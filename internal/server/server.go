@@ -35,16 +35,22 @@ type Journal interface {
 	Verify() (proto.JournalVerifyResult, error)
 }
 
+// Identity shows pages that this is the agent they met before.
+type Identity interface {
+	Prove(origin, challenge string) (key, proof []byte, err error)
+}
+
 // Options are the Server's partners.
 type Options struct {
-	Engine  *signing.Engine
-	Origins Origins
-	Journal Journal
-	Stop    func()         // ends the agent; called by agent.stop
-	Watched func(yes bool) // told when the first page or command comes and when the last one left; may be nil
-	Version string
-	User    string // operating-system user the agent runs for
-	Lang    string // of questions no caller named a language for
+	Engine   *signing.Engine
+	Origins  Origins
+	Journal  Journal
+	Identity Identity
+	Stop     func()         // ends the agent; called by agent.stop
+	Watched  func(yes bool) // told when the first page or command comes and when the last one left; may be nil
+	Version  string
+	User     string // operating-system user the agent runs for
+	Lang     string // of questions no caller named a language for
 
 	// Page writes a report as a page for people in a language; nil: there are none.
 	Page func(w io.Writer, form proto.PageForm, lang string, r *proto.Report) error
@@ -166,7 +172,7 @@ func (c *client) handle(ctx context.Context, r *rpc.Request) (result any, err er
 			result, err = nil, c.wire(proto.E(proto.CodeInternal, fmt.Errorf("panic: %T", p)))
 		}
 	}()
-	if err := c.permit(r.Method); err != nil {
+	if err := c.permit(r); err != nil {
 		return nil, c.wire(err)
 	}
 	id := r.ID
@@ -181,7 +187,8 @@ func (c *client) handle(ctx context.Context, r *rpc.Request) (result any, err er
 }
 
 // permit decides whether this caller may call this method at all.
-func (c *client) permit(method string) error {
+func (c *client) permit(r *rpc.Request) error {
+	method := r.Method
 	audience, _ := proto.Audience(method) // Dispatch refuses unknown ones, to those it answers at all
 	if c.local() {
 		return nil
@@ -195,13 +202,22 @@ func (c *client) permit(method string) error {
 	if c.ownPage() {
 		return c.permitOwnPage(method)
 	}
-	if err := c.gate.check(c.caller()); err != nil {
+	if err := c.admit(r); err != nil {
 		return err
 	}
 	if c.paused.Load() && method != proto.MethodAgentHello && method != proto.MethodAgentStatus {
 		return proto.E(proto.CodeAgentPaused, nil)
 	}
 	return nil
+}
+
+// admit lets an allowed site in. One that only looks raises no question.
+func (c *client) admit(r *rpc.Request) error {
+	var look struct{ Quiet bool }
+	if r.Method == proto.MethodAgentHello && json.Unmarshal(r.Params, &look) == nil && look.Quiet {
+		return c.gate.decision(c.caller())
+	}
+	return c.gate.check(c.caller())
 }
 
 // ownPage reports whether our extension's own page, its popup, is calling: ipc lets no other extension's page through.

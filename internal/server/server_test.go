@@ -167,8 +167,12 @@ func newBenchIn(t testing.TB, dir string, p *person, keys token.Inventory) *benc
 	b.engine = signing.New(keys, p, j, signing.Options{
 		Store: store, Trust: trust, Version: "0.1.0", Changed: func() { b.Server.Changed() },
 	})
+	identity, err := config.OpenIdentity(filepath.Join(dir, "agent.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	b.Server = server.New(server.Options{
-		Engine: b.engine, Origins: b.origins, Journal: journalFile(b.journal), Version: "0.1.0", User: "u", Lang: "en",
+		Engine: b.engine, Origins: b.origins, Journal: journalFile(b.journal), Identity: identity, Version: "0.1.0", User: "u", Lang: "en",
 		Stop: func() { b.stopped.Store(true) },
 		Page: func(w io.Writer, form proto.PageForm, lang string, _ *proto.Report) error {
 			_, err := io.WriteString(w, string(form)+" "+lang)

@@ -23,6 +23,7 @@ import (
 type Result struct {
 	Certificate *cert.Certificate
 	Time        time.Time
+	Document    Document // as it was approved
 }
 
 // order is a request for one signature of one document, whatever its format.
@@ -84,7 +85,7 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 		logFault(o.method, err)
 		return nil, err
 	}
-	return &Result{Certificate: key.Certificate(), Time: at}, nil
+	return &Result{Certificate: key.Certificate(), Time: at, Document: q.Documents[0]}, nil
 }
 
 // digest is what the approval binds of the document.

@@ -41,7 +41,7 @@ function told(found: OtherPlugin[], lang: Lang, words: Words): HTMLElement[] {
   const error = besideError(found, lang);
   const present = found.filter((p) => p.needed && p.installed);
   const named = ({ plugin, version }: OtherPlugin): string => [OTHER_PLUGINS[plugin][lang], version].filter(Boolean).join(' ');
-  const parts: HTMLElement[] = error ? [make('p', error.message), make('p', error.next)] : [];
+  const parts: HTMLElement[] = error ? [make('p', error.message), make('p', error.advice)] : [];
   if (!error && present.length > 0) parts.push(make('p', words('besidePresent', present.map(named).join(', '))));
   if (error?.code === 'other_plugin_needed') {
     for (const { plugin } of found.filter((p) => p.needed && !p.installed)) {

@@ -20,7 +20,7 @@ test('signatures come as they are made, and together in the account', async () =
   const t = new FakeTransport();
   const seen = [];
   const counts = [];
-  const batch = start(t, [{ data: 'one', id: 'a' }, { data: 'two', name: 'two.txt' }], { onItem: (i) => seen.push(i.index), onCount: (...n) => counts.push(n) });
+  const batch = start(t, [{ data: { text: 'one' }, id: 'a' }, { data: { text: 'two' }, name: 'two.txt' }], { onItem: (i) => seen.push(i.index), onCount: (...n) => counts.push(n) });
   await settle();
   const [{ method, params }] = t.requests;
   assert.equal(method, 'sign.batch');
@@ -41,7 +41,7 @@ test('signatures come as they are made, and together in the account', async () =
 test('an abort stops the batch and still gives its account', async () => {
   const t = new FakeTransport();
   const stop = new AbortController();
-  const batch = start(t, [{ data: 'one' }, { data: 'two' }], { signal: stop.signal });
+  const batch = start(t, [{ data: { text: 'one' } }, { data: { text: 'two' } }], { signal: stop.signal });
   await settle();
   t.onmessage(item(0, { signature: { inline: 'AQ==' } }));
   stop.abort();

@@ -23,7 +23,7 @@ test('what the person is told: what is missing, what disturbs, and nothing when 
   ];
   for (const [code, ...all] of table) assert.equal(said(...all)?.code, code, JSON.stringify(all));
   assert.match(said(found('gosuslugi', true, false)).message, /Плагин Госуслуг/);
-  assert.match(besideError([found('gosplugin', true, false)], 'en').next, /^Install/);
+  assert.match(besideError([found('gosplugin', true, false)], 'en').advice, /^Install/);
 });
 
 test('their pages are https', () => {

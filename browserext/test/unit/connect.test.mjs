@@ -1,149 +1,156 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import test, { beforeEach } from 'node:test';
-import { FakeWindow, settle } from '../fakes.mjs';
+import { settle } from '../fakes.mjs';
+import { newAgentKey } from '../fixtures/proof.mjs';
 import { load } from '../load.mjs';
+import { define, greeting, hello, install as put, openPage, origin, world } from '../page.mjs';
 
-const { connect, detect, PerstenError } = await load('sdk/index.ts');
+const { connect, forgetAgent, PerstenError } = await load('sdk/index.ts');
 const { relay } = await load('src/relay.ts');
-const { FakePort } = await import('../fakes.mjs');
+const install = (reason) => put(relay, reason);
 
-const origin = 'https://portal.example';
-const hello = { protocol: 'persten.v1', version: '0.1.0', capabilities: [], origin };
-
-/** What an agent answers; tests change it. */
-let agent;
-let permission;
-let clicked;
-let health;
-let sockets;
-
-/** A WebSocket whose server is `agent`; agent.refuse makes the handshake fail. */
-class FakeSocket {
-  static OPEN = 1;
-  readyState = 0;
-  sent = [];
-  constructor(url, protocol) {
-    Object.assign(this, { url, protocol });
-    sockets.push(this);
-    setTimeout(() => {
-      if (agent.refuse?.()) return this.onclose?.();
-      this.readyState = 1;
-      this.onopen();
-    });
-  }
-  send(text) {
-    this.sent.push(JSON.parse(text));
-    answer(JSON.parse(text), (m) => this.onmessage?.({ data: JSON.stringify(m) }));
-  }
-  close() {
-    this.readyState = 3;
-    setTimeout(() => this.onclose?.());
-  }
-}
-
-function answer({ id, method, params }, reply) {
-  if (id === undefined) return;
-  try {
-    reply({ jsonrpc: '2.0', id, result: agent[method](params) });
-  } catch (data) {
-    reply({ jsonrpc: '2.0', id, error: { code: 1, message: 'no', data } });
-  }
-}
-
-/** Puts the extension into the page, with an agent behind it. */
-function install(reason) {
-  relay(globalThis.window, {
-    version: '0.1.0', known: true,
-    connect: () => {
-      const port = new FakePort();
-      port.postMessage = (m) => setTimeout(() => (reason ? port.receive({ kind: 'close', reason })
-        : answer(JSON.parse(m.body), (r) => port.receive({ kind: 'rpc', body: JSON.stringify(r) }))));
-      return port;
-    },
-  });
-}
-
-const define = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-
-beforeEach(() => {
-  agent = { 'agent.hello': () => hello, 'certificates.list': () => ({ certificates: [], problems: [] }) };
-  permission = { 'loopback-network': 'granted' };
-  clicked = true;
-  health = true;
-  sockets = [];
-  define('window', new FakeWindow(origin));
-  define('document', { documentElement: { lang: 'en' }, addEventListener() {}, removeEventListener() {} });
-  define('location', { origin, hostname: 'portal.example' });
-  define('isSecureContext', true);
-  define('WebSocket', FakeSocket);
-  define('fetch', async (url, o) => {
-    assert.equal(url, 'http://127.0.0.1:24117/health');
-    assert.equal(o.mode, 'no-cors');
-    if (!health) throw new TypeError('Failed to fetch');
-  });
-  define('navigator', {
-    language: 'en',
-    get userActivation() { return { isActive: clicked }; },
-    permissions: { query: async ({ name }) => {
-      if (!(name in permission)) throw new TypeError(`unknown permission ${name}`);
-      return { state: permission[name] };
-    } },
-  });
-});
+beforeEach(openPage);
 
 test('the extension is chosen when it announces itself', async () => {
   install();
-  assert.deepEqual(await detect(), { transport: 'extension' });
   const p = await connect();
   assert.equal(p.transport, 'extension');
-  assert.deepEqual(p.agent, hello);
+  assert.equal(p.agent.version, hello.version);
   assert.deepEqual(await p.certificates(), []);
-  assert.equal(sockets.length, 0);
+  assert.equal(world.sockets.length, 0);
 });
 
 test('without it the WebSocket is used, by literal address and subprotocol', async () => {
-  assert.deepEqual(await detect(), { transport: 'websocket' });
-  assert.equal(sockets.length, 0, 'detect opens no socket');
   const p = await connect({ lang: 'ru', client: 'test' });
   assert.equal(p.transport, 'websocket');
-  assert.deepEqual([sockets[0].url, sockets[0].protocol], ['ws://127.0.0.1:24117', 'persten.v1']);
-  assert.deepEqual(sockets[0].sent[0].params, { protocol: 'persten.v1', lang: 'ru', client: 'test' });
+  assert.deepEqual([world.sockets[0].url, world.sockets[0].protocols], ['ws://127.0.0.1:24117', ['persten.v1']]);
+  const { challenge, ...others } = world.sockets[0].sent[0].params;
+  assert.deepEqual(others, { protocol: 'persten.v1', lang: 'ru', client: 'test' });
+  assert.equal(Buffer.from(challenge, 'base64').length, 32);
+  await connect();
+  assert.notEqual(world.sockets[1].sent[0].params.challenge, challenge, 'a fresh one each time');
 });
 
 test('the ways of not being there are told apart', async () => {
   const refuse = () => true;
   const cases = [
-    ['not running', { refuse, health: false }, 'agent_not_running', { transport: 'none', reason: 'agent_not_running' }],
-    ['site not allowed', { refuse }, 'origin_not_allowed', { transport: 'websocket' }],
-    ['browser denies', { state: 'denied' }, 'browser_permission', { transport: 'none', reason: 'browser_permission' }],
-    ['browser would ask, nobody clicked', { state: 'prompt', clicked: false }, 'browser_permission_needed', { transport: 'websocket', reason: 'browser_permission_needed' }],
-    ['browser asked, person closed the question', { state: 'prompt', refuse }, 'browser_permission', { transport: 'websocket', reason: 'browser_permission_needed' }],
-    ['insecure page', { insecure: true }, 'context_insecure', { transport: 'none', reason: 'context_insecure' }],
+    ['not running', { refuse, health: 'none' }, 'agent_not_running'],
+    ['site not allowed', { refuse }, 'origin_not_allowed'],
+    ["another user's agent", { refuse, health: 'other_user' }, 'other_user'],
+    ['another program', { refuse, health: 'garbage' }, 'agent_unknown'],
+    ['another program, not readable', { refuse, health: 'unreadable' }, 'agent_unknown'],
+    ['another program that never ends', { refuse, health: 'endless' }, 'agent_unknown'],
+    ['browser denies', { state: 'denied' }, 'browser_permission'],
+    ['browser would ask, nobody clicked', { state: 'prompt', clicked: false }, 'browser_permission_needed'],
+    ['browser asked, person closed the question', { state: 'prompt', refuse }, 'browser_permission'],
+    ['insecure page', { insecure: true }, 'context_insecure'],
   ];
-  for (const [name, o, code, detected] of cases) {
-    agent.refuse = o.refuse;
-    health = o.health ?? true;
-    permission = { 'loopback-network': o.state ?? 'granted' };
-    clicked = o.clicked ?? true;
+  for (const [name, o, code] of cases) {
+    world.agent.refuse = o.refuse;
+    world.health = o.health ?? 'ours';
+    world.permission = { 'loopback-network': o.state ?? 'granted' };
+    world.clicked = o.clicked ?? true;
     define('isSecureContext', !o.insecure);
-    assert.deepEqual(await detect(), detected, name);
-    await assert.rejects(connect({ retryOrigin: false }), (e) => e instanceof PerstenError && e.code === code && e.next !== '', name);
+    await assert.rejects(connect({ retryOrigin: false }), (e) => e instanceof PerstenError && e.code === code && e.text !== code && e.advice !== '', name);
   }
 });
 
+test('the page may explain before the browser asks, and only then', async () => {
+  const told = [];
+  await connect({ onPermission: () => told.push('asked without need') });
+  world.permission = { 'loopback-network': 'prompt' };
+  await connect({ onPermission: async () => told.push(world.sockets.length) });
+  assert.deepEqual([told, world.sockets.length], [[1], 2], 'the socket is opened after the explanation');
+  await assert.rejects(connect({ onPermission: () => Promise.reject(new Error('not now')) }), { message: 'not now' });
+  const stop = new AbortController();
+  await assert.rejects(connect({ signal: stop.signal, onPermission: () => stop.abort() }), { name: 'AbortError' });
+  assert.equal(world.sockets.length, 2, 'the browser was not made to ask');
+  world.clicked = false;
+  await assert.rejects(connect({ onPermission: () => told.push('without a click') }), { code: 'browser_permission_needed' });
+  assert.deepEqual(told, [1]);
+});
+
+test('the agent is the one met before, or nothing more is sent', async () => {
+  const sent = () => world.sockets.at(-1).sent.map((m) => m.method);
+  const other = newAgentKey();
+  const proof = greeting()({ challenge: 'x' }).agent;
+  const [first, second] = [Buffer.alloc(64), Buffer.alloc(64, 1)].map((b) => b.toString('base64'));
+  const impostors = {
+    'another key': greeting(other),
+    'no proof': () => hello,
+    'a proof of another challenge': () => ({ ...hello, agent: proof }),
+    'a proof for another site': ({ challenge }) => ({ ...hello, agent: newAgentKey().prove('https://evil.example', challenge) }),
+    'another\'s key with our proof': (p) => ({ ...hello, agent: { ...greeting()(p).agent, key: other.key } }),
+    'our key with another\'s proof': (p) => ({ ...hello, agent: { ...greeting(other)(p).agent, key: proof.key } }),
+    'zeros': () => ({ ...hello, agent: { key: proof.key, proof: first } }),
+    'no numbers of the curve': () => ({ ...hello, agent: { key: proof.key, proof: second } }),
+    'no base64': () => ({ ...hello, agent: { key: '*', proof: '*' } }),
+    'a proof of DER': () => ({ ...hello, agent: { key: proof.key, proof: 'MAA=' } }),
+    'not text': () => ({ ...hello, agent: { key: 1, proof: [] } }),
+    'not an object': () => ({ ...hello, agent: 'us' }),
+    'words of its own': () => { throw { code: 'agent_paused', args: {}, text: 'Download this', next: 'http://evil.example' }; },
+    'an older agent': () => { throw { code: 'request_invalid', args: { field: 'challenge' }, text: 'Download this', next: '' }; },
+  };
+  await connect();
+  for (const [name, impostor] of Object.entries(impostors)) {
+    world.agent['agent.hello'] = impostor;
+    await assert.rejects(connect(), (e) => e.code === 'not_our_agent' && !/Download|evil/.test(e.text + e.advice), name);
+    assert.deepEqual(sent(), ['agent.hello'], name);
+  }
+  world.agent['agent.hello'] = greeting(other);
+  forgetAgent();
+  await connect();
+  world.agent['agent.hello'] = greeting();
+  await assert.rejects(connect(), { code: 'not_our_agent' }, 'now the other one is the known one');
+});
+
+test('the agent behind the extension is believed over what the WebSocket taught', async () => {
+  world.agent['agent.hello'] = greeting(newAgentKey());
+  await connect();
+  world.agent['agent.hello'] = greeting();
+  install();
+  await connect();
+  assert.equal((await connect({ transport: 'websocket' })).transport, 'websocket');
+  world.agent['agent.hello'] = ({ challenge }) => ({ ...hello, agent: { ...greeting()({ challenge: `${challenge}x` }).agent } });
+  await assert.rejects(connect(), { code: 'not_our_agent' }, 'a proof has to hold there too');
+});
+
+test('a page that can keep nothing meets every agent for the first time', async () => {
+  const shut = { getItem() { throw new DOMException('no', 'SecurityError'); }, setItem() { throw new DOMException('no', 'SecurityError'); }, removeItem() { throw new DOMException('no', 'SecurityError'); } };
+  define('localStorage', shut);
+  for (const by of [undefined, newAgentKey()]) {
+    world.agent['agent.hello'] = greeting(by);
+    await connect();
+  }
+  world.agent['agent.hello'] = () => hello;
+  await assert.rejects(connect(), { code: 'not_our_agent' });
+  forgetAgent();
+});
+
+test('an agent that is too old for the site', async () => {
+  await assert.rejects(connect({ needs: ['sign.cms', 'sign.batch'] }), { code: 'version_too_old', args: { version: '0.1.0' } });
+  assert.equal((await connect({ needs: ['sign.cms'] })).agent.version, '0.1.0');
+  forgetAgent();
+  world.agent['agent.hello'] = () => { throw { code: 'request_invalid', args: { field: 'challenge' } }; };
+  await assert.rejects(connect(), { code: 'version_too_old' });
+  install();
+  await assert.rejects(connect(), { code: 'version_too_old' });
+});
+
 test('a browser that knows only the older permission name, or none', async () => {
-  permission = { 'local-network-access': 'denied' };
+  world.permission = { 'local-network-access': 'denied' };
   await assert.rejects(connect(), { code: 'browser_permission' });
-  permission = {};
+  world.permission = {};
   assert.equal((await connect()).transport, 'websocket');
 });
 
 test("another program on the agent's port gets nothing", async () => {
   for (const impostor of [{}, { ...hello, protocol: 'http' }, { ...hello, origin: 'https://evil.example' }, null, 'hello']) {
-    agent['agent.hello'] = () => impostor;
+    world.agent['agent.hello'] = () => impostor;
     await assert.rejects(connect(), { code: 'agent_unknown' });
-    assert.deepEqual(sockets.at(-1).sent.map((m) => m.method), ['agent.hello']);
+    assert.deepEqual(world.sockets.at(-1).sent.map((m) => m.method), ['agent.hello']);
   }
 });
 
@@ -153,13 +160,13 @@ test('an unknown site waits for the answer, over both ways', async () => {
     const waited = [];
     if (way === 'extension') {
       install();
-      agent['agent.hello'] = () => {
+      world.agent['agent.hello'] = (p) => {
         if (asked++ === 0) throw { code: 'origin_not_allowed', args: { origin }, text: 'Not yet.', next: 'Answer.' };
-        return hello;
+        return greeting()(p);
       };
     } else {
-      agent['agent.hello'] = () => hello;
-      agent.refuse = () => asked++ === 0;
+      world.agent['agent.hello'] = greeting();
+      world.agent.refuse = () => asked++ === 0;
     }
     const p = await connect({ transport: way, onWaiting: (c) => waited.push(c) });
     assert.deepEqual([p.transport, waited, asked], [way, ['origin_not_allowed'], 2]);
@@ -168,11 +175,11 @@ test('an unknown site waits for the answer, over both ways', async () => {
 
 test('waiting for the answer can be left out or aborted, and a refusal ends it', async () => {
   install();
-  agent['agent.hello'] = () => { throw { code: 'origin_not_allowed', args: {}, text: 'Not yet.', next: 'Answer.' }; };
+  world.agent['agent.hello'] = () => { throw { code: 'origin_not_allowed', args: {}, text: 'Not yet.', next: 'Answer.' }; };
   await assert.rejects(connect({ retryOrigin: false }), { code: 'origin_not_allowed' });
   const stop = new AbortController();
   await assert.rejects(connect({ signal: stop.signal, onWaiting: () => stop.abort() }), { name: 'AbortError' });
-  agent['agent.hello'] = () => { throw { code: 'origin_denied', args: {}, text: 'No.', next: '' }; };
+  world.agent['agent.hello'] = () => { throw { code: 'origin_denied', args: {}, text: 'No.', next: '' }; };
   await assert.rejects(connect(), { code: 'origin_denied' });
 });
 
@@ -180,11 +187,11 @@ test('an extension without native messaging falls back only when nobody is asked
   install({ code: 'agent_not_installed' });
   assert.equal((await connect()).transport, 'websocket');
   await assert.rejects(connect({ transport: 'extension' }), { code: 'agent_not_installed' });
-  permission = { 'loopback-network': 'prompt' };
+  world.permission = { 'loopback-network': 'prompt' };
   await assert.rejects(connect(), { code: 'agent_not_installed' });
-  permission = { 'loopback-network': 'granted' };
-  health = false;
-  agent.refuse = () => true;
+  world.permission = { 'loopback-network': 'granted' };
+  world.health = 'none';
+  world.agent.refuse = () => true;
   await assert.rejects(connect(), { code: 'agent_not_installed' }, 'the first reason is the useful one');
 });
 
@@ -193,22 +200,23 @@ test('after a loss the next call connects again, and close is for good', async (
   const heard = [];
   p.on('disconnected', (r) => heard.push(r.code));
   p.on('connected', () => heard.push('connected'));
-  sockets[0].close();
+  world.sockets[0].close();
   await settle();
   assert.deepEqual(await p.certificates(), []);
   assert.deepEqual(heard, ['agent_lost', 'connected']);
-  assert.equal(sockets.length, 2);
+  assert.equal(world.sockets.length, 2);
   p.close();
   await settle();
   await assert.rejects(p.certificates(), { code: 'request_cancelled' });
-  assert.equal(sockets.length, 2);
+  assert.equal(world.sockets.length, 2);
 });
 
 test('signCms sends what was asked, and nothing else', async () => {
   let asked;
-  agent['sign.cms'] = (params) => {
+  world.agent['sign.cms'] = (params) => {
     asked = params;
-    return { signature: { inline: 'MAA=' }, certificate: 'c'.repeat(64), signingTime: '2026-11-22T10:00:00Z' };
+    const digest = createHash('sha256').update('abc').digest('hex');
+    return { signature: { inline: 'MAA=' }, certificate: 'c'.repeat(64), signingTime: '2026-11-22T10:00:00Z', size: 3, digest, digestAlg: 'sha256' };
   };
   const p = await connect();
   const r = await p.signCms(new File(['abc'], 'договор.txt', { type: 'text/plain' }), { certificate: 'A'.repeat(40), note: 'Order 7' });
@@ -216,22 +224,28 @@ test('signCms sends what was asked, and nothing else', async () => {
     certificate: 'a'.repeat(40), content: { inline: 'YWJj' }, attached: false, name: 'договор.txt', mime: 'text/plain', note: 'Order 7',
   });
   assert.deepEqual([[...r.signature], r.attached, r.size, r.signingTime.toISOString()], [[48, 0], false, 3, '2026-11-22T10:00:00.000Z']);
-  await p.signCms('abc', { certificate: 'a'.repeat(40) });
+  assert.deepEqual([r.digest, r.digestAlg], [createHash('sha256').update('abc').digest('hex'), 'sha256']);
+  await p.signCms({ text: 'abc' }, { certificate: 'a'.repeat(40) });
   assert.deepEqual(Object.keys(asked).sort(), ['attached', 'certificate', 'content']);
+  for (const bad of ['abc', undefined, null, 7, {}, { text: 7 }, [1, 2]]) {
+    asked = undefined;
+    await assert.rejects(p.signCms(bad, { certificate: 'a'.repeat(40) }), { name: 'TypeError', message: /UTF-8/ });
+    assert.equal(asked, undefined, 'a string that may be base64 is not guessed at');
+  }
 });
 
 test('verifyCms gives the document only when there is one', async () => {
   const asked = [];
-  agent['verify.cms'] = (params) => (asked.push(params), { valid: true, attached: true, size: 3, signers: [] });
+  world.agent['verify.cms'] = (params) => (asked.push(params), { valid: true, attached: true, size: 3, signers: [] });
   const p = await connect();
   await p.verifyCms(new Uint8Array([48, 0]));
-  await p.verifyCms(new Uint8Array([48, 0]), { content: 'abc' });
+  await p.verifyCms(new Uint8Array([48, 0]), { content: { text: 'abc' } });
   assert.deepEqual(asked, [{ signature: { inline: 'MAA=' } }, { signature: { inline: 'MAA=' }, content: { inline: 'YWJj' } }]);
 });
 
 test('signXml sends the form that was asked for, and nothing else', async () => {
   let asked;
-  agent['sign.xml'] = (params) => {
+  world.agent['sign.xml'] = (params) => {
     asked = params;
     return { document: { inline: 'PGEvPg==' }, certificate: 'c'.repeat(64), signingTime: '2026-11-22T10:00:00Z' };
   };
@@ -251,9 +265,9 @@ test('signXml sends the form that was asked for, and nothing else', async () => 
   });
   assert.deepEqual(Object.keys(r).sort(), ['certificate', 'document', 'signingTime', 'size']);
   assert.deepEqual([new TextDecoder().decode(r.document), r.size, r.signingTime.getTime()], ['<a/>', 4, Date.UTC(2026, 10, 22, 10)]);
-  await p.signXml('<a/>', { certificate: 'a'.repeat(40), place: { path: '//s' }, onProgress: () => undefined, signal: undefined });
+  await p.signXml({ text: '<a/>' }, { certificate: 'a'.repeat(40), place: { path: '//s' }, onProgress: () => undefined, signal: undefined });
   assert.deepEqual(asked, { certificate: 'a'.repeat(40), content: { inline: 'PGEvPg==' }, place: { path: '//s' } });
-  await p.signXml('<a/>', { certificate: 'a'.repeat(40) });
+  await p.signXml({ text: '<a/>' }, { certificate: 'a'.repeat(40) });
   assert.deepEqual(Object.keys(asked).sort(), ['certificate', 'content']);
 });
 
@@ -261,7 +275,7 @@ test('large XML goes and comes back in pieces, and is dropped on both ways', asy
   const document = `<a>${'x'.repeat(700_000)}</a>`;
   const held = new Map();
   const calls = [];
-  agent = { ...agent,
+  world.agent = { ...world.agent,
     'content.open': () => (held.set('in', ''), { handle: 'in' }),
     'content.append': ({ handle, data }) => (held.set(handle, held.get(handle) + Buffer.from(data, 'base64')), { size: 0 }),
     'content.close': () => ({ size: 0 }),
@@ -276,7 +290,7 @@ test('large XML goes and comes back in pieces, and is dropped on both ways', asy
     },
   };
   const p = await connect();
-  const r = await p.signXml(document, { certificate: 'a'.repeat(40) });
+  const r = await p.signXml({ text: document }, { certificate: 'a'.repeat(40) });
   assert.equal(new TextDecoder().decode(r.document), `${document}<!--signed-->`);
   await settle();
   assert.deepEqual([calls.sort(), held.size, r.size], [['in', 'out'], 0, document.length]);
@@ -284,9 +298,9 @@ test('large XML goes and comes back in pieces, and is dropped on both ways', asy
 
 test('verifyXml gives the names of Ids only when there are some', async () => {
   const asked = [];
-  agent['verify.xml'] = (params) => (asked.push(params), { valid: true, attached: true, size: 4, signers: [] });
+  world.agent['verify.xml'] = (params) => (asked.push(params), { valid: true, attached: true, size: 4, signers: [] });
   const p = await connect();
-  assert.equal((await p.verifyXml('<a/>')).valid, true);
+  assert.equal((await p.verifyXml({ text: '<a/>' })).valid, true);
   await p.verifyXml(new TextEncoder().encode('<a/>'), { idAttributes: ['ID'] });
   assert.deepEqual(asked, [{ content: { inline: 'PGEvPg==' } }, { content: { inline: 'PGEvPg==' }, idAttributes: ['ID'] }]);
 });

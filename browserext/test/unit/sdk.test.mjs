@@ -88,7 +88,7 @@ test('calls, errors, progress and notifications find their place', async () => {
   const steps = [];
   const error = await c.call('sign.cms', {}, { onProgress: (s) => steps.push(s) }).catch((e) => e);
   assert.ok(error instanceof PerstenError && error instanceof Error);
-  assert.deepEqual([error.code, error.args, error.message, error.next], ['pin_incorrect', { attempts: '2' }, 'Неверный PIN-код.', 'Введите ещё раз.']);
+  assert.deepEqual([error.code, error.args, error.message, error.advice], ['pin_incorrect', { attempts: '2' }, 'Неверный PIN-код.', 'Введите ещё раз.']);
   assert.deepEqual(steps, ['waiting']);
   for (const text of ['', '[]', '{"id":77,"result":1}', '{"method":"evil","id":3}', '{"method":"tokens.changed"}']) t.onmessage(text);
   assert.deepEqual(heard, ['tokens.changed']);
@@ -114,7 +114,7 @@ test('a lost connection rejects what waits and what comes', async () => {
   const waiting = [c.call('agent.status', {}), c.call('tokens.list', {})];
   t.onclose({ code: 'agent_not_installed' });
   for (const w of [...waiting, c.call('agent.status', {})]) {
-    await assert.rejects(w, { code: 'agent_not_installed', next: 'Install Persten and reload the page.' });
+    await assert.rejects(w, { code: 'agent_not_installed', advice: 'Install Persten and reload the page.' });
   }
   assert.equal(c.alive, false);
 });
@@ -147,12 +147,12 @@ async function raised() {
 
 test('every code this side raises has words in both languages, and no others have', async () => {
   const codes = await raised();
-  const turned = ['origin_invalid']; // what a host's word is turned into: a table, not a literal with code:
+  const turned = ['origin_invalid', 'origin_denied']; // what words of others are turned into: a table, not a literal with code:
   assert.deepEqual([...codes, ...turned].sort(), Object.keys(TEXTS).sort());
   for (const code of codes) {
     const [ru, en] = ['ru', 'en'].map((lang) => new PerstenError({ code }, lang));
-    assert.ok(/[а-я]/.test(ru.message) && /[а-я]/.test(ru.next), code);
-    assert.ok(/^[\x20-\x7e]+$/.test(en.message + en.next) && en.next.length > 5, code);
+    assert.ok(/[а-я]/.test(ru.message) && /[а-я]/.test(ru.advice), code);
+    assert.ok(/^[\x20-\x7e]+$/.test(en.message + en.advice) && en.advice.length > 5, code);
   }
 });
 
@@ -218,6 +218,6 @@ test('base64 is there and back for every length', () => {
   }
 });
 
-test('a string is signed as its UTF-8 bytes', async () => {
-  for await (const piece of toSource('Привет').pieces(100)) assert.deepEqual(Buffer.from(piece), Buffer.from('Привет', 'utf8'));
+test('text is signed as its UTF-8 bytes', async () => {
+  for await (const piece of toSource({ text: 'Привет' }).pieces(100)) assert.deepEqual(Buffer.from(piece), Buffer.from('Привет', 'utf8'));
 });

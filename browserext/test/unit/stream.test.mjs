@@ -152,7 +152,7 @@ test('a stream that fails rejects with what the agent said, whether it is waitin
       if (sent === when * MiB) setTimeout(() => a.tell('content.failed', { stream: 1, handle: 'h1', problem }), 1);
     };
     const work = withContent(a.c, toSource(readable(randomBytes(9 * MiB))), { name: 'n' }, { onTransfer }, () => assert.fail('used'));
-    await assert.rejects(work, { name: 'PerstenError', code: 'content_disk_full', message: 'Full.', next: 'Free some.' });
+    await assert.rejects(work, { name: 'PerstenError', code: 'content_disk_full', message: 'Full.', advice: 'Free some.' });
     await settle();
     assert.equal(a.held.size, 0);
   }

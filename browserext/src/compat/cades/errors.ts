@@ -63,6 +63,6 @@ export function troubleOf(code: string): Trouble {
 /** Anything that was thrown, as the page is to see it. What to do next is said as well: many portals show the message as it is. */
 export function translate(e: unknown): Error {
   if (e instanceof Fault) return e;
-  if (e instanceof PerstenError) return new Fault(e.next ? `${e.message} ${e.next}` : e.message, troubleOf(e.code));
+  if (e instanceof PerstenError) return new Fault(e.advice ? `${e.text} ${e.advice}` : e.text, troubleOf(e.code));
   return new Fault('В расширении Persten произошла ошибка', 'unexpected');
 }
