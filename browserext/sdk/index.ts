@@ -22,7 +22,7 @@ export { besideError, OTHER_PLUGINS, otherPlugins, type OtherPlugin, type OtherP
 export type { ConnectOptions, WayOptions } from './connect.js';
 export { detect, type Detected, type State } from './detect.js';
 export { forgetAgent } from './proof.js';
-export { matches, type Holder } from './matches.js';
+export { matches, type HolderFields } from './matches.js';
 export { PerstenError, type Code, type Lang } from './errors.js';
 export type { Transfer, TransferOptions } from './content.js';
 export type { Data } from './source.js';

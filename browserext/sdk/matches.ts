@@ -5,7 +5,7 @@ import type { Certificate } from '../src/proto.gen.js';
 type Text = { [K in keyof Certificate]-?: Certificate[K] extends string | undefined ? K : never }[keyof Certificate];
 
 /** Whom a portal expects, by the text members of a certificate. Those left out or empty are not compared. */
-export type Holder = { readonly [K in Text]?: string | undefined };
+export type HolderFields = { readonly [K in Text]?: string | undefined };
 
 /** Numbers are compared by their digits: SNILS is written with and without hyphens. */
 const NUMBERS: ReadonlySet<string> = new Set(['inn', 'innle', 'ogrn', 'ogrnip', 'snils']);
@@ -15,7 +15,7 @@ const NUMBERS: ReadonlySet<string> = new Set(['inn', 'innle', 'ogrn', 'ogrnip', 
  * An organization's INN equals its 12-digit form with 00 in front, and may stand in `inn` or `innle`: certificates made
  * before 2021 have it in `inn`.
  */
-export function matches(certificate: Readonly<Partial<Certificate>>, holder: Holder): boolean {
+export function matches(certificate: Readonly<Partial<Certificate>>, holder: HolderFields): boolean {
   return (Object.entries(holder) as [Text, string | undefined][]).every(([member, wanted]) =>
     !wanted?.trim() || stated(certificate, member).some((value) => alike(member, value, wanted)));
 }

@@ -27,7 +27,7 @@ export interface AskOptions extends TransferOptions {
 
 export interface SignOptions extends AskOptions, CmsForm {}
 
-export interface SignRawOptions extends CallOptions {
+export interface SignRawOptions extends TransferOptions {
   /** A certificate of {@link Persten.certificates}, its id, or its SHA-1 thumbprint. */
   certificate: Certificate | string;
   /** One the key can use, such as `rsa-pss-sha256`. */
@@ -83,6 +83,8 @@ interface PageOptions {
 export interface VerifyOptions extends TransferOptions, PageOptions {
   /** The document, when the signature does not hold it. */
   content?: Data | undefined;
+  /** Its digest in place of the document, in lower hex, by `algorithm`, such as `streebog256`. */
+  digest?: { readonly value: string; readonly algorithm: string } | undefined;
 }
 
 export interface VerifyXmlOptions extends TransferOptions, PageOptions {
@@ -171,13 +173,17 @@ export class Persten {
   }
 
   /**
-   * Asks the person to sign a ready digest, in lower hex, and returns the bare signature value. The person cannot see what it is
-   * of, so your site needs a right of its own: the first call rejects with `hidden_not_allowed`, and the person is asked.
+   * Asks the person to sign a document and returns the bare signature value, without CMS around it. A ready digest, in lower hex, is
+   * signed too, but the person cannot see what it is of, so your site needs a right of its own: the first call rejects with
+   * `hidden_not_allowed`, and the person is asked.
    */
-  async signRaw(digest: string, o: SignRawOptions): Promise<Result<'sign.raw'>> {
+  async signRaw(data: Data | { readonly digest: string }, o: SignRawOptions): Promise<Result<'sign.raw'>> {
     const { algorithm, name, note } = o;
-    const about = { ...(algorithm && { algorithm }), ...(name && { name }), ...(note && { note }) };
-    return this.call('sign.raw', { certificate: idOf(o.certificate), digest, ...about }, o);
+    const form = { certificate: idOf(o.certificate), ...(algorithm && { algorithm }), ...(name && { name }), ...(note && { note }) };
+    if (typeof data === 'object' && 'digest' in data) return this.call('sign.raw', { ...form, digest: data.digest }, o);
+    const { connection } = await this.ready(o.signal);
+    return withContent(connection, toSource(data), { name: name ?? nameOf(data), certificate: form.certificate }, o, (content) =>
+      connection.call('sign.raw', { ...form, content }, o));
   }
 
   /**
@@ -204,7 +210,7 @@ export class Persten {
   async verifyCms(signature: Data, o: VerifyOptions = {}): Promise<Verification> {
     const { connection } = await this.ready(o.signal);
     return withContent(connection, toSource(signature), { name: 'signature.p7s' }, o, async (given) => {
-      const page = o.page ? { page: o.page } : {};
+      const page = { ...(o.page && { page: o.page }), ...(o.digest && { digest: o.digest.value, digestAlg: o.digest.algorithm }) };
       if (o.content === undefined) return found(connection, await connection.call('verify.cms', { signature: given, ...page }, o), o);
       return withContent(connection, toSource(o.content), { name: nameOf(o.content) }, o, async (content) =>
         found(connection, await connection.call('verify.cms', { signature: given, content, ...page }, o), o));

@@ -304,3 +304,19 @@ test('verifyXml gives the names of Ids only when there are some', async () => {
   await p.verifyXml(new TextEncoder().encode('<a/>'), { idAttributes: ['ID'] });
   assert.deepEqual(asked, [{ content: { inline: 'PGEvPg==' } }, { content: { inline: 'PGEvPg==' }, idAttributes: ['ID'] }]);
 });
+
+test('signRaw takes a document or a ready digest, verifyCms too', async () => {
+  const asked = [];
+  world.agent['sign.raw'] = (params) => (asked.push(params), { signature: 'MAA=', algorithm: 'rsa-sha256', certificate: 'c'.repeat(64), signingTime: '2026-11-22T10:00:00Z' });
+  world.agent['verify.cms'] = (params) => (asked.push(params), { valid: true, attached: false, size: 3, signers: [] });
+  const p = await connect();
+  const certificate = 'a'.repeat(40);
+  await p.signRaw({ text: 'abc' }, { certificate, algorithm: 'rsa-pss-sha256' });
+  await p.signRaw({ digest: '00'.repeat(32) }, { certificate, note: 'Order 7' });
+  await p.verifyCms(new Uint8Array([48, 0]), { digest: { value: '00'.repeat(32), algorithm: 'sha256' } });
+  assert.deepEqual(asked, [
+    { certificate, algorithm: 'rsa-pss-sha256', content: { inline: 'YWJj' } },
+    { certificate, note: 'Order 7', digest: '00'.repeat(32) },
+    { signature: { inline: 'MAA=' }, digest: '00'.repeat(32), digestAlg: 'sha256' },
+  ]);
+});
