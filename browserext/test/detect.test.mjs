@@ -221,7 +221,7 @@ check('a program that speaks no HTTP looks to the browser as nobody, and gets no
   assert.equal(await look(portal, { port: squatter.port }), 'agent_not_running agent_not_running websocket');
 });
 
-check('another program on [::1]: never spoken to, 100 of 100; on both addresses not_our_agent, 100 of 100', async (t) => {
+check('another program on [::1] is never spoken to; one on both addresses is not_our_agent, 100 of 100', async (t) => {
   const six = await squat(t, 'another key', { host: '::1', port: agent.port });
   const states = (port) => on(portal, async (p) => {
     const seen = {};
