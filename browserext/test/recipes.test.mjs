@@ -72,12 +72,14 @@ async function clicked(content) {
   await page.setInputFiles('#f', { name: 'order.txt', mimeType: 'text/plain', buffer: Buffer.from(content) });
   await page.click('#b');
   await desktop.prompt();
+  await desktop.shot('readme-asking');
   return page;
 }
 
 check("the README's example signs, and the server's recipe tells good from bad", async () => {
   const page = await clicked('Order 7');
   await desktop.enter(PIN);
+  await desktop.shot('readme-answered');
   await page.waitForFunction(() => document.title === 'uploaded');
   const signature = Buffer.from(await page.evaluate(() => window.uploaded));
   await page.close();
