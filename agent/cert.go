@@ -59,13 +59,18 @@ func (a *app) certCheck(ctx context.Context, o about) error {
 		return err
 	}
 	defer done()
-	status, err := signing.CheckCertificate(ctx, found, t, string(a.lang))
+	status, err := signing.CheckCertificate(ctx, found, t, cert.UseDocument, string(a.lang))
 	if err != nil {
 		return err
 	}
 	if err := a.print(status, func(w io.Writer) { report.StatusText(w, a.lang, status) }); err != nil {
 		return err
 	}
+	return certificateOutcome(status)
+}
+
+// certificateOutcome is the error of a certificate that is not good.
+func certificateOutcome(status *proto.CertificateStatus) error {
 	if status.Code == "" {
 		return nil
 	}

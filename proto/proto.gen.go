@@ -13,30 +13,32 @@ import (
 
 // The methods.
 const (
-	MethodAgentHello        = "agent.hello"        // page; Opens the conversation.
-	MethodAgentStatus       = "agent.status"       // page; Tells how the agent is.
-	MethodTokensList        = "tokens.list"        // page; Lists the tokens that are plugged in.
-	MethodCertificatesList  = "certificates.list"  // page; Lists the certificates whose keys can be used.
-	MethodCertificatesCheck = "certificates.check" // page; Tells whether a certificate on a token is good now.
-	MethodContentOpen       = "content.open"       // page; Starts handing over a document in pieces.
-	MethodContentAppend     = "content.append"     // page; Adds the next piece of a document.
-	MethodContentClose      = "content.close"      // page; Seals a document: nothing can be added after it.
-	MethodContentRead       = "content.read"       // page; Reads a piece of a sealed document or of a result.
-	MethodContentDrop       = "content.drop"       // page; Forgets a document or a result.
-	MethodSignCMS           = "sign.cms"           // page; Signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there.
-	MethodSignRaw           = "sign.raw"           // page; Signs a document or a ready digest and returns the bare signature value.
-	MethodSignXML           = "sign.xml"           // page; Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
-	MethodSignBatch         = "sign.batch"         // page; Signs up to 1,000 documents, each on its own, with one question and one PIN.
-	MethodVerifyCMS         = "verify.cms"         // page; Checks a CMS signature.
-	MethodVerifyXML         = "verify.xml"         // page; Checks every XML signature in a document.
-	MethodOriginsList       = "origins.list"       // local; Lists the sites a decision exists for.
-	MethodOriginsAllow      = "origins.allow"      // local; Lets a site talk to the agent.
-	MethodOriginsDeny       = "origins.deny"       // local; Refuses a site without asking again.
-	MethodOriginsForget     = "origins.forget"     // local; Forgets the decision about a site: it will be asked again.
-	MethodJournalList       = "journal.list"       // local; Lists the latest records of the journal, newest last.
-	MethodJournalVerify     = "journal.verify"     // local; Checks that no record of the journal was changed, removed or reordered.
-	MethodAgentPause        = "agent.pause"        // local; Stops or resumes answering sites.
-	MethodAgentStop         = "agent.stop"         // local; Ends the agent after the requests under way.
+	MethodAgentHello         = "agent.hello"         // page; Opens the conversation.
+	MethodAgentStatus        = "agent.status"        // page; Tells how the agent is.
+	MethodTokensList         = "tokens.list"         // page; Lists the tokens that are plugged in.
+	MethodCertificatesList   = "certificates.list"   // page; Lists the certificates whose keys can be used.
+	MethodCertificatesCheck  = "certificates.check"  // page; Tells whether a certificate on a token is good now.
+	MethodContentOpen        = "content.open"        // page; Starts handing over a document in pieces.
+	MethodContentAppend      = "content.append"      // page; Adds the next piece of a document.
+	MethodContentClose       = "content.close"       // page; Seals a document: nothing can be added after it.
+	MethodContentRead        = "content.read"        // page; Reads a piece of a sealed document or of a result.
+	MethodContentDrop        = "content.drop"        // page; Forgets a document or a result.
+	MethodSignCMS            = "sign.cms"            // page; Signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there.
+	MethodSignRaw            = "sign.raw"            // page; Signs a document or a ready digest and returns the bare signature value.
+	MethodCertificatesSelect = "certificates.select" // page; Lets the person choose a certificate in a window of the agent.
+	MethodAuthRespond        = "auth.respond"        // page; Answers a login challenge of the calling site.
+	MethodSignXML            = "sign.xml"            // page; Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
+	MethodSignBatch          = "sign.batch"          // page; Signs up to 1,000 documents, each on its own, with one question and one PIN.
+	MethodVerifyCMS          = "verify.cms"          // page; Checks a CMS signature.
+	MethodVerifyXML          = "verify.xml"          // page; Checks every XML signature in a document.
+	MethodOriginsList        = "origins.list"        // local; Lists the sites a decision exists for.
+	MethodOriginsAllow       = "origins.allow"       // local; Lets a site talk to the agent.
+	MethodOriginsDeny        = "origins.deny"        // local; Refuses a site without asking again.
+	MethodOriginsForget      = "origins.forget"      // local; Forgets the decision about a site: it will be asked again.
+	MethodJournalList        = "journal.list"        // local; Lists the latest records of the journal, newest last.
+	MethodJournalVerify      = "journal.verify"      // local; Checks that no record of the journal was changed, removed or reordered.
+	MethodAgentPause         = "agent.pause"         // local; Stops or resumes answering sites.
+	MethodAgentStop          = "agent.stop"          // local; Ends the agent after the requests under way.
 )
 
 // The notifications.
@@ -124,6 +126,12 @@ const (
 	CodeCertificateUntrusted Code = "certificate_untrusted"
 	// The certificate's key usage does not include signing documents.
 	CodeCertificateNotForSigning Code = "certificate_not_for_signing"
+	// The certificate does not allow its key to log in: keyUsage without digitalSignature, or extendedKeyUsage without clientAuth.
+	CodeCertificateNotForLogin Code = "certificate_not_for_login"
+	// A login token is not the answer to this challenge of this site by the key of its certificate.
+	CodeLoginMismatch Code = "login_mismatch"
+	// None of the certificates on the tokens that are plugged in fits what the site asks for.
+	CodeCertificateNone Code = "certificate_none"
 	// The key or the signature uses an algorithm this version or this token cannot handle. Args: algorithm.
 	CodeAlgorithmUnsupported Code = "algorithm_unsupported"
 	// The certificate is valid, but the period in which its private key may sign has ended. Args: date.
@@ -286,7 +294,7 @@ const (
 	CodeBrowserPermissionNeeded Code = "browser_permission_needed"
 	// The page's Content-Security-Policy refuses the agent's address. Raised by the SDK.
 	CodePagePolicy Code = "page_policy"
-	// The page is not a secure context. Raised by the SDK.
+	// The page is not a secure context. Raised by the SDK, and by the agent where a login is asked for.
 	CodeContextInsecure Code = "context_insecure"
 	// A session of this user answers already.
 	CodeAgentRunning Code = "agent_running"
@@ -334,6 +342,10 @@ type Server interface {
 	SignCMS(ctx context.Context, p SignCMSParams) (*SignCMSResult, error)
 	// SignRaw: signs a document or a ready digest and returns the bare signature value.
 	SignRaw(ctx context.Context, p SignRawParams) (*SignRawResult, error)
+	// CertificatesSelect: lets the person choose a certificate in a window of the agent.
+	CertificatesSelect(ctx context.Context, p CertificatesSelectParams) (*CertificatesSelectResult, error)
+	// AuthRespond: answers a login challenge of the calling site.
+	AuthRespond(ctx context.Context, p AuthRespondParams) (*AuthRespondResult, error)
 	// SignXML: signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
 	SignXML(ctx context.Context, p SignXMLParams) (*SignXMLResult, error)
 	// SignBatch: signs up to 1,000 documents, each on its own, with one question and one PIN.
@@ -362,30 +374,32 @@ type Server interface {
 
 // handlers is the way from a method's name to the Server.
 var handlers = map[string]handler{
-	"agent.hello":        {audience: "page", params: "AgentHelloParams", call: call(Server.AgentHello)},
-	"agent.status":       {audience: "page", params: "AgentStatusParams", call: call(Server.AgentStatus)},
-	"tokens.list":        {audience: "page", params: "TokensListParams", call: call(Server.TokensList)},
-	"certificates.list":  {audience: "page", params: "CertificatesListParams", call: call(Server.CertificatesList)},
-	"certificates.check": {audience: "page", params: "CertificatesCheckParams", call: call(Server.CertificatesCheck)},
-	"content.open":       {audience: "page", params: "ContentOpenParams", call: call(Server.ContentOpen)},
-	"content.append":     {audience: "page", params: "ContentAppendParams", call: call(Server.ContentAppend)},
-	"content.close":      {audience: "page", params: "ContentCloseParams", call: call(Server.ContentClose)},
-	"content.read":       {audience: "page", params: "ContentReadParams", call: call(Server.ContentRead)},
-	"content.drop":       {audience: "page", params: "ContentDropParams", call: call(Server.ContentDrop)},
-	"sign.cms":           {audience: "page", params: "SignCMSParams", call: call(Server.SignCMS)},
-	"sign.raw":           {audience: "page", params: "SignRawParams", call: call(Server.SignRaw)},
-	"sign.xml":           {audience: "page", params: "SignXMLParams", call: call(Server.SignXML)},
-	"sign.batch":         {audience: "page", params: "SignBatchParams", call: call(Server.SignBatch)},
-	"verify.cms":         {audience: "page", params: "VerifyCMSParams", call: call(Server.VerifyCMS)},
-	"verify.xml":         {audience: "page", params: "VerifyXMLParams", call: call(Server.VerifyXML)},
-	"origins.list":       {audience: "local", params: "OriginsListParams", call: call(Server.OriginsList)},
-	"origins.allow":      {audience: "local", params: "OriginsAllowParams", call: call(Server.OriginsAllow)},
-	"origins.deny":       {audience: "local", params: "OriginsDenyParams", call: call(Server.OriginsDeny)},
-	"origins.forget":     {audience: "local", params: "OriginsForgetParams", call: call(Server.OriginsForget)},
-	"journal.list":       {audience: "local", params: "JournalListParams", call: call(Server.JournalList)},
-	"journal.verify":     {audience: "local", params: "JournalVerifyParams", call: call(Server.JournalVerify)},
-	"agent.pause":        {audience: "local", params: "AgentPauseParams", call: call(Server.AgentPause)},
-	"agent.stop":         {audience: "local", params: "AgentStopParams", call: call(Server.AgentStop)},
+	"agent.hello":         {audience: "page", params: "AgentHelloParams", call: call(Server.AgentHello)},
+	"agent.status":        {audience: "page", params: "AgentStatusParams", call: call(Server.AgentStatus)},
+	"tokens.list":         {audience: "page", params: "TokensListParams", call: call(Server.TokensList)},
+	"certificates.list":   {audience: "page", params: "CertificatesListParams", call: call(Server.CertificatesList)},
+	"certificates.check":  {audience: "page", params: "CertificatesCheckParams", call: call(Server.CertificatesCheck)},
+	"content.open":        {audience: "page", params: "ContentOpenParams", call: call(Server.ContentOpen)},
+	"content.append":      {audience: "page", params: "ContentAppendParams", call: call(Server.ContentAppend)},
+	"content.close":       {audience: "page", params: "ContentCloseParams", call: call(Server.ContentClose)},
+	"content.read":        {audience: "page", params: "ContentReadParams", call: call(Server.ContentRead)},
+	"content.drop":        {audience: "page", params: "ContentDropParams", call: call(Server.ContentDrop)},
+	"sign.cms":            {audience: "page", params: "SignCMSParams", call: call(Server.SignCMS)},
+	"sign.raw":            {audience: "page", params: "SignRawParams", call: call(Server.SignRaw)},
+	"certificates.select": {audience: "page", params: "CertificatesSelectParams", call: call(Server.CertificatesSelect)},
+	"auth.respond":        {audience: "page", params: "AuthRespondParams", call: call(Server.AuthRespond)},
+	"sign.xml":            {audience: "page", params: "SignXMLParams", call: call(Server.SignXML)},
+	"sign.batch":          {audience: "page", params: "SignBatchParams", call: call(Server.SignBatch)},
+	"verify.cms":          {audience: "page", params: "VerifyCMSParams", call: call(Server.VerifyCMS)},
+	"verify.xml":          {audience: "page", params: "VerifyXMLParams", call: call(Server.VerifyXML)},
+	"origins.list":        {audience: "local", params: "OriginsListParams", call: call(Server.OriginsList)},
+	"origins.allow":       {audience: "local", params: "OriginsAllowParams", call: call(Server.OriginsAllow)},
+	"origins.deny":        {audience: "local", params: "OriginsDenyParams", call: call(Server.OriginsDeny)},
+	"origins.forget":      {audience: "local", params: "OriginsForgetParams", call: call(Server.OriginsForget)},
+	"journal.list":        {audience: "local", params: "JournalListParams", call: call(Server.JournalList)},
+	"journal.verify":      {audience: "local", params: "JournalVerifyParams", call: call(Server.JournalVerify)},
+	"agent.pause":         {audience: "local", params: "AgentPauseParams", call: call(Server.AgentPause)},
+	"agent.stop":          {audience: "local", params: "AgentStopParams", call: call(Server.AgentStop)},
 }
 
 // Lang: language of texts.
@@ -611,6 +625,7 @@ type Certificate struct {
 	Algorithm      string        `json:"algorithm"`        // The signature algorithm that will be used.
 	Usable         bool          `json:"usable"`           // Can sign now.
 	Reason         Code          `json:"reason,omitempty"` // Why it cannot.
+	Login          bool          `json:"login,omitempty"`  // Can answer a login challenge now.
 	Token          TokenRef      `json:"token"`
 	DER            []byte        `json:"der"`
 }
@@ -706,6 +721,47 @@ type CertificateSummary struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v CertificateSummary) Validate() error { return validate("CertificateSummary", v) }
+
+// KeyPurpose: what a key is asked for.
+type KeyPurpose string
+
+// The values of KeyPurpose.
+const (
+	KeyPurposeSign  KeyPurpose = "sign"
+	KeyPurposeLogin KeyPurpose = "login"
+)
+
+// LoginToken: the answer to a login challenge, in the form of Web eID. Nothing in it is to be believed before it was checked.
+type LoginToken struct {
+	UnverifiedCertificate         []byte               `json:"unverifiedCertificate"` // DER of the certificate whose key answered.
+	Algorithm                     string               `json:"algorithm"`             // Name by RFC 7518. The GOST names are those of Russian state systems: GOST R 34.10-2012 with Streebog of the same size.
+	Signature                     []byte               `json:"signature"`             // r and s of equal length for ECDSA, s and r for GOST, the PKCS#1 or PSS block for RSA.
+	Format                        string               `json:"format"`
+	AppVersion                    string               `json:"appVersion"`                              // Who made it.
+	UnverifiedSigningCertificates []SigningCertificate `json:"unverifiedSigningCertificates,omitempty"` // Only in web-eid:1.1. The signature does not cover it.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v LoginToken) Validate() error { return validate("LoginToken", v) }
+
+// SigningCertificate: a certificate for signing documents, and what its key can do, in the words of Web eID.
+type SigningCertificate struct {
+	Certificate                  []byte               `json:"certificate"` // DER.
+	SupportedSignatureAlgorithms []SignatureAlgorithm `json:"supportedSignatureAlgorithms"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SigningCertificate) Validate() error { return validate("SigningCertificate", v) }
+
+// SignatureAlgorithm: a signature algorithm, in the words of Web eID.
+type SignatureAlgorithm struct {
+	CryptoAlgorithm string `json:"cryptoAlgorithm"`
+	HashFunction    string `json:"hashFunction"`
+	PaddingScheme   string `json:"paddingScheme"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignatureAlgorithm) Validate() error { return validate("SignatureAlgorithm", v) }
 
 // CertificateStatus: what was found about a certificate.
 type CertificateStatus struct {
@@ -1282,6 +1338,38 @@ type SignRawResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v SignRawResult) Validate() error { return validate("SignRawResult", v) }
 
+// CertificatesSelectParams are the parameters of certificates.select. Lets the person choose a certificate in a window of the agent.
+type CertificatesSelectParams struct {
+	Purpose KeyPurpose `json:"purpose,omitempty"` // What its key must be fit for; sign when left out.
+	Note    Note       `json:"note,omitempty"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesSelectParams) Validate() error { return validate("CertificatesSelectParams", v) }
+
+// CertificatesSelectResult is the result of certificates.select.
+type CertificatesSelectResult struct {
+	Certificate Certificate `json:"certificate"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesSelectResult) Validate() error { return validate("CertificatesSelectResult", v) }
+
+// AuthRespondParams are the parameters of auth.respond. Answers a login challenge of the calling site.
+type AuthRespondParams struct {
+	Nonce       string         `json:"nonce"`                 // The server's challenge: base64 of at least 32 random octets.
+	Certificate CertificateRef `json:"certificate,omitempty"` // Whose key answers. Left out: the one that fits, or the person chooses among several.
+	Signing     CertificateRef `json:"signing,omitempty"`     // A certificate for signing documents that the token shall hold too.
+	Note        Note           `json:"note,omitempty"`
+	Lang        Lang           `json:"lang,omitempty"` // Language of the window; the connection's when left out.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v AuthRespondParams) Validate() error { return validate("AuthRespondParams", v) }
+
+// AuthRespondResult is the result of auth.respond.
+type AuthRespondResult = LoginToken
+
 // SignXMLParams are the parameters of sign.xml. Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
 type SignXMLParams struct {
 	Certificate  CertificateRef     `json:"certificate"`
@@ -1581,7 +1669,8 @@ var (
 	pattern15 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
 	pattern16 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
 	pattern17 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
-	pattern18 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern18 = regexp.MustCompile("^[A-Za-z0-9+/]+={0,2}$")
+	pattern19 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
 )
 
 // schemas is what check walks along.
@@ -1696,6 +1785,7 @@ func init() {
 			{"algorithm", &schema{kind: kindString}, true},
 			{"usable", &schema{kind: kindBoolean}, true},
 			{"reason", &schema{ref: "ErrorCode"}, false},
+			{"login", &schema{kind: kindBoolean}, false},
 			{"token", &schema{ref: "TokenRef"}, true},
 			{"der", &schema{kind: kindBase64}, true},
 		}},
@@ -1747,6 +1837,24 @@ func init() {
 			{"notBefore", &schema{kind: kindTime}, true},
 			{"notAfter", &schema{kind: kindTime}, true},
 			{"key", &schema{kind: kindString}, true},
+		}},
+		"KeyPurpose": {kind: kindString, enum: []string{"sign", "login"}},
+		"LoginToken": {kind: kindObject, members: []member{
+			{"unverifiedCertificate", &schema{kind: kindBase64, maxLen: 16384}, true},
+			{"algorithm", &schema{kind: kindString, enum: []string{"ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "GOST3410_2012_256", "GOST3410_2012_512"}}, true},
+			{"signature", &schema{kind: kindBase64, maxLen: 8192}, true},
+			{"format", &schema{kind: kindString, enum: []string{"web-eid:1.0", "web-eid:1.1"}}, true},
+			{"appVersion", &schema{kind: kindString, maxLen: 256}, true},
+			{"unverifiedSigningCertificates", &schema{kind: kindArray, maxItems: 1, items: &schema{ref: "SigningCertificate"}}, false},
+		}},
+		"SigningCertificate": {kind: kindObject, members: []member{
+			{"certificate", &schema{kind: kindBase64, maxLen: 16384}, true},
+			{"supportedSignatureAlgorithms", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "SignatureAlgorithm"}}, true},
+		}},
+		"SignatureAlgorithm": {kind: kindObject, members: []member{
+			{"cryptoAlgorithm", &schema{kind: kindString, enum: []string{"ECC", "RSA", "GOST"}}, true},
+			{"hashFunction", &schema{kind: kindString, enum: []string{"SHA-256", "SHA-384", "SHA-512", "STREEBOG-256", "STREEBOG-512"}}, true},
+			{"paddingScheme", &schema{kind: kindString, enum: []string{"NONE", "PKCS1.5", "PSS"}}, true},
 		}},
 		"CertificateStatus": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateSummary"}, true},
@@ -2032,6 +2140,21 @@ func init() {
 			{"certificate", &schema{ref: "CertificateID"}, true},
 			{"signingTime", &schema{kind: kindTime}, true},
 		}},
+		"CertificatesSelectParams": {kind: kindObject, members: []member{
+			{"purpose", &schema{ref: "KeyPurpose"}, false},
+			{"note", &schema{ref: "Note"}, false},
+		}},
+		"CertificatesSelectResult": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "Certificate"}, true},
+		}},
+		"AuthRespondParams": {kind: kindObject, members: []member{
+			{"nonce", &schema{kind: kindString, minLen: 44, maxLen: 128, pattern: pattern18}, true},
+			{"certificate", &schema{ref: "CertificateRef"}, false},
+			{"signing", &schema{ref: "CertificateRef"}, false},
+			{"note", &schema{ref: "Note"}, false},
+			{"lang", &schema{ref: "Lang"}, false},
+		}},
+		"AuthRespondResult": {ref: "LoginToken"},
 		"SignXMLParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, true},
@@ -2041,7 +2164,7 @@ func init() {
 			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern12}, false},
 			{"place", &schema{ref: "XMLPlace"}, false},
 			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
-			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern18}, false},
+			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern19}, false},
 			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
 			{"columns", &schema{kind: kindInteger, min: bound(0), max: bound(76)}, false},

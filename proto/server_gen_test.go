@@ -54,6 +54,14 @@ func (a answers) SignRaw(_ context.Context, p SignRawParams) (*SignRawResult, er
 	return answer[SignRawResult](a, p)
 }
 
+func (a answers) CertificatesSelect(_ context.Context, p CertificatesSelectParams) (*CertificatesSelectResult, error) {
+	return answer[CertificatesSelectResult](a, p)
+}
+
+func (a answers) AuthRespond(_ context.Context, p AuthRespondParams) (*AuthRespondResult, error) {
+	return answer[AuthRespondResult](a, p)
+}
+
 func (a answers) SignXML(_ context.Context, p SignXMLParams) (*SignXMLResult, error) {
 	return answer[SignXMLResult](a, p)
 }

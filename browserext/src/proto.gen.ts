@@ -78,6 +78,12 @@ export const ERROR_NUMBERS = {
   certificate_untrusted: 1506,
   /** The certificate's key usage does not include signing documents. */
   certificate_not_for_signing: 1507,
+  /** The certificate does not allow its key to log in: keyUsage without digitalSignature, or extendedKeyUsage without clientAuth. */
+  certificate_not_for_login: 1511,
+  /** A login token is not the answer to this challenge of this site by the key of its certificate. */
+  login_mismatch: 1513,
+  /** None of the certificates on the tokens that are plugged in fits what the site asks for. */
+  certificate_none: 1512,
   /** The key or the signature uses an algorithm this version or this token cannot handle. Args: algorithm. */
   algorithm_unsupported: 1508,
   /** The certificate is valid, but the period in which its private key may sign has ended. Args: date. */
@@ -240,7 +246,7 @@ export const ERROR_NUMBERS = {
   browser_permission_needed: 1913,
   /** The page's Content-Security-Policy refuses the agent's address. Raised by the SDK. */
   page_policy: 1914,
-  /** The page is not a secure context. Raised by the SDK. */
+  /** The page is not a secure context. Raised by the SDK, and by the agent where a login is asked for. */
   context_insecure: 1915,
   /** A session of this user answers already. */
   agent_running: 1916,
@@ -456,6 +462,8 @@ export interface Certificate {
   usable: boolean;
   /** Why it cannot. */
   reason?: ErrorCode;
+  /** Can answer a login challenge now. */
+  login?: boolean;
   token: TokenRef;
   der: string;
 }
@@ -534,6 +542,38 @@ export interface CertificateSummary {
   notBefore: string;
   notAfter: string;
   key: string;
+}
+
+/** What a key is asked for. */
+export type KeyPurpose = 'sign' | 'login';
+
+/** The answer to a login challenge, in the form of Web eID. Nothing in it is to be believed before it was checked. */
+export interface LoginToken {
+  /** DER of the certificate whose key answered. */
+  unverifiedCertificate: string;
+  /** Name by RFC 7518. The GOST names are those of Russian state systems: GOST R 34.10-2012 with Streebog of the same size. */
+  algorithm: 'ES256' | 'ES384' | 'ES512' | 'RS256' | 'RS384' | 'RS512' | 'PS256' | 'PS384' | 'PS512' | 'GOST3410_2012_256' | 'GOST3410_2012_512';
+  /** r and s of equal length for ECDSA, s and r for GOST, the PKCS#1 or PSS block for RSA. */
+  signature: string;
+  format: 'web-eid:1.0' | 'web-eid:1.1';
+  /** Who made it. */
+  appVersion: string;
+  /** Only in web-eid:1.1. The signature does not cover it. */
+  unverifiedSigningCertificates?: SigningCertificate[];
+}
+
+/** A certificate for signing documents, and what its key can do, in the words of Web eID. */
+export interface SigningCertificate {
+  /** DER. */
+  certificate: string;
+  supportedSignatureAlgorithms: SignatureAlgorithm[];
+}
+
+/** A signature algorithm, in the words of Web eID. */
+export interface SignatureAlgorithm {
+  cryptoAlgorithm: 'ECC' | 'RSA' | 'GOST';
+  hashFunction: 'SHA-256' | 'SHA-384' | 'SHA-512' | 'STREEBOG-256' | 'STREEBOG-512';
+  paddingScheme: 'NONE' | 'PKCS1.5' | 'PSS';
 }
 
 /** What was found about a certificate. */
@@ -1030,6 +1070,32 @@ export interface SignRawResult {
   signingTime: string;
 }
 
+/** Lets the person choose a certificate in a window of the agent. */
+export interface CertificatesSelectParams {
+  /** What its key must be fit for; sign when left out. */
+  purpose?: KeyPurpose;
+  note?: Note;
+}
+
+export interface CertificatesSelectResult {
+  certificate: Certificate;
+}
+
+/** Answers a login challenge of the calling site. */
+export interface AuthRespondParams {
+  /** The server's challenge: base64 of at least 32 random octets. */
+  nonce: string;
+  /** Whose key answers. Left out: the one that fits, or the person chooses among several. */
+  certificate?: CertificateRef;
+  /** A certificate for signing documents that the token shall hold too. */
+  signing?: CertificateRef;
+  note?: Note;
+  /** Language of the window; the connection's when left out. */
+  lang?: Lang;
+}
+
+export type AuthRespondResult = LoginToken;
+
 /** Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES. */
 export interface SignXMLParams {
   certificate: CertificateRef;
@@ -1265,6 +1331,8 @@ export interface Methods {
   'content.drop': { params: ContentDropParams; result: ContentDropResult };
   'sign.cms': { params: SignCMSParams; result: SignCMSResult };
   'sign.raw': { params: SignRawParams; result: SignRawResult };
+  'certificates.select': { params: CertificatesSelectParams; result: CertificatesSelectResult };
+  'auth.respond': { params: AuthRespondParams; result: AuthRespondResult };
   'sign.xml': { params: SignXMLParams; result: SignXMLResult };
   'sign.batch': { params: SignBatchParams; result: SignBatchResult };
   'verify.cms': { params: VerifyCMSParams; result: VerifyCMSResult };
@@ -1293,6 +1361,8 @@ export type PageMethod =
   | 'content.drop'
   | 'sign.cms'
   | 'sign.raw'
+  | 'certificates.select'
+  | 'auth.respond'
   | 'sign.xml'
   | 'sign.batch'
   | 'verify.cms'

@@ -44,6 +44,7 @@ const (
 	UseTimeStamping            // extended key usage timeStamping; whether it is critical and alone is for the caller to see
 	UseOCSP                    // extended key usage OCSPSigning
 	UseCRL                     // key usage cRLSign, when the certificate restricts its use at all
+	UseLogin                   // answering a login challenge, see Usage.Login
 	UseAny
 )
 

@@ -10,6 +10,7 @@ type Usage struct {
 	DigitalSignature  bool // keyUsage digitalSignature
 	Unrestricted      bool // no keyUsage extension at all
 	ClientAuthOnly    bool // for logging in, not for documents: digitalSignature without contentCommitment, and clientAuth alone
+	ClientAuth        bool // extendedKeyUsage allows logging in, or there is none
 	CA                bool
 }
 
@@ -24,6 +25,8 @@ func (c *Certificate) Usage() Usage {
 	}
 	alone := len(x.ExtKeyUsage) == 1 && x.ExtKeyUsage[0] == x509.ExtKeyUsageClientAuth && len(x.UnknownExtKeyUsage) == 0
 	u.ClientAuthOnly = alone && !u.ContentCommitment
+	purposes, limited, err := c.extendedUsage()
+	u.ClientAuth = !limited || err == nil && (containsOID(purposes, oidClientAuth) || containsOID(purposes, oidAnyUsage))
 	return u
 }
 
@@ -31,6 +34,11 @@ func (c *Certificate) Usage() Usage {
 func (c *Certificate) restricted() bool {
 	_, ok := extension(c.X509, oidKeyUsage)
 	return ok || c.X509.KeyUsage != 0
+}
+
+// Login reports whether the key may answer a login challenge. A key for contentCommitment alone signs documents and nothing else.
+func (u Usage) Login() bool {
+	return (u.Unrestricted || u.DigitalSignature) && u.ClientAuth
 }
 
 // Documents reports whether the key may sign documents.

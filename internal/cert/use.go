@@ -10,6 +10,7 @@ import (
 
 var (
 	oidAnyUsage     = asn1.ObjectIdentifier{2, 5, 29, 37, 0}
+	oidClientAuth   = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 2}
 	oidTimeStamping = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}
 	oidOCSPSigning  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 9}
 )
@@ -26,6 +27,10 @@ func (u Use) fits(c *Certificate, leaf bool) error {
 	case UseDocument:
 		if leaf && !c.Usage().Documents() {
 			return fmt.Errorf("%w: its key is not for documents", ErrUse)
+		}
+	case UseLogin:
+		if leaf && !c.Usage().Login() {
+			return fmt.Errorf("%w: its key is not for logging in", ErrUse)
 		}
 	case UseCRL:
 		if leaf && !c.mayList() {

@@ -164,6 +164,28 @@ func (c *client) SignRaw(ctx context.Context, p proto.SignRawParams) (*proto.Sig
 	}, nil
 }
 
+// CertificatesSelect returns the certificate that fits, or the one the person chooses.
+func (c *client) CertificatesSelect(ctx context.Context, p proto.CertificatesSelectParams) (*proto.CertificatesSelectResult, error) {
+	purpose := signing.KindSign
+	if p.Purpose == proto.KeyPurposeLogin {
+		purpose = signing.KindLogin
+	}
+	found, err := c.o.Engine.Choose(ctx, c.caller(), purpose, p.Note)
+	if err != nil {
+		return nil, err
+	}
+	return &proto.CertificatesSelectResult{Certificate: *found}, nil
+}
+
+// AuthRespond asks the person and answers the login challenge of the caller's site.
+func (c *client) AuthRespond(ctx context.Context, p proto.AuthRespondParams) (*proto.AuthRespondResult, error) {
+	who := c.caller()
+	if p.Lang != "" {
+		who.Lang = string(p.Lang)
+	}
+	return c.o.Engine.Login(ctx, who, signing.LoginRequest{Certificate: p.Certificate, Nonce: p.Nonce, Signing: p.Signing, Note: p.Note})
+}
+
 // SignXML asks the person and returns a document with its signature.
 func (c *client) SignXML(ctx context.Context, p proto.SignXMLParams) (*proto.SignXMLResult, error) {
 	content, done, err := c.content(p.Content)

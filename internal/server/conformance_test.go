@@ -25,30 +25,32 @@ type validator interface{ Validate() error }
 
 // results makes the result type of each method.
 var results = map[string]func() validator{
-	"agent.hello":        func() validator { return new(proto.AgentHelloResult) },
-	"agent.status":       func() validator { return new(proto.AgentStatusResult) },
-	"tokens.list":        func() validator { return new(proto.TokensListResult) },
-	"certificates.list":  func() validator { return new(proto.CertificatesListResult) },
-	"certificates.check": func() validator { return new(proto.CertificatesCheckResult) },
-	"content.open":       func() validator { return new(proto.ContentOpenResult) },
-	"content.append":     func() validator { return new(proto.ContentAppendResult) },
-	"content.close":      func() validator { return new(proto.ContentCloseResult) },
-	"content.read":       func() validator { return new(proto.ContentReadResult) },
-	"content.drop":       func() validator { return new(proto.ContentDropResult) },
-	"sign.cms":           func() validator { return new(proto.SignCMSResult) },
-	"sign.batch":         func() validator { return new(proto.SignBatchResult) },
-	"verify.cms":         func() validator { return new(proto.VerifyCMSResult) },
-	"sign.raw":           func() validator { return new(proto.SignRawResult) },
-	"sign.xml":           func() validator { return new(proto.SignXMLResult) },
-	"verify.xml":         func() validator { return new(proto.VerifyXMLResult) },
-	"origins.list":       func() validator { return new(proto.OriginsListResult) },
-	"origins.allow":      func() validator { return new(proto.OriginsAllowResult) },
-	"origins.deny":       func() validator { return new(proto.OriginsDenyResult) },
-	"origins.forget":     func() validator { return new(proto.OriginsForgetResult) },
-	"journal.list":       func() validator { return new(proto.JournalListResult) },
-	"journal.verify":     func() validator { return new(proto.JournalVerifyResult) },
-	"agent.pause":        func() validator { return new(proto.AgentPauseResult) },
-	"agent.stop":         func() validator { return new(proto.AgentStopResult) },
+	"agent.hello":         func() validator { return new(proto.AgentHelloResult) },
+	"agent.status":        func() validator { return new(proto.AgentStatusResult) },
+	"tokens.list":         func() validator { return new(proto.TokensListResult) },
+	"certificates.list":   func() validator { return new(proto.CertificatesListResult) },
+	"certificates.check":  func() validator { return new(proto.CertificatesCheckResult) },
+	"certificates.select": func() validator { return new(proto.CertificatesSelectResult) },
+	"auth.respond":        func() validator { return new(proto.AuthRespondResult) },
+	"content.open":        func() validator { return new(proto.ContentOpenResult) },
+	"content.append":      func() validator { return new(proto.ContentAppendResult) },
+	"content.close":       func() validator { return new(proto.ContentCloseResult) },
+	"content.read":        func() validator { return new(proto.ContentReadResult) },
+	"content.drop":        func() validator { return new(proto.ContentDropResult) },
+	"sign.cms":            func() validator { return new(proto.SignCMSResult) },
+	"sign.batch":          func() validator { return new(proto.SignBatchResult) },
+	"verify.cms":          func() validator { return new(proto.VerifyCMSResult) },
+	"sign.raw":            func() validator { return new(proto.SignRawResult) },
+	"sign.xml":            func() validator { return new(proto.SignXMLResult) },
+	"verify.xml":          func() validator { return new(proto.VerifyXMLResult) },
+	"origins.list":        func() validator { return new(proto.OriginsListResult) },
+	"origins.allow":       func() validator { return new(proto.OriginsAllowResult) },
+	"origins.deny":        func() validator { return new(proto.OriginsDenyResult) },
+	"origins.forget":      func() validator { return new(proto.OriginsForgetResult) },
+	"journal.list":        func() validator { return new(proto.JournalListResult) },
+	"journal.verify":      func() validator { return new(proto.JournalVerifyResult) },
+	"agent.pause":         func() validator { return new(proto.AgentPauseResult) },
+	"agent.stop":          func() validator { return new(proto.AgentStopResult) },
 }
 
 type example struct {
@@ -122,7 +124,7 @@ func TestExamples(t *testing.T) {
 }
 
 // needHandle are the methods whose examples ask for what no other example left behind, or for a person's yes.
-var needHandle = []string{"content.append", "content.close", "content.read", "certificates.check", "sign.cms", "sign.raw", "sign.batch", "verify.cms", "sign.xml", "verify.xml"}
+var needHandle = []string{"content.append", "content.close", "content.read", "certificates.check", "certificates.select", "auth.respond", "sign.cms", "sign.raw", "sign.batch", "verify.cms", "sign.xml", "verify.xml"}
 
 // The whole way of an XML document: signed in pieces or inline, returned the same way, verified.
 func TestSignAndVerifyXML(t *testing.T) {

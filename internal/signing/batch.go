@@ -96,7 +96,7 @@ func (r *BatchResult) Count(s ItemState) (n int) {
 //
 // The error is for requests in which nothing was signed. Once something was, there is an account, and it says what ended it.
 func (e *Engine) SignBatch(ctx context.Context, who Caller, r BatchRequest, each func(BatchSigned)) (*BatchResult, error) {
-	key, alg, err := e.ready(ctx, r.Certificate, algo.ID(r.Algorithm))
+	key, alg, err := e.ready(ctx, KindSign, r.Certificate, algo.ID(r.Algorithm))
 	if err != nil {
 		return nil, err
 	}

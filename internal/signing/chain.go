@@ -44,9 +44,10 @@ func (e *Engine) Listed(keys []token.Key, all bool, now time.Time) []proto.Certi
 	for i := range out {
 		k := byID[out[i].ID]
 		out[i].Chain = e.chains.of(k.Certificate())
-		if bad := e.permitted(k, now); bad != nil {
+		if bad := e.permitted(k, now, KindSign); bad != nil {
 			out[i].Usable, out[i].Reason = false, bad.Code
 		}
+		out[i].Login = e.permitted(k, now, KindLogin) == nil
 	}
 	if all {
 		return out

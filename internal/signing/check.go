@@ -26,16 +26,16 @@ func (e *Engine) CheckCertificate(ctx context.Context, id string, offline bool, 
 	if offline {
 		t.Source = e.kept
 	}
-	return CheckCertificate(ctx, c, t, lang)
+	return CheckCertificate(ctx, c, t, cert.UseDocument, lang)
 }
 
-// CheckCertificate validates c as one for signing documents, at t.At or now, and describes the outcome with words in lang.
+// CheckCertificate validates c for one use, at t.At or now, and describes the outcome with words in lang.
 // Nobody who could be asked means that revocation is unknown.
-func CheckCertificate(ctx context.Context, c *cert.Certificate, t cert.Trust, lang string) (*proto.CertificateStatus, error) {
+func CheckCertificate(ctx context.Context, c *cert.Certificate, t cert.Trust, use cert.Use, lang string) (*proto.CertificateStatus, error) {
 	if t.At.IsZero() {
 		t.At = time.Now()
 	}
-	found := cms.ConcludeCertificate(ctx, c, t, cert.UseDocument)
+	found := cms.ConcludeCertificate(ctx, c, t, use)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -43,7 +43,11 @@ func CheckCertificate(ctx context.Context, c *cert.Certificate, t cert.Trust, la
 		Certificate: summary(c), CheckedAt: t.At.UTC(), Indication: proto.Indication(found.Indication),
 		SubIndication: proto.SubIndication(found.Sub), Chain: links(found.Path),
 	}
-	if bad := certificateFault(found); bad != nil {
+	bad := certificateFault(found)
+	if use == cert.UseLogin && bad != nil && bad.Code == proto.CodeCertificateNotForSigning {
+		bad = proto.E(proto.CodeCertificateNotForLogin, bad)
+	}
+	if bad != nil {
 		out.Code, out.Text, out.Next = words(bad, lang)
 	}
 	return out, nil

@@ -24,6 +24,7 @@ func listed(k token.Key, now time.Time) proto.Certificate {
 	if bad := Usable(k, now); bad != nil {
 		out.Usable, out.Reason = false, bad.Code
 	}
+	out.Login = LoginUsable(k, now) == nil
 	return out
 }
 

@@ -147,8 +147,13 @@ func (e *Engine) find(ctx context.Context, id string) (token.Key, error) {
 	return nil, proto.E(proto.CodeCertificateAbsent, err, "id", id)
 }
 
-// Usable tells why a key cannot sign now, or nil.
+// Usable tells why a key cannot sign documents now, or nil.
 func Usable(k token.Key, now time.Time) *proto.Error {
+	return usable(k, now, cert.Usage.Documents, proto.CodeCertificateNotForSigning)
+}
+
+// usable tells why a key cannot be used now for what fit asks of its certificate; unfit is the code of one that is not for that.
+func usable(k token.Key, now time.Time, fit func(cert.Usage) bool, unfit proto.Code) *proto.Error {
 	c := k.Certificate()
 	if c == nil || len(k.Algorithms()) == 0 {
 		return proto.E(proto.CodeKeyAbsent, nil)
@@ -156,27 +161,30 @@ func Usable(k token.Key, now time.Time) *proto.Error {
 	if bad := inTime(c, now); bad != nil {
 		return bad
 	}
-	if !c.Usage().Documents() {
-		return proto.E(proto.CodeCertificateNotForSigning, nil)
+	if !fit(c.Usage()) {
+		return proto.E(unfit, nil)
 	}
 	return nil
 }
 
-// permitted adds the machine's policy to Usable.
-func (e *Engine) permitted(k token.Key, now time.Time) *proto.Error {
+// permitted adds the machine's policy to Usable, or to LoginUsable for a login.
+func (e *Engine) permitted(k token.Key, now time.Time, kind Kind) *proto.Error {
 	if e.noSoftware && Place(k.Token()) == proto.KeyPlaceSoftware {
 		return proto.E(proto.CodePolicyForbids, nil)
+	}
+	if kind == KindLogin {
+		return LoginUsable(k, now)
 	}
 	return Usable(k, now)
 }
 
 // ready finds the key of a certificate id or thumbprint and the algorithm it will sign with, if it may sign now.
-func (e *Engine) ready(ctx context.Context, id string, want algo.ID) (token.Key, algo.Algorithm, error) {
+func (e *Engine) ready(ctx context.Context, kind Kind, id string, want algo.ID) (token.Key, algo.Algorithm, error) {
 	key, err := e.find(ctx, id)
 	if err != nil {
 		return nil, algo.Algorithm{}, err
 	}
-	if bad := e.permitted(key, time.Now()); bad != nil {
+	if bad := e.permitted(key, time.Now(), kind); bad != nil {
 		return nil, algo.Algorithm{}, bad
 	}
 	alg, err := algorithm(key, want)

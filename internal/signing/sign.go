@@ -29,11 +29,14 @@ type Result struct {
 // order is a request for one signature of one document, whatever its format.
 type order struct {
 	method      string
+	kind        Kind // KindSign when empty
 	certificate string
 	algorithm   algo.ID // "": the key's default
 	content     *Content
 	hidden      []byte // the digest, when there is no content to show
 	name, mime  string
+
+	bound func(algo.Digest) []byte // in place of hidden, a digest that is made when the hash function is known
 
 	// describe completes the question: the document stands in it, what the signature will be is to be added.
 	describe func(*Question)
@@ -47,7 +50,7 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 	if u, ok := e.desk.ask.(*Unattended); ok && u.expects(who, o.certificate) {
 		ctx = token.Remembering(ctx)
 	}
-	key, alg, err := e.ready(ctx, o.certificate, o.algorithm)
+	key, alg, err := e.ready(ctx, o.kind, o.certificate, o.algorithm)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +80,7 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 	err = e.approved(ctx, who, key, alg, q, prompt, func(s cms.Signer) error { return o.encode(shown, s, at, digest) })
 	out := outcome(err)
 	out.Owner = q.Certificate.Name
-	if err == nil {
+	if err == nil && q.Kind == KindSign {
 		out.Signed = []string{q.Documents[0].Name}
 	}
 	prompt.Close(out)
@@ -93,6 +96,9 @@ func (o order) digest(ctx context.Context, alg algo.Algorithm) ([]byte, error) {
 	if o.content != nil {
 		return o.content.Digest(ctx, alg.Digest)
 	}
+	if o.bound != nil {
+		return o.bound(alg.Digest), nil
+	}
 	if len(o.hidden) != alg.Digest.Size() {
 		return nil, wrongSize(alg.Digest)
 	}
@@ -105,12 +111,12 @@ func wrongSize(d algo.Digest) error {
 
 // signQuestion puts into a Question what every approval binds.
 func (e *Engine) signQuestion(ctx context.Context, who Caller, key token.Key, alg algo.Algorithm, o order, digest []byte) Question {
-	q := who.question(KindSign)
+	q := who.question(cmp.Or(o.kind, KindSign))
 	q.Certificate, q.Token, q.Algorithm = card(key.Certificate()), key.Token(), string(alg.ID)
 	if h, ok := key.(token.Holder); ok && h.Held(ctx) {
 		q.Token.LoginRequired = false // policy keeps the PIN for a while: the person approves without typing it
 	}
-	d := Document{Name: o.name, MIME: o.mime, Digest: hex.EncodeToString(digest), Alg: string(alg.Digest), Hidden: o.content == nil}
+	d := Document{Name: o.name, MIME: o.mime, Digest: hex.EncodeToString(digest), Alg: string(alg.Digest), Hidden: o.hidden != nil}
 	if c := o.content; c != nil {
 		d.Name, d.MIME, d.Size = cmp.Or(o.name, c.Name), cmp.Or(o.mime, c.MIME), c.Size()
 		d.Login = c.login(who.Origin)
@@ -139,7 +145,7 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 		return e.refused(who, q, fault(err))
 	}
 	a := newApproval(len(q.Documents))
-	record := e.record(who, q, "sign")
+	record := e.record(who, q, string(q.Kind))
 	record.Approval = a.id
 	for i := range record.Documents {
 		record.Documents[i].Viewed = i < len(d.Viewed) && d.Viewed[i]

@@ -213,7 +213,7 @@ func (e *Engine) joined(ctx context.Context, r *CMSRequest) (*cms.Report, error)
 		}
 		return cms.Verify(ctx, r.AddTo.Reader(), content, e.trust())
 	}
-	_, alg, err := e.ready(ctx, r.Certificate, algo.ID(r.Algorithm))
+	_, alg, err := e.ready(ctx, KindSign, r.Certificate, algo.ID(r.Algorithm))
 	if err != nil {
 		return nil, err
 	}

@@ -51,11 +51,16 @@ const (
 	KindSign   Kind = "sign"
 	KindOrigin Kind = "origin" // "Allow SITE?"
 	KindHidden Kind = "hidden" // "Allow SITE to ask for signatures of what you cannot see?"
+	KindLogin  Kind = "login"  // "Log in to SITE?"
+	KindSelect Kind = "select" // "Which certificate?"
 	KindPIN    Kind = "pin"
 )
 
 // Site reports whether the question is about a site and not about a key.
 func (k Kind) Site() bool { return k == KindOrigin || k == KindHidden }
+
+// Keyless reports whether no key is used after a yes: nobody is asked for a PIN.
+func (k Kind) Keyless() bool { return k.Site() || k == KindSelect }
 
 // Question is everything the person is asked to decide, and therefore everything an approval binds.
 // It crosses to the prompt process as JSON, with Documents[i].Content as descriptors beside it.
@@ -75,11 +80,14 @@ type Question struct {
 	Algorithm   string       `json:"algorithm,omitempty"`
 	Profile     string       `json:"profile,omitempty"`
 	Attached    bool         `json:"attached,omitempty"`
-	XML         *XMLForm     `json:"xml,omitempty"`   // set for XML signatures
-	CMS         *CMSForm     `json:"cms,omitempty"`   // set for CMS signatures
-	Raw         bool         `json:"raw,omitempty"`   // the bare value, whatever it is for
-	Batch       bool         `json:"batch,omitempty"` // a signature of each document, by one PIN
-	Documents   []Document   `json:"documents,omitempty"`
+	XML         *XMLForm     `json:"xml,omitempty"`       // set for XML signatures
+	CMS         *CMSForm     `json:"cms,omitempty"`       // set for CMS signatures
+	Raw         bool         `json:"raw,omitempty"`       // the bare value, whatever it is for
+	Batch       bool         `json:"batch,omitempty"`     // a signature of each document, by one PIN
+	Documents   []Document   `json:"documents,omitempty"` // of a login one, which stands for the challenge and is not shown
+	Signing     string       `json:"signing,omitempty"`   // of a login: whose certificate for documents goes along
+	Choices     []Choice     `json:"choices,omitempty"`   // of KindSelect
+	For         Kind         `json:"for,omitempty"`       // of KindSelect: what the certificate is wanted for, KindSign or KindLogin
 
 	by string // who answers it, for the journal; see approvedBy
 }
@@ -106,6 +114,12 @@ type Certificate struct {
 	Class        string    `json:"class,omitempty"`        // of the owner's signature tool, such as KC1
 }
 
+// Choice is one certificate the person may choose, and where it lies.
+type Choice struct {
+	Certificate Certificate `json:"certificate"`
+	Token       token.Info  `json:"token"`
+}
+
 // Document is one thing to be signed. Content is a read-only descriptor of the sealed bytes whose digest is Digest. Of an XML
 // document that gets an XML signature, Covered is what the signature will speak of: everything (Whole), everything but the
 // signatures that are in it (Rest), or these elements.
@@ -128,9 +142,10 @@ type Document struct {
 	Login  bool                                    `json:"login,omitempty"`  // it looks like what a site has signed to let somebody in
 }
 
-// Decision is the person's answer. Viewed[i] tells whether document i was opened on screen.
+// Decision is the person's answer. Viewed[i] tells whether document i was opened on screen. Chosen is an index of Choices.
 type Decision struct {
 	Approved bool   `json:"approved"`
+	Chosen   int    `json:"chosen,omitempty"`
 	Viewed   []bool `json:"viewed,omitempty"`
 }
 
