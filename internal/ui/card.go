@@ -38,6 +38,8 @@ type Card struct {
 	Documents []Document
 	Summary   string // of a batch: how many, how large together
 	Login     string // a warning that a document looks like a site's word for logging in
+	Body      string // what a yes means, where no document says it
+	Choices   []Choice
 	Unseen    string // a warning about documents nobody can be shown
 	Meaning   []Fact // what the signature says beside the document
 	Facts     []Fact // form of the signature, token
@@ -69,6 +71,7 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 	c.Title = say(lang, "prompt."+kind+".title")
 	c.Accept, c.Reject = say(lang, "prompt."+kind+".accept"), say(lang, "prompt."+kind+".reject")
 	c.asker(q)
+	c.keyless(q)
 	if q.Note != "" {
 		c.Note = Safe(q.Note, maxNote)
 	}
@@ -76,7 +79,7 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 		c.Owner = owner(lang, *q.Certificate, q.Token, time.Now())
 	}
 	for i, d := range q.Documents {
-		if i == maxDocs {
+		if i == maxDocs || q.Kind == signing.KindLogin {
 			break
 		}
 		c.Documents = append(c.Documents, Document{
@@ -244,10 +247,13 @@ func snils(s string) string {
 }
 
 func facts(lang text.Lang, q signing.Question) []Fact {
-	if q.Kind != signing.KindSign {
+	if q.Kind != signing.KindSign && q.Kind != signing.KindLogin {
 		return nil
 	}
 	format := form(lang, q)
+	if q.Kind == signing.KindLogin {
+		format = ""
+	}
 	label := q.Token.Label
 	if q.Token.Demo && label != "" {
 		label = say(lang, "prompt.token.demo", "label", label)
@@ -255,6 +261,7 @@ func facts(lang text.Lang, q signing.Question) []Fact {
 	return filled([]Fact{
 		{Label: say(lang, "prompt.form.label"), Value: format, Warn: q.Raw && unseen(q)},
 		{Label: say(lang, "prompt.form.tsa"), Value: authority(lang, q.CMS)},
+		{Label: say(lang, "prompt.login.signing"), Value: q.Signing},
 		{Label: say(lang, "prompt.token.label"), Value: label, Warn: q.Token.Demo},
 	})
 }
@@ -398,10 +405,15 @@ func (c Card) Lines() []string {
 	if c.Note != "" {
 		lines = append(lines, c.Say("prompt.note.label")+": «"+c.Note+"»")
 	}
-	if c.Kind.Site() {
-		return append(lines, "", c.Say("prompt."+string(c.Kind)+".body"))
+	if c.Body != "" {
+		lines = append(lines, "", c.Body)
 	}
-	lines = append(lines, "")
+	if c.Kind.Site() {
+		return lines
+	}
+	if c.Body == "" {
+		lines = append(lines, "")
+	}
 	named := c.Documents
 	if c.Summary != "" {
 		lines, named = append(lines, c.batchLines()...), nil

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
+
+	"persten/internal/signing"
 )
 
 // Site is a web origin cut so that the part its owner had to register stands out.
@@ -35,7 +37,7 @@ func NewSite(origin string) Site {
 	if err != nil {
 		ascii = host
 	}
-	s := Site{Scheme: Safe(u.Scheme, 20) + "://", Domain: ascii, Secure: u.Scheme == "https" || loopback(ascii)}
+	s := Site{Scheme: Safe(u.Scheme, 20) + "://", Domain: ascii, Secure: u.Scheme == "https" || signing.Loopback(ascii)}
 	if p := u.Port(); p != "" {
 		s.After = ":" + p
 	}
@@ -70,11 +72,6 @@ func (s *Site) shorten() {
 		return
 	}
 	s.Before = Safe(s.Before, 300)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
 // String is the whole origin on one line.

@@ -52,11 +52,35 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 	if err := b.start(); err != nil {
 		return signing.Decision{}, fmt.Errorf("%w: %w", signing.ErrNoPrompt, err)
 	}
+	if q.Kind == signing.KindSelect {
+		return b.choose(ctx)
+	}
 	yes, err := b.confirm(ctx)
 	if err != nil {
 		b.kill()
 	}
 	return signing.Decision{Approved: yes && err == nil}, err
+}
+
+// choose offers one certificate after the other: these dialogs have no list. Declining the last one declines all.
+func (b *Body) choose(ctx context.Context) (signing.Decision, error) {
+	who := b.card.Say("prompt.asker.label") + ": " + b.card.Asker
+	for i, c := range b.card.Choices {
+		other := b.card.Say("prompt.select.other")
+		if i == len(b.card.Choices)-1 {
+			other = b.card.Reject
+		}
+		b.dialog(pages(append([]string{who}, c.Lines(i)...))[0], b.card.Accept, other)
+		err := b.within(ctx, func() error { return b.conn.command("CONFIRM", nil) })
+		switch {
+		case err == nil:
+			return signing.Decision{Approved: true, Chosen: i}, nil
+		case !errors.Is(err, errDeclined):
+			b.kill()
+			return signing.Decision{}, failed(err)
+		}
+	}
+	return signing.Decision{}, nil
 }
 
 // ascii is the variable to set where the locale knows ASCII alone: POSIX's, or none. Elsewhere it is "".
@@ -219,7 +243,7 @@ func (b *Body) Close(ctx context.Context, o signing.Outcome) error {
 		return nil
 	}
 	defer b.kill()
-	if b.card.Kind.Site() && (o.Code == "" || o.Code == "user_rejected") {
+	if b.card.Kind.Keyless() && (o.Code == "" || o.Code == "user_rejected") {
 		return nil
 	}
 	closing := ui.NewClosing(b.card.Kind, o, b.card.Lang)
@@ -234,12 +258,24 @@ func (b *Body) Close(ctx context.Context, o signing.Outcome) error {
 // pageSize leaves room for the command in an Assuan line.
 const pageSize = 900
 
+// longestLine is room for what we explain ourselves; what comes from others is shorter already.
+const longestLine = 400
+
+// fitting cuts a line so that it fits a page.
+func fitting(line string) string {
+	for most := longestLine; ; most /= 2 {
+		if s := ui.Safe(line, most); len(escape(s)) <= pageSize {
+			return s
+		}
+	}
+}
+
 // pages puts lines together to texts that fit an Assuan line when escaped. A line too long for a page is cut.
 func pages(lines []string) []string {
 	var list []string
 	page := ""
 	for _, l := range lines {
-		l = strings.TrimRight(ui.Safe(strings.TrimLeft(l, " "), 200), " ·")
+		l = strings.TrimRight(fitting(strings.TrimLeft(l, " ")), " ·")
 		if page != "" && len(escape(page))+3+len(escape(l)) > pageSize {
 			list, page = append(list, page), ""
 		}

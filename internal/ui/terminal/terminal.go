@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -63,10 +64,15 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 	b.tty, b.card = t, ui.NewCard(q, text.Lang(q.Lang))
 	b.mu.Unlock()
 	ask := "prompt.terminal.ask"
-	if q.Kind.Site() {
+	switch {
+	case q.Kind.Site():
 		ask = "prompt.terminal.allow"
+	case q.Kind == signing.KindLogin:
+		ask = "prompt.terminal.login"
+	case q.Kind == signing.KindSelect:
+		ask = "prompt.terminal.number"
 	}
-	b.print("\n" + b.card.Title + "\n\n" + strings.Join(b.card.Lines(), "\n") + "\n\n" + b.card.Say(ask))
+	b.print("\n" + b.card.Title + "\n\n" + strings.Join(b.lines(), "\n") + "\n\n" + b.card.Say(ask))
 	var line []byte
 	err = b.within(ctx, func() error {
 		line, err = readLine(t)
@@ -76,7 +82,20 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 		return signing.Decision{}, err
 	}
 	word := strings.ToLower(strings.TrimSpace(string(line)))
+	if q.Kind == signing.KindSelect {
+		n, err := strconv.Atoi(word)
+		return signing.Decision{Approved: err == nil && n >= 1 && n <= len(q.Choices), Chosen: max(n-1, 0)}, nil
+	}
 	return signing.Decision{Approved: word == b.card.Say("prompt.terminal.yes") || word == "yes"}, nil
+}
+
+// lines is the card with everything there is to choose from.
+func (b *Body) lines() []string {
+	lines := b.card.Lines()
+	for i, c := range b.card.Choices {
+		lines = append(append(lines, c.Lines(i)...), "")
+	}
+	return lines
 }
 
 // within runs a read that a cancelled ctx wakes by closing the terminal.

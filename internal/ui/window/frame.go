@@ -32,6 +32,7 @@ func (w *Window) frame(viewing context.Context, gtx layout.Context) {
 	deaf := w.deaf(gtx)
 	w.browse(viewing, gtx) // before keys: a document that is scrolled keeps the window where it is
 	w.keys(gtx, deaf)
+	w.choose(gtx, deaf)
 	w.press(gtx, deaf)
 
 	paint.Fill(gtx.Ops, ground)
@@ -56,7 +57,8 @@ func (w *Window) deaf(gtx layout.Context) bool {
 	return true
 }
 
-// focus puts the keyboard where the screen starts: the PIN field, else the button that changes nothing.
+// focus puts the keyboard where the screen starts: the PIN field, the first certificate to choose (Tab goes on from there), else the
+// button that changes nothing.
 func (w *Window) focus(gtx layout.Context) {
 	if !w.refocus {
 		return
@@ -65,6 +67,10 @@ func (w *Window) focus(gtx layout.Context) {
 	switch {
 	case w.typing():
 		gtx.Execute(key.FocusCmd{Tag: &w.field})
+	case w.screen == asking && len(w.choices) > 0 && w.chosen < 0:
+		gtx.Execute(key.FocusCmd{Tag: &w.choices[0]})
+	case w.screen == asking && len(w.choices) > 0:
+		gtx.Execute(key.FocusCmd{Tag: &w.yes})
 	case w.screen != working:
 		gtx.Execute(key.FocusCmd{Tag: &w.no})
 	}
@@ -185,7 +191,7 @@ func (w *Window) before(p *pinField) event.Tag {
 // ready tells whether "Sign" can be pressed, apart from deafness.
 func (w *Window) ready() bool {
 	switch {
-	case w.screen != asking && w.screen != pinning, w.pin.Token.Locked && !w.card.Kind.Site():
+	case w.screen != asking && w.screen != pinning, w.pin.Token.Locked && !w.card.Kind.Keyless(), len(w.choices) > 0 && w.chosen < 0:
 		return false
 	case !w.typing():
 		return true
@@ -306,7 +312,7 @@ func (w *Window) doing(key string) string {
 
 // pinPart is the PIN field with all that should be known before typing.
 func (w *Window) pinPart(gtx layout.Context) layout.Dimensions {
-	if w.screen == working || w.screen == ended || w.card.Kind.Site() {
+	if w.screen == working || w.screen == ended || w.card.Kind.Keyless() {
 		return layout.Dimensions{}
 	}
 	if !w.typing() {

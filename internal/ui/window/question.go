@@ -31,6 +31,8 @@ func (w *Window) accent() color.NRGBA {
 		return red
 	case w.card.Kind.Site():
 		return violet
+	case w.card.Kind == signing.KindLogin, w.card.Kind == signing.KindSelect:
+		return teal
 	}
 	return blue
 }
@@ -38,8 +40,8 @@ func (w *Window) accent() color.NRGBA {
 // question draws the card.
 func (w *Window) question(gtx layout.Context) layout.Dimensions {
 	title := label{size: 22, bold: true}
-	if w.card.Kind.Site() {
-		title.color = violet
+	if w.card.Kind != signing.KindSign {
+		title.color = w.accent()
 	}
 	parts := []layout.Widget{w.text(w.title(), title), gap(8), w.asker}
 	if w.card.Banner != "" {
@@ -48,8 +50,11 @@ func (w *Window) question(gtx layout.Context) layout.Dimensions {
 	if w.card.Note != "" {
 		parts = append(parts, gap(8), w.note)
 	}
-	if w.card.Kind.Site() {
-		parts = append(parts, gap(14), w.text(w.card.Say("prompt."+string(w.card.Kind)+".body"), label{size: 15}))
+	if w.card.Body != "" {
+		parts = append(parts, gap(14), w.text(w.card.Body, label{size: 15}))
+	}
+	for i := range w.card.Choices {
+		parts = append(parts, gap(10), w.choice(i))
 	}
 	if len(w.docs) > 0 {
 		heading, list := w.heading(text.Plural(w.card.Lang, "prompt.closing.documents", len(w.docs))), w.documentList

@@ -26,6 +26,7 @@ var (
 	ground   = rgb(0xf4f6f9)
 	rule     = rgb(0xdde2ea)
 	blue     = rgb(0x1f5fbf) // signing
+	teal     = rgb(0x0f7173) // logging in
 	violet   = rgb(0x7a3fb0) // access of a site
 	green    = rgb(0x1d7f4e)
 	red      = rgb(0xb3261e)

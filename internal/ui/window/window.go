@@ -82,6 +82,8 @@ type Window struct {
 	leave bool // the window should close itself
 
 	batch        batch
+	choices      []widget.Clickable
+	chosen       int // index of choices, -1: none
 	field, again pinField
 	yes, no      widget.Clickable
 	stop         widget.Clickable
@@ -105,9 +107,10 @@ func (w *Window) Decide(ctx context.Context, q signing.Question) (signing.Decisi
 	w.mu.Lock()
 	w.card = ui.NewCard(q, lang)
 	w.pin = q.Token.Request("", false)
-	w.wantPIN = !q.Kind.Site() && q.Token.LoginRequired && !q.Token.PINPad
+	w.choices, w.chosen = make([]widget.Clickable, len(w.card.Choices)), -1
+	w.wantPIN = !q.Kind.Keyless() && q.Token.LoginRequired && !q.Token.PINPad
 	w.twice = w.wantPIN && q.Token.Final
-	w.docs = w.documents(q.Documents)
+	w.docs = w.documents(q.Documents[:len(w.card.Documents)])
 	w.turn(asking)
 	w.mu.Unlock()
 	viewing, cancel := context.WithCancel(ctx)
@@ -121,7 +124,7 @@ func (w *Window) Decide(ctx context.Context, q signing.Question) (signing.Decisi
 	w.held = a.pin
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return signing.Decision{Approved: a.yes, Viewed: w.viewed()}, nil
+	return signing.Decision{Approved: a.yes, Viewed: w.viewed(), Chosen: max(w.chosen, 0)}, nil
 }
 
 // wait returns the next press of a button. A window that was closed has said no.
@@ -192,7 +195,7 @@ func (w *Window) Progress(s signing.Step) {
 func (w *Window) Close(ctx context.Context, o signing.Outcome) error {
 	w.held.Wipe()
 	w.mu.Lock()
-	quiet := w.card.Kind.Site() && (o.Code == "" || o.Code == "user_rejected")
+	quiet := w.card.Kind.Keyless() && (o.Code == "" || o.Code == "user_rejected")
 	if w.card.Title == "" {
 		w.mu.Unlock()
 		return nil // never shown

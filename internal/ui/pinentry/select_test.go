@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pinentry
+
+import (
+	"strings"
+	"testing"
+
+	"persten/internal/signing"
+	"persten/internal/text"
+	"persten/internal/ui"
+)
+
+// What a login means is said in whole, and no line is longer than the protocol's.
+func TestExplanationIsWhole(t *testing.T) {
+	for _, lang := range []text.Lang{"ru", "en"} {
+		for _, kind := range []signing.Kind{signing.KindLogin, signing.KindHidden} {
+			card := ui.NewCard(signing.Question{Kind: kind, Origin: "https://a.example"}, lang)
+			if all := strings.Join(pages(card.Brief()), "\n"); !strings.Contains(all, card.Body) {
+				t.Error(all)
+			}
+		}
+	}
+	for _, p := range pages([]string{strings.Repeat("界", 1000), strings.Repeat("%", 1000), strings.Repeat("x", 1000)}) {
+		if len(escape(p)) > pageSize {
+			t.Errorf("%d bytes", len(escape(p)))
+		}
+	}
+}
+
+// Certificates are offered one after the other; declining the last declines all.
+func TestChoosing(t *testing.T) {
+	usual := question
+	defer func() { question = usual }()
+	question = signing.Question{Kind: signing.KindSelect, Lang: "en", Origin: "https://a.example", Choices: []signing.Choice{
+		{Certificate: signing.Certificate{Name: "Maria"}}, {Certificate: signing.Certificate{Name: "Ivan"}},
+	}}
+	const no = "ERR 83886179 Operation cancelled"
+	for answers, want := range map[string]int{"OK": 0, no + ";OK": 1, no + ";" + no: -1} {
+		p, log := scripted(t, strings.Split(answers, ";")...)
+		d, err := p.Decide(t.Context())
+		if err != nil || d.Approved != (want >= 0) || d.Approved && d.Chosen != want {
+			t.Errorf("%q: %+v, %v", answers, d, err)
+		}
+		if !strings.Contains(log(), "1. Maria") || !strings.Contains(log(), "https://a.example") {
+			t.Error(log())
+		}
+		p.Close(signing.Outcome{})
+	}
+}
