@@ -34,6 +34,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	c.Flags().StringVar(&o.report, "report", "", a.t("cli.flag.report"))
 	c.Flags().BoolVar(&o.open, "open", false, a.t("cli.flag.openreport"))
 	a.trustFlags(c, &o.believing)
+	c.AddCommand(a.verifyLoginCommand())
 	return c
 }
 
