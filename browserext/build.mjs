@@ -31,7 +31,7 @@ async function clean() {
 async function extension(browser) {
   const out = at('dist', browser);
   await esbuild.build({ ...common, format: 'iife', outdir: out, entryPoints: { content: 'src/content.ts', background: 'src/background.ts', 'status/status': 'src/status/status.ts' } });
-  await esbuild.build({ ...common, format: 'iife', outdir: path.join(out, 'compat'), entryPoints: { cades: 'src/compat/cades/main.ts', rutoken: 'src/compat/rutoken/main.ts' } });
+  await esbuild.build({ ...common, format: 'iife', outdir: path.join(out, 'compat'), entryPoints: { cades: 'src/compat/cades/main.ts', rutoken: 'src/compat/rutoken/main.ts', webeid: 'src/compat/webeid/main.ts', hwcrypto: 'src/compat/hwcrypto/main.ts' } });
   for (const file of ['status.html', 'status.css']) await cp(at('src/status', file), path.join(out, 'status', file));
   await cp(at('_locales'), path.join(out, '_locales'), { recursive: true });
   await cp(at('icons'), path.join(out, 'icons'), { recursive: true, filter: (f) => !f.endsWith('.svg') });
@@ -56,15 +56,18 @@ async function sdk() {
   await esbuild.build({ ...entry, format: 'esm', sourcemap: true, sourcesContent: true, outfile: path.join(out, 'index.js') });
   await esbuild.build({ ...entry, format: 'cjs', minify: true, banner: { js: umd.before }, footer: { js: umd.after }, outfile: path.join(out, 'umd/persten.js') });
   await writeFile(path.join(out, 'umd/package.json'), '{ "type": "commonjs" }\n');
-  execFileSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', at('tsconfig.sdk.json')], { stdio: 'inherit' });
+  await esbuild.build({ ...common, format: 'esm', target: 'node20', platform: 'neutral', external: ['node:*'], outdir: out, entryPoints: { verify: 'sdk/server/index.ts', 'verify-node': 'sdk/server/node.ts' } });
+  for (const config of ['tsconfig.sdk.json', 'tsconfig.node.json']) {
+    execFileSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', at(config)], { stdio: 'inherit' });
+  }
   for (const file of ['package.json', 'README.md', 'LICENSE', 'recipes']) await cp(at('sdk', file), path.join(out, file), { recursive: true });
 }
 
 async function demo() {
   const out = at('dist/demo');
   await mkdir(out, { recursive: true });
-  await esbuild.build({ ...common, format: 'esm', outdir: out, entryPoints: { app: 'demo/app.ts' } });
-  for (const file of ['index.html', 'style.css']) await cp(at('demo', file), path.join(out, file));
+  await esbuild.build({ ...common, format: 'esm', outdir: out, entryPoints: { app: 'demo/app.ts', login: 'demo/login.ts' } });
+  for (const file of ['index.html', 'login.html', 'style.css']) await cp(at('demo', file), path.join(out, file));
   await cp(at('icons/persten.svg'), path.join(out, 'persten.svg'));
 }
 

@@ -29,11 +29,11 @@ export type { Data } from './source.js';
 export type { BatchAccount, BatchDocument, BatchOptions, BatchSigned } from './batch.js';
 export type { CallOptions, Method, Params, Result } from './rpc.js';
 export {
-  Persten, type AskOptions, type Events, type ListOptions, type SignBatchOptions, type Signed, type SignedCms, type SignedXml, type SignOptions,
+  Persten, type AskOptions, type Events, type ListOptions, type LoginOptions, type SelectOptions, type SignBatchOptions, type Signed, type SignedCms, type SignedXml, type SignOptions,
   type SignRawOptions, type SignXmlOptions, type Status, type Verification, type VerifyOptions, type VerifyXmlOptions,
 } from './persten.js';
 export type {
-  Certificate, CertificateStatus, CertificateSummary, ChainLink, ErrorCode, Indication, Problem, Reference, Revocation, Signer, Span, Step, SubIndication, Timestamp, Token, XMLMode, XMLPosition, XMLProfile,
+  Certificate, CertificateStatus, CertificateSummary, ChainLink, ErrorCode, Indication, LoginToken, Problem, Reference, Revocation, Signer, Span, Step, SubIndication, Timestamp, Token, XMLMode, XMLPosition, XMLProfile,
 } from '../src/proto.gen.js';
 export type { CmsForm } from './cms.js';
 export type { XmlForm, XmlPlace, XmlPolicy } from './xml.js';

@@ -5,7 +5,7 @@ import { link, pageLang, type ConnectOptions, type Hello, type Link } from './co
 import { readContent, toSource, withContent, type TransferOptions } from './content.js';
 import type { Lang } from './errors.js';
 import type { CallOptions, Connection, Method, Params, Result } from './rpc.js';
-import type { Certificate, CertificateStatus, Content, Report, Token } from '../src/proto.gen.js';
+import type { Certificate, CertificateStatus, Content, LoginToken, Report, Token } from '../src/proto.gen.js';
 import type { Data } from './source.js';
 import type { Reason } from './wire.js';
 import { formParams, type XmlForm } from './xml.js';
@@ -45,6 +45,22 @@ export interface SignBatchOptions extends BatchOptions {
   certificate: Certificate | string;
   /** Put each document inside its signature. */
   attached?: boolean | undefined;
+  /** One line, at most 200 characters, that the window shows as your site's words. */
+  note?: string | undefined;
+}
+
+export interface SelectOptions extends CallOptions {
+  /** What the key must be fit for; `sign` by default. */
+  purpose?: 'sign' | 'login' | undefined;
+  /** One line, at most 200 characters, that the window shows as your site's words. */
+  note?: string | undefined;
+}
+
+export interface LoginOptions extends CallOptions {
+  /** Whose key answers. Left out: the only one that fits, or the person chooses. */
+  certificate?: Certificate | string | undefined;
+  /** A certificate for signing documents that the token shall hold too. */
+  signing?: Certificate | string | undefined;
   /** One line, at most 200 characters, that the window shows as your site's words. */
   note?: string | undefined;
 }
@@ -231,6 +247,22 @@ export class Persten {
   /** Tells whether a certificate on a token is good now. `offline` asks nobody: the answer comes from what is kept on disk. */
   checkCertificate(certificate: Certificate | string, o: CallOptions & { offline?: boolean | undefined } = {}): Promise<CertificateStatus> {
     return this.call('certificates.check', { certificate: idOf(certificate), ...(o.offline && { offline: true }) }, o);
+  }
+
+  /** Lets the person choose a certificate in a window of the agent; the only one that fits is taken without a question. */
+  async selectCertificate(o: SelectOptions = {}): Promise<Certificate> {
+    const about = { ...(o.purpose && { purpose: o.purpose }), ...(o.note && { note: o.note }) };
+    return (await this.call('certificates.select', about, o)).certificate;
+  }
+
+  /**
+   * Asks the person to log in to your site and returns the token for your server, which checks it with `@persten/sdk/verify`. The
+   * nonce comes from the server: base64 of at least 32 random octets, used once. It is bound to this page's origin by the browser.
+   */
+  login(nonce: string, o: LoginOptions = {}): Promise<LoginToken> {
+    const { certificate, signing, note } = o;
+    const about = { ...(certificate && { certificate: idOf(certificate) }), ...(signing && { signing: idOf(signing) }), ...(note && { note }) };
+    return this.call('auth.respond', { nonce, ...about }, o);
   }
 
   /** Any method of the protocol by its name, typed. */
