@@ -33,6 +33,7 @@ const layers = `
 	proto/gen: -
 	browserext: -
 	installer: -
+	examples/login: -
 
 	cert: algo
 	rpc: ipc
