@@ -4,7 +4,7 @@
  * Faces: scripts that make this extension look to a page like a plug-in it was written for. Each is off until the person or
  * the machine's policy turns it on for a site, and works only where the person also gave the browser's permission for the site.
  */
-export const FACES = { cades: 'compat/cades.js', rutoken: 'compat/rutoken.js' } as const;
+export const FACES = { cades: 'compat/cades.js', rutoken: 'compat/rutoken.js', webeid: 'compat/webeid.js', hwcrypto: 'compat/hwcrypto.js' } as const;
 export type FaceName = keyof typeof FACES;
 
 /** Match patterns of sites and the faces that are on there. */

@@ -49,14 +49,15 @@ export async function permitted(dir) {
   await cp(path.join(root, 'dist/chrome'), at, { recursive: true });
   const file = path.join(at, 'manifest.json');
   const manifest = JSON.parse(await readFile(file, 'utf8'));
-  await writeFile(file, JSON.stringify({ ...manifest, host_permissions: ['http://127.0.0.1/*'] }));
+  await writeFile(file, JSON.stringify({ ...manifest, host_permissions: ['http://127.0.0.1/*', 'https://127.0.0.1/*'] }));
   return at;
 }
 
 /** Runs in the extension: stores the choice of a face for a site, and waits until it is registered. */
 export async function chooseFace({ site, name }) {
   const registered = async () => (await chrome.scripting.getRegisteredContentScripts({ ids: [name] })).some((s) => s.matches.includes(site));
-  await chrome.storage.local.set({ faces: { [site]: [name] } });
+  const { faces = {} } = await chrome.storage.local.get('faces');
+  await chrome.storage.local.set({ faces: { ...faces, [site]: [...(faces[site] ?? []), name] } });
   for (let tries = 0; !(await registered()); tries++) {
     if (tries > 50) throw new Error(`${name} was not registered`);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -66,7 +67,8 @@ export async function chooseFace({ site, name }) {
 /** Turns a face on for a site, as the popup does. */
 export async function turnOn(browser, origin, face) {
   const worker = browser.serviceWorkers()[0] ?? await browser.waitForEvent('serviceworker');
-  await worker.evaluate(chooseFace, { site: `http://${new URL(origin).hostname}/*`, name: face });
+  const { protocol, hostname } = new URL(origin);
+  await worker.evaluate(chooseFace, { site: `${protocol}//${hostname}/*`, name: face });
 }
 
 /** Registers a native host for the profile under dir. */

@@ -57,6 +57,48 @@ class Desktop {
     return id;
   }
 
+  async titles() {
+    return Promise.all((await this.windows()).map((id) => this.xdotool('getwindowname', id).catch(() => '')));
+  }
+
+  /** Waits for a prompt with this title. */
+  async titled(title) {
+    await until(async () => (await this.titles()).some((t) => title.test(t)), `a window ${title}`);
+    return this.prompt();
+  }
+
+  /** Types a PIN into the prompt with this title, again if the window was still deaf: on a busy machine it is drawn late. */
+  async answer(title, pin, shot) {
+    await this.titled(title);
+    await this.shot(shot);
+    const asks = async () => (await this.titles()).some((t) => title.test(t));
+    for (let tries = 0; tries < 5 && await asks(); tries++) {
+      await this.enter(pin);
+      await until(async () => !(await asks()), 'the PIN to be taken', 4_000).catch(() => undefined);
+    }
+    if (await asks()) throw new Error(`the window ${title} takes no PIN`);
+  }
+
+  /** Chooses the certificate at this place of the list, by the keyboard: Enter marks it, Enter again confirms. */
+  async choose(index, shot) {
+    const title = /Выберите сертификат/;
+    await this.titled(title);
+    await pause(800); // the toolkit swallows Tab while the window is deaf
+    for (let i = 0; i < index; i++) {
+      await this.key('Tab');
+      await pause(300);
+    }
+    await this.key('Return');
+    await pause(600);
+    await this.shot(shot);
+    await until(async () => {
+      if (!(await this.titles()).some((t) => title.test(t))) return true;
+      await this.key('Return');
+      await pause(600);
+      return false;
+    }, 'the choice to be taken');
+  }
+
   /** Waits for the window to say in its title how it ended, and returns that title. */
   outcome() {
     return until(async () => {

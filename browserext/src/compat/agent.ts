@@ -41,6 +41,16 @@ export class Agent {
     return patiently(async () => (await this.open()).connection.call(method, params as Params<M>));
   }
 
+  /** Calls a method that asks the person, until signal says that nobody waits any longer. */
+  ask<M extends Method>(method: M, params: Params<M>, signal: AbortSignal): Promise<Result<M>> {
+    return patiently(async () => (await this.open()).connection.call(method, params, { signal }));
+  }
+
+  /** The agent's version. */
+  async version(): Promise<string> {
+    return (await this.open()).hello.version;
+  }
+
   async certificates(): Promise<Certificate[]> {
     return (await this.call('certificates.list', { all: true })).certificates;
   }

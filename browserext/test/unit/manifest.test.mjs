@@ -82,7 +82,7 @@ for (const browser of ['chrome', 'firefox']) {
   });
 
   test(`${browser}: no code from strings`, async () => {
-    for (const f of ['content.js', 'background.js', 'status/status.js', 'compat/cades.js', 'compat/rutoken.js']) {
+    for (const f of ['content.js', 'background.js', 'status/status.js', 'compat/cades.js', 'compat/rutoken.js', 'compat/webeid.js', 'compat/hwcrypto.js']) {
       assert.doesNotMatch(await read(`dist/${browser}/${f}`), /\beval\(|new Function\(|innerHTML|importScripts/, f);
     }
   });
@@ -102,7 +102,7 @@ test('the lock file names no registry and every package is pinned', async () => 
 });
 
 test('TypeScript says what everything is', async () => {
-  for (const dir of ['src', 'src/compat', 'src/compat/cades', 'src/compat/rutoken', 'src/status', 'sdk', 'demo']) {
+  for (const dir of ['src', 'src/compat', 'src/compat/cades', 'src/compat/rutoken', 'src/compat/webeid', 'src/compat/hwcrypto', 'src/status', 'sdk', 'demo']) {
     for (const f of (await readdir(path.join(root, dir))).filter((n) => n.endsWith('.ts'))) {
       assert.doesNotMatch(await read(`${dir}/${f}`), /[:<(|,]\s*any\b|\bas any\b|@ts-ignore|@ts-nocheck/, `${dir}/${f}`);
     }
