@@ -111,7 +111,7 @@ function showError(e: unknown): void {
   const said = e instanceof Error ? e.message : String(e);
   const own = e instanceof PerstenError;
   find('errorWhat').textContent = own ? said : said === 'gost' ? word('gost') : word('refused').replace('{code}', said);
-  find('errorNext').textContent = own ? ` ${e.next}` : said === 'gost' ? '' : ` ${word('again')}`;
+  find('errorNext').textContent = own ? ` ${e.advice}` : said === 'gost' ? '' : ` ${word('again')}`;
   find('error').hidden = false;
 }
 
