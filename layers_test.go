@@ -33,7 +33,7 @@ const layers = `
 	proto/gen: -
 	browserext: -
 	installer: -
-	examples/login: -
+	browserext/sdk/recipes/login: -
 
 	cert: algo
 	rpc: ipc

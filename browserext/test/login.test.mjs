@@ -26,7 +26,7 @@ let shop, desktop, server, portal, phish, agent, browser, page, sdk;
 /** The example server, on a port of its own. Its GOST answers are judged with the demonstration token's root. */
 async function startExample() {
   const at = (name) => path.join(shop.dir, name);
-  await promisify(execFile)('go', ['build', '-o', at('login'), './examples/login'], { cwd: path.join(root, '..') });
+  await promisify(execFile)('go', ['build', '-o', at('login'), './browserext/sdk/recipes/login'], { cwd: path.join(root, '..') });
   const options = ['-pages', path.join(root, 'dist/demo'), '-roots', at('ca.pem'), '-persten', persten, '-listen', `127.0.0.1:${await freePort()}`];
   return { options, at };
 }

@@ -3,7 +3,7 @@
 // Login is an example of a portal that people log in to with their certificate: a server with nothing but Go's standard library.
 // Copy what you need.
 //
-//	go run ./examples/login -pages browserext/dist/demo -roots ca.pem
+//	go run ./browserext/sdk/recipes/login -pages browserext/dist/demo -roots ca.pem
 //
 // The page asks for a challenge (POST /login/challenge), has it answered by Persten, and posts the answer (POST /login). Signatures by
 // RSA and ECDSA keys are checked here; those by GOST keys, which Go does not know, by the command `persten verify login`, with

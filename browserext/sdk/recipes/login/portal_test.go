@@ -240,7 +240,7 @@ func TestRequestsThatAreNone(t *testing.T) {
 
 // A token of Web eID's own tests, on a day its certificate was good.
 func TestTokenOfWebEid(t *testing.T) {
-	data, err := os.ReadFile("../../testdata/webeid/es384.json")
+	data, err := os.ReadFile("../../../../testdata/webeid/es384.json")
 	if err != nil {
 		t.Fatal(err)
 	}
