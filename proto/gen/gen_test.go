@@ -33,7 +33,7 @@ func TestCheckFinds(t *testing.T) {
 	if err := run(dir, ext, true); err != nil {
 		t.Errorf("-check after writing: %v", err)
 	}
-	for _, name := range []string{"src/proto.gen.ts", "sdk/texts.gen.ts", "_locales/ru/messages.json"} {
+	for _, name := range []string{"src/proto.gen.ts", "sdk/texts.gen.ts", "_locales/ru/messages.json", "help/index.html", "demo/methods.gen.ts"} {
 		path := filepath.Join(ext, name)
 		good := read(t, path)
 		write(t, path, []byte("edited"))
@@ -129,6 +129,9 @@ func copyProto(t *testing.T) string {
 	dir := filepath.Join(t.TempDir(), "proto")
 	files, err := filepath.Glob("../*")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(dir, "examples"), os.DirFS("../examples")); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range files {

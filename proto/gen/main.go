@@ -4,10 +4,11 @@
 //
 //	go run ./proto/gen [-check] [-proto DIR] [-ext DIR]
 //
-// It reads persten.openrpc.json, errors.json and extension.json in the proto directory and writes proto.gen.go,
-// server_gen_test.go (a Server for the package's tests) and API.md beside them, and in the extension's directory src/proto.gen.ts, sdk/texts.gen.ts
-// (what people read about the errors marked "client", which arise where no agent can word them) and
-// _locales/{ru,en}/messages.json. With -check it writes nothing, names the files that differ and ends with 1. By default
+// It reads persten.openrpc.json, errors.json, extension.json, foreign.json (errors of other people's that ours are met beside)
+// and examples in the proto directory and writes proto.gen.go, server_gen_test.go (a Server for the package's tests) and API.md
+// beside them, and in the extension's directory src/proto.gen.ts, sdk/texts.gen.ts (what people read about the errors marked
+// "client", which arise where no agent can word them), _locales/{ru,en}/messages.json, help/index.html (every error explained)
+// and demo/methods.gen.ts (the forms of the playground). With -check it writes nothing, names the files that differ and ends with 1. By default
 // both directories are found from the directory of go.mod.
 //
 // The order of the source is the order of the output. A schema keyword the generator does not know is an error: a
@@ -83,8 +84,8 @@ func (f file) write() error {
 }
 
 func generate(protoDir, extDir string) ([]file, error) {
-	var sources [3][]byte
-	for i, name := range []string{"persten.openrpc.json", "errors.json", "extension.json"} {
+	var sources [4][]byte
+	for i, name := range []string{"persten.openrpc.json", "errors.json", "extension.json", "foreign.json"} {
 		data, err := os.ReadFile(filepath.Join(protoDir, name))
 		if err != nil {
 			return nil, err
@@ -95,11 +96,27 @@ func generate(protoDir, extDir string) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := errors.Join(a.readForeign(sources[3]), a.readExamples(filepath.Join(protoDir, "examples"))); err != nil {
+		return nil, err
+	}
+	return a.files(protoDir, extDir)
+}
+
+// files writes every output.
+func (a *api) files(protoDir, extDir string) ([]file, error) {
 	code, err := a.writeGo()
 	if err != nil {
 		return nil, err
 	}
 	double, err := a.writeGoTest()
+	if err != nil {
+		return nil, err
+	}
+	help, err := a.writeHelp()
+	if err != nil {
+		return nil, err
+	}
+	forms, err := a.writeForms()
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +128,8 @@ func generate(protoDir, extDir string) ([]file, error) {
 		{filepath.Join(extDir, "sdk", "texts.gen.ts"), a.writeTexts()},
 		{filepath.Join(extDir, "_locales", "ru", "messages.json"), a.writeLocale("ru")},
 		{filepath.Join(extDir, "_locales", "en", "messages.json"), a.writeLocale("en")},
+		{filepath.Join(extDir, "help", "index.html"), help},
+		{filepath.Join(extDir, "demo", "methods.gen.ts"), forms},
 	}, nil
 }
 

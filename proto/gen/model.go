@@ -19,6 +19,8 @@ type api struct {
 	types               []typ // components, in order
 	errors              []errorEntry
 	strings             []message
+	foreign             []foreign                  // see help.go
+	examples            map[string]json.RawMessage // parameters by method
 }
 
 type method struct {
