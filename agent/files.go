@@ -3,6 +3,7 @@
 package main
 
 import (
+	"io"
 	"os"
 
 	"golang.org/x/term"
@@ -29,3 +30,9 @@ func pick(list []proto.Certificate) proto.Certificate {
 
 // interactive tells whether a person can be asked at this terminal.
 func interactive() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
+
+// toPerson tells whether what is written to w is read by a person at once.
+func toPerson(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -91,7 +91,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.sessionCommand(), a.hostCommand(), a.moduleCommand(), a.promptCommand(), a.serviceCommand(),
 		a.statusCommand(), a.tokensCommand(), a.certsCommand(), a.certCommand(), a.trustCommand(), a.signCommand(), a.extendCommand(), a.verifyCommand(),
-		a.journalCommand(), a.originsCommand(), a.browserCommand(), a.demoCommand(), a.versionCommand(),
+		a.journalCommand(), a.originsCommand(), a.browserCommand(), a.demoCommand(), a.helpPageCommand(), a.versionCommand(),
 	)
 	return root
 }
@@ -173,6 +173,9 @@ func (a *app) report(err error) int {
 		json.NewEncoder(a.errOut).Encode(map[string]any{"error": data})
 	} else {
 		fmt.Fprintf(a.errOut, "%s: %s\n%s\n", data.Code, data.Text, data.Next)
+		if toPerson(a.errOut) && pe.Code != proto.CodeUsage && pe.Code != proto.CodeUserRejected {
+			fmt.Fprintln(a.errOut, a.t("cli.more", "code", string(data.Code)))
+		}
 	}
 	switch pe.Code {
 	case proto.CodeUsage:
@@ -215,6 +218,13 @@ func usage(err error) error { return proto.E(proto.CodeUsage, err, "detail", err
 
 func noArgs(c *cobra.Command, args []string) error {
 	if err := cobra.NoArgs(c, args); err != nil {
+		return usage(err)
+	}
+	return nil
+}
+
+func atMostOneArg(c *cobra.Command, args []string) error {
+	if err := cobra.MaximumNArgs(1)(c, args); err != nil {
 		return usage(err)
 	}
 	return nil

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"persten/browserext"
 	"persten/proto"
 )
 
@@ -72,13 +74,16 @@ distinguished_name = dn
 [dn]
 `
 
-// scriptCondition knows the independent programs: [openssl], OpenSSL with its GOST engine, and [xmlsec1].
+// scriptCondition knows the independent programs: [openssl], OpenSSL with its GOST engine, and [xmlsec1]; and [pages], what npm builds.
 func scriptCondition(cond string) (bool, error) {
 	switch cond {
 	case "openssl":
 		return opensslMissing() == "", nil
 	case "xmlsec1":
 		_, err := exec.LookPath("xmlsec1")
+		return err == nil, nil
+	case "pages":
+		_, err := fs.Stat(browserext.Help(), "index.html")
 		return err == nil, nil
 	}
 	return false, nil

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Builds everything under dist/: chrome and firefox (unpacked extensions), sdk (the npm package), demo (static portal).
+// Builds everything under dist/: chrome and firefox (unpacked extensions), sdk (the npm package), demo (the playground, static pages).
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
@@ -63,16 +64,41 @@ async function sdk() {
   for (const file of ['package.json', 'README.md', 'LICENSE', 'recipes']) await cp(at('sdk', file), path.join(out, file), { recursive: true });
 }
 
+/** Pages of the portal in the order of its menu; those in the second row are made for other plug-ins. */
+const PAGES = [['index', 'xml', 'batch', 'large', 'verify', 'certificates', 'login', 'methods'], ['cades', 'rutoken', 'webeid', 'hwcrypto', 'ncalayer', 'nexu']]
+  .map((names) => names.filter((name) => existsSync(at('demo/pages', `${name}.ts`))));
+
+/** Puts a page together: the shell around its own HTML, and parts that several pages have. A page without HTML is of a face. */
+async function htmlOf(page, part) {
+  const body = await readFile(at('demo/pages', `${page}.html`), 'utf8').catch(() => '{{face}}');
+  const item = (name) => `<li><a href="${name}.html" data-t="nav_${name}"></a></li>`;
+  const [own, others] = PAGES.map((names) => names.map(item).join(''));
+  const nav = `<ul>${own}</ul><ul><li class="quiet" data-t="otherPlugins"></li>${others}</ul>`;
+  const fill = (text) => text.replace(/\{\{(\w+)\}\}/g, (_, name) => ({ page, nav, body }[name] ?? part[name]));
+  return fill(fill(fill(part.shell))).replace(/\n{2,}/g, '\n');
+}
+
 async function demo() {
   const out = at('dist/demo');
   await mkdir(out, { recursive: true });
-  await esbuild.build({ ...common, format: 'esm', outdir: out, entryPoints: { app: 'demo/app.ts', login: 'demo/login.ts' } });
-  for (const file of ['index.html', 'login.html', 'style.css']) await cp(at('demo', file), path.join(out, file));
+  const part = Object.fromEntries(await Promise.all((await readdir(at('demo/parts'))).map(async (f) => [path.parse(f).name, (await readFile(at('demo/parts', f), 'utf8')).trimEnd()])));
+  const pages = PAGES.flat().map((name) => `demo/pages/${name}.ts`);
+  await esbuild.build({ ...common, format: 'esm', splitting: true, outdir: out, entryPoints: [...pages, 'demo/style.css'], entryNames: '[name]' });
+  for (const page of PAGES.flat()) await writeFile(path.join(out, `${page}.html`), `${await htmlOf(page, part)}\n`);
   await cp(at('icons/persten.svg'), path.join(out, 'persten.svg'));
+}
+
+/** The page that explains every error, into a folder beside what it is part of. */
+async function help(...folders) {
+  for (const folder of folders) {
+    const out = at('dist', folder, 'help');
+    await esbuild.build({ ...common, format: 'iife', outdir: out, entryPoints: ['help/help.ts', 'help/help.css'] });
+    await cp(at('help/index.html'), path.join(out, 'index.html'));
+  }
 }
 
 await mkdir(at('dist'), { recursive: true });
 await clean();
 if (!process.argv.includes('--clean')) {
-  await Promise.all([extension('chrome'), extension('firefox'), sdk(), demo()]);
+  await Promise.all([extension('chrome'), extension('firefox'), sdk(), demo(), help('chrome', 'firefox', 'demo')]);
 }

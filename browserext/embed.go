@@ -17,6 +17,9 @@ var dist embed.FS
 // portal was not built.
 func Demo() fs.FS { return sub("dist/demo") }
 
+// Help is the page that explains every error: index.html, which also works as a file on disk, and what it needs.
+func Help() fs.FS { return sub("dist/demo/help") }
+
 // Extension is the unpacked extension for Chromium, with manifest.json at its root, or a file system without it when it was
 // not built. Firefox's is the same but for the manifest.
 func Extension() fs.FS { return sub("dist/chrome") }

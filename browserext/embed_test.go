@@ -30,8 +30,15 @@ func read(t *testing.T, f fs.FS, name, disk string) []byte {
 
 func TestDemo(t *testing.T) {
 	b := read(t, Demo(), "index.html", "dist/demo/index.html")
-	if b != nil && !bytes.Contains(b, []byte(`src="app.js"`)) {
-		t.Error("index.html does not load app.js")
+	if b != nil && !bytes.Contains(b, []byte(`src="index.js"`)) {
+		t.Error("index.html does not load its module")
+	}
+}
+
+func TestHelp(t *testing.T) {
+	b := read(t, Help(), "index.html", "dist/demo/help/index.html")
+	if b != nil && !bytes.Contains(b, []byte(`<article id="pin_locked">`)) {
+		t.Error("the help page does not explain pin_locked")
 	}
 }
 

@@ -6,8 +6,9 @@ import { formatDate, isKey } from './strings.js';
 /** The PIN every practice token has; no secret. A real PIN is never on a page. */
 const DEMO_PIN = '12345678';
 
-/** Shows certificates as cards; the first that can sign is chosen unless the person's choice is still there. */
+/** Shows certificates as cards, on pages with a place for them; the first that can sign is chosen unless the person's choice is still there. */
 export function showCertificates(list: readonly Certificate[], chosen: string | undefined): void {
+  if (!document.getElementById('cards')) return;
   const usable = list.filter((c) => c.usable);
   const pick = usable.find((c) => c.id === chosen) ?? usable[0];
   find('cards').replaceChildren(...list.map((c) => card(c, c === pick)));

@@ -69,7 +69,7 @@ function signer(s: Signer): HTMLElement[] {
   out.push(make('dl', '', ...pair('signer', who), ...pair('time', when(s)), ...(s.timestamps ?? []).flatMap((x) => pair('stamp', stamp(x)))));
   const parts = (s.references ?? []).filter((r) => !r.own);
   if (parts.length > 0) out.push(make('ul', 'covered', ...parts.map((r) => make('li', '', covered(r)))));
-  if (s.chain) out.push(chain(s.chain));
+  if (s.chain) out.push(chainOf(s.chain));
   for (const c of s.countersignatures ?? []) out.push(make('div', 'finding', make('p', 'quiet', t('countersignature')), ...signer(c)));
   const code = [s.indication, s.subIndication].filter(Boolean).join(' / ');
   out.push(make('p', 'quiet', `${code} · ${s.format ?? ''} · ${s.algorithm}`));
@@ -90,7 +90,7 @@ function stamp(x: Timestamp): string {
 }
 
 /** The certificates from the root down to the signer's; a broken one is marked where it breaks. */
-function chain(links: readonly ChainLink[]): HTMLElement {
+export function chainOf(links: readonly ChainLink[]): HTMLElement {
   const items = links.map((l) => {
     const unsure = ['unchecked', 'absent', 'root'].includes(l.code ?? '');
     const look: Look = l.ok ? 'valid' : unsure ? 'unsure' : 'invalid';

@@ -27,11 +27,14 @@ export const FORMS: readonly Form[] = [
       { name: "protocol", doc: "The protocol the caller speaks.", required: true, kind: 'choice', values: ["persten.v1"] },
       { name: "lang", doc: "Language of the texts in later answers.", required: false, kind: 'choice', values: ["ru","en"] },
       { name: "client", doc: "Name and version of the calling library, for the log.", required: false, kind: 'text' },
+      { name: "challenge", doc: "Base64 of 32 fresh random octets, which the agent is to answer with its proof.", required: false, kind: 'text' },
+      { name: "quiet", doc: "Only look: a site that nobody has decided about is refused, and the person is not asked.", required: false, kind: 'boolean' },
     ],
     example: {
       "protocol": "persten.v1",
       "lang": "ru",
-      "client": "@persten/sdk 0.1.0"
+      "client": "@persten/sdk 0.1.0",
+      "challenge": "ZQ3eQZUBwHfoBP6XLqj+IFED60Q/sUvPisb2gVUTTPk="
     },
   },
   {
@@ -144,6 +147,7 @@ export const FORMS: readonly Form[] = [
     fields: [
       { name: "certificate", doc: "A certificate's id, or its SHA-1 thumbprint.", required: true, kind: 'text' },
       { name: "content", doc: "The document. It may be left out with addTo, when that holds it.", required: false, kind: 'json' },
+      { name: "digest", doc: "Of a detached document in place of content, by the digest algorithm of the signature. Nobody can be shown what it is of: a page needs the same right as for sign.raw. Signers of addTo who used another digest algorithm are not checked, and the person is told.", required: false, kind: 'text' },
       { name: "attached", doc: "Put the document inside the signature. Has no meaning with addTo.", required: false, kind: 'boolean' },
       { name: "profile", doc: "cades-bes when left out.", required: false, kind: 'choice', values: ["cades-bes","cades-t","ru-472"] },
       { name: "algorithm", doc: "Signature algorithm, one the key can use, such as rsa-pss-sha256; the key's usual one when left out.", required: false, kind: 'text' },
@@ -169,19 +173,50 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "sign.raw",
-    summary: "Signs a ready digest and returns the bare signature value.",
+    summary: "Signs a document or a ready digest and returns the bare signature value.",
     fields: [
       { name: "certificate", doc: "A certificate's id, or its SHA-1 thumbprint.", required: true, kind: 'text' },
-      { name: "digest", doc: "By the digest algorithm of the signature, in lower hex.", required: true, kind: 'text' },
+      { name: "content", doc: "The document, which the agent digests itself.", required: false, kind: 'json' },
+      { name: "digest", doc: "By the digest algorithm of the signature, in lower hex.", required: false, kind: 'text' },
       { name: "algorithm", doc: "Signature algorithm, one the key can use; the key's usual one when left out.", required: false, kind: 'text' },
-      { name: "name", doc: "What the caller calls the document; shown to the person.", required: false, kind: 'text' },
+      { name: "name", doc: "File name shown to the person; the name given to content.open when left out.", required: false, kind: 'text' },
+      { name: "mime", doc: "A media type.", required: false, kind: 'text' },
       { name: "note", doc: "One line the site wants the person to read; shown as the site's words.", required: false, kind: 'text' },
     ],
     example: {
       "certificate": "4b1f0c4e6d3a52a1c07d5e9f8b2a7730916e4cf25d88b3e10a9f7c64d2b5e813",
-      "digest": "3f539a213e97c802cc229d474c6aa32a825a360b2a933a949fd925208d9ce1bb",
-      "name": "Приказ № 1",
+      "content": {
+        "inline": "0J/RgNC40LrQsNC3IOKEliAx"
+      },
+      "name": "Приказ № 1.txt",
       "note": "Приказ № 1"
+    },
+  },
+  {
+    name: "certificates.select",
+    summary: "Lets the person choose a certificate in a window of the agent.",
+    fields: [
+      { name: "purpose", doc: "What its key must be fit for; sign when left out.", required: false, kind: 'choice', values: ["sign","login"] },
+      { name: "note", doc: "One line the site wants the person to read; shown as the site's words.", required: false, kind: 'text' },
+    ],
+    example: {
+      "purpose": "login"
+    },
+  },
+  {
+    name: "auth.respond",
+    summary: "Answers a login challenge of the calling site.",
+    fields: [
+      { name: "nonce", doc: "The server's challenge: base64 of at least 32 random octets.", required: true, kind: 'text' },
+      { name: "certificate", doc: "Whose key answers. Left out: the one that fits, or the person chooses among several.", required: false, kind: 'text' },
+      { name: "signing", doc: "A certificate for signing documents that the token shall hold too.", required: false, kind: 'text' },
+      { name: "note", doc: "One line the site wants the person to read; shown as the site's words.", required: false, kind: 'text' },
+      { name: "lang", doc: "Language of the window; the connection's when left out.", required: false, kind: 'choice', values: ["ru","en"] },
+    ],
+    example: {
+      "nonce": "JG3bXbYhW2dYkBlhTzVvQ3Nn2fS0Vq6Xr1c8mE4u7aI=",
+      "certificate": "4b1f0c4e6d3a52a1c07d5e9f8b2a7730916e4cf25d88b3e10a9f7c64d2b5e813",
+      "lang": "ru"
     },
   },
   {
@@ -291,6 +326,8 @@ export const FORMS: readonly Form[] = [
     fields: [
       { name: "signature", doc: "DER or PEM.", required: true, kind: 'json' },
       { name: "content", doc: "The document, when it is not inside the signature.", required: false, kind: 'json' },
+      { name: "digest", doc: "Its digest in place of content, in lower hex. A signer who used another digest algorithm than digestAlg cannot be checked: such a signature is not valid, its indication is INDETERMINATE and its code digest_other.", required: false, kind: 'text' },
+      { name: "digestAlg", doc: "The algorithm of digest, such as streebog256.", required: false, kind: 'text' },
       { name: "page", doc: "Also make a page of the report for people.", required: false, kind: 'choice', values: ["html","pdf"] },
     ],
     example: {

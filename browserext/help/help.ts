@@ -63,9 +63,10 @@ function search(): void {
   if (found) found.textContent = wanted.length > 0 ? words[lang()].found(n) : '';
 }
 
-/** An address of one entry shows it, whatever was looked for before. */
+/** An address of one entry shows it, whatever was looked for before; codes are found in any spelling. */
 function show(): void {
-  const entry = document.getElementById(location.hash.slice(1));
+  const wanted = location.hash.slice(1);
+  const entry = document.getElementById(wanted) ?? entries.find((e) => e.id.toLowerCase() === wanted.toLowerCase());
   if (!entry) return;
   if (query) query.value = '';
   search();

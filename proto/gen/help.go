@@ -62,7 +62,7 @@ var place = regexp.MustCompile(`\{\w+\}`)
 
 // plainSentence is a text without what only a real error knows.
 func plainSentence(s string) string {
-	return place.ReplaceAllString(dropClauses(s), "…")
+	return strings.ReplaceAll(place.ReplaceAllString(dropClauses(s), "…"), "….", "…")
 }
 
 // writeHelp writes the page that explains every code: one anchor for each, both languages.
