@@ -60,7 +60,7 @@ pkijs: | deps-test
 test-ext: deps-test $(STAMPS)/npm ## TypeScript types and unit tests of the extension and the SDK
 	npm --prefix $(EXT) test
 
-test-browser: deps-test build ## Chromium, the unpacked extension, SoftHSM, and the real window typed into
+test-browser: deps-test build ## Chromium and Firefox ESR, the unpacked extension, SoftHSM, and the real window typed into
 	CHROMIUM="$$($(DEPS) --browser)" PERSTEN_BIN="$(CURDIR)/bin/persten" PERSTEN_DESKTOP_BIN="$(CURDIR)/bin/persten-desktop" \
 		npm --prefix $(EXT) run test:browser
 

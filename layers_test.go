@@ -29,6 +29,7 @@ const layers = `
 	algo/streebog: -
 	algo/gost3410: algo/streebog
 	ipc: -
+	ipc/ipctest: -
 	secret: -
 	proto/gen: -
 	browserext: -

@@ -26,7 +26,7 @@ test_packages=(
     libgl1-mesa-dri fonts-dejavu-core
     'pinentry-gtk2|pinentry-gnome3'
 )
-debian_test_packages=(chromium firefox-esr)                           # Ubuntu's are snaps: see ubuntu_browser
+debian_test_packages=(chromium firefox-esr)                           # Ubuntu's are snaps: see ubuntu_browser, ubuntu_firefox
 windows_packages=(gcc-mingw-w64-x86-64)
 lint_packages=(shellcheck)
 soak_packages=(libbotan-2-dev automake libtool g++)                   # SoftHSM with GOST, testdata/p11/softhsm-gost.sh
@@ -150,6 +150,12 @@ ubuntu_browser() {
     (cd "$(dirname "$0")/../browserext" && npm ci --no-audit --no-fund >&2 && npx playwright-core install --with-deps chromium >&2)
 }
 
+# ubuntu_firefox: the same with its Firefox; there is no other to install, so its tests are not run.
+ubuntu_firefox() {
+    if [ "$(distribution)" != ubuntu ] || [ -n "${FIREFOX:-}" ]; then return; fi
+    say "NOT RUN here: the tests with Firefox. Ubuntu's is a snap, which cannot see the test's files; set FIREFOX to another"
+}
+
 main() {
     local group groups=() wanted=() list=no
     case ${1:-} in
@@ -172,7 +178,10 @@ main() {
             say "installing, $(why "$group"): ${wanted[*]}"
             install_missing "${wanted[@]}"
         fi
-        if [ "$group" = test ]; then ubuntu_browser; fi
+        if [ "$group" = test ]; then
+            ubuntu_browser
+            ubuntu_firefox
+        fi
     done
 }
 

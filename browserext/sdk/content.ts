@@ -102,9 +102,10 @@ async function append(
 ): Promise<void> {
   const under: Promise<unknown>[] = [];
   let size = 0;
+  let taken = 0; // answers may come in another order
   for await (const data of pieces) {
-    const at = (size += data.length);
-    const call = c.call('content.append', { handle, data: toBase64(data), size }, { signal: o.signal }).then(() => sent(at));
+    size += data.length;
+    const call = c.call('content.append', { handle, data: toBase64(data), size }, { signal: o.signal }).then(() => sent((taken += data.length)));
     call.catch(() => undefined); // it is met when its turn comes
     under.push(call);
     if (under.length === APPENDS) await under.shift();

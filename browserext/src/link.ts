@@ -17,7 +17,8 @@ export interface Browser {
 
 /**
  * The one native port of this browser profile. It is opened when first needed; after a failure it is not opened again before
- * a growing pause is over, and whoever asks in between hears the last reason at once.
+ * a growing pause is over, and whoever asks in between hears the last reason at once. A port that had spoken is opened again
+ * without a pause: its agent may be back already.
  */
 export class Link {
   onmessage: (envelope: unknown) => void = () => undefined;
@@ -78,7 +79,8 @@ export class Link {
     if (this.port !== port) return;
     this.port = undefined;
     this.reason = this.heard ? { code: 'agent_lost' } : classify(said);
-    this.notBefore = this.browser.now() + Math.min(BACKOFF_FIRST * 2 ** this.failures++, BACKOFF_LAST);
+    const pause = this.heard ? 0 : Math.min(BACKOFF_FIRST * 2 ** this.failures++, BACKOFF_LAST);
+    this.notBefore = this.browser.now() + pause;
     this.onlost(this.reason);
     if (this.heard) this.reason = { code: 'agent_not_running' };
   }

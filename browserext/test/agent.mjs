@@ -117,14 +117,14 @@ class Agent {
     });
   }
 
-  /** Has OpenSSL judge a signature; content only when it is detached. Resolves to the signed bytes. */
+  /** Has OpenSSL judge a signature; content only when it is detached. Resolves to the bytes an attached one holds. */
   async opensslVerify(signature, content) {
     const file = path.join(this.dir, 'judged.p7s');
     writeFileSync(file, signature);
     const args = ['cms', '-verify', '-cades', '-binary', '-inform', 'DER', '-in', file, '-CAfile', this.ca, '-purpose', 'any'];
     if (content !== undefined) {
       writeFileSync(path.join(this.dir, 'judged.bin'), content);
-      args.push('-content', path.join(this.dir, 'judged.bin'));
+      args.push('-content', path.join(this.dir, 'judged.bin'), '-out', '/dev/null');
     }
     return (await run('openssl', args, { env: this.env, encoding: 'buffer' })).stdout;
   }
@@ -152,10 +152,20 @@ class Agent {
     return run('xmlsec1', ['--verify', '--trusted-pem', this.ca, ...names, file], { env: this.env });
   }
 
-  async end() {
-    if (this.session.exitCode !== null) return;
+  /** The records of the journal, oldest first. */
+  async journal() {
+    return JSON.parse((await run(persten, ['journal', 'list', '--limit', '5000', '--json'], { env: this.env, maxBuffer: 64 << 20 })).stdout);
+  }
+
+  /** Ends the session as a crash would. */
+  crash() {
+    return this.end('SIGKILL');
+  }
+
+  async end(signal = 'SIGTERM') {
+    if (this.session.exitCode !== null || this.session.signalCode !== null) return;
     const ended = once(this.session, 'exit');
-    this.session.kill();
+    this.session.kill(signal);
     await ended;
   }
 }

@@ -8,6 +8,8 @@ import { root } from './load.mjs';
 
 export const EXTENSION = 'ldofnahphfbbgmklgggghnhbadlgdgmj';
 
+export const chromiumProgram = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
 const flags = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
   '--disable-sync', '--disable-dev-shm-usage',
@@ -22,9 +24,9 @@ export async function workshop() {
 /**
  * Starts Chromium with the built extension, or the one unpacked at extension, or none, on a fresh profile under dir. hosts are
  * names that mean this computer; what publicPort serves counts as a page from the internet; without are options of the driver's
- * that are left out.
+ * that are left out. program is run in place of Chromium, and runs it.
  */
-export async function startChromium(dir, { extension = true, headless = true, env, args = [], hosts = [], publicPort, without = [] } = {}) {
+export async function startChromium(dir, { extension = true, headless = true, env, args = [], hosts = [], publicPort, program, without = [] } = {}) {
   const net = [
     ...(hosts.length > 0 ? [`--host-resolver-rules=${hosts.map((h) => `MAP ${h} 127.0.0.1`).join(', ')}`] : []),
     ...(publicPort ? [`--ip-address-space-overrides=127.0.0.1:${publicPort}=public`] : []),
@@ -32,7 +34,7 @@ export async function startChromium(dir, { extension = true, headless = true, en
   const at = extension === true ? path.join(root, 'dist/chrome') : extension;
   const load = extension ? [`--disable-extensions-except=${at}`, `--load-extension=${at}`] : [];
   return chromium.launchPersistentContext(path.join(dir, 'profile'), {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: program ?? chromiumProgram,
     headless, acceptDownloads: true, locale: 'ru-RU',
     args: [...flags, ...load, ...net, ...args],
     ignoreDefaultArgs: ['--disable-extensions', ...without],

@@ -33,7 +33,12 @@ class Desktop {
   }
 
   async xdotool(...args) {
-    return (await run('xdotool', args, { env: this.env })).stdout.trim();
+    return (await run('xdotool', args, { env: this.env, timeout: 10_000 })).stdout.trim();
+  }
+
+  /** Gives a window the keyboard, if it is still there. With --sync xdotool waits for ever when the window has it already. */
+  async activate(id) {
+    await this.xdotool('windowactivate', id).catch(() => '');
   }
 
   /** Ids of Persten's windows on the screen. */
@@ -52,7 +57,7 @@ class Desktop {
       return ids.length > 0 && ids;
     }, 'a Persten window', ms);
     const from = Date.now();
-    await this.xdotool('windowactivate', '--sync', id);
+    await this.activate(id);
     await pause(1_100 + 4 * (Date.now() - from));
     return id;
   }
@@ -115,7 +120,7 @@ class Desktop {
     await until(async () => {
       const [id] = await this.windows();
       if (id === undefined) return true;
-      await this.xdotool('windowactivate', '--sync', id).catch(() => '');
+      await this.activate(id);
       await this.key('Escape');
       await pause(500);
       return false;
@@ -131,6 +136,25 @@ class Desktop {
   async enter(pin) {
     await this.xdotool('type', '--delay', '40', pin);
     await this.xdotool('key', 'Return');
+  }
+
+  /**
+   * Types a PIN once more when the window still asks after some seconds: on a very busy machine it may have been deaf all the
+   * while, and then has taken none of the keys.
+   */
+  async insist(pin) {
+    const title = async () => {
+      const [id] = await this.windows();
+      return id && this.xdotool('getwindowname', id).catch(() => undefined);
+    };
+    const asking = await title();
+    for (let tries = 0; tries < 3; tries++) {
+      await this.enter(pin);
+      for (let waited = 0; waited < 15_000; waited += 500) {
+        await pause(500);
+        if ((await title()) !== asking) return;
+      }
+    }
   }
 
   key(name) {
@@ -159,7 +183,7 @@ class Desktop {
 
   /** Moves the mouse there and clicks. */
   click({ x, y }) {
-    return this.xdotool('mousemove', '--sync', String(x), String(y), 'click', '1');
+    return this.xdotool('mousemove', String(x), String(y), 'click', '1');
   }
 
   /** A picture of the whole screen, when SHOTS names a folder. */

@@ -20,7 +20,7 @@ export function noFirefox() {
     accessSync(firefox, constants.X_OK);
     return /\/snap(\/|$)/.test(realpathSync(firefox)) && `NOT RUN: ${firefox} is a snap, which cannot see the test's files; set FIREFOX to another`;
   } catch {
-    return `NOT RUN: no ${firefox}; install firefox-esr (Debian) or set FIREFOX`;
+    return `NOT RUN: no ${firefox}; install firefox-esr, or set FIREFOX to one that is not a snap`;
   }
 }
 
@@ -61,13 +61,16 @@ export async function registerFirefoxHost(dir, command, allowed = [FIREFOX_EXTEN
   await writeFile(path.join(hosts, 'persten.agent.json'), JSON.stringify(manifest));
 }
 
-/** Opens a page of the extension, such as status/status.html. Firefox tells nobody when such a page has loaded. */
-export async function openFirefoxPopup(browser, name = 'status/status.html') {
-  const popup = await browser.newPage();
-  await popup.goto(`${FIREFOX_PAGES}/${name}`, { waitUntil: [] });
-  await until(() => popup.evaluate((at) => location.href.startsWith(at) && document.readyState === 'complete', FIREFOX_PAGES).catch(() => false), name);
-  return popup;
+/** Opens a page of an extension. Firefox tells nobody when such a page has loaded. */
+export async function openFirefoxPage(browser, url) {
+  const page = await browser.newPage();
+  await page.goto(url, { waitUntil: [] });
+  await until(() => page.evaluate((at) => location.href === at && document.readyState === 'complete', url).catch(() => false), url);
+  return page;
 }
+
+/** Opens the extension's popup as a page. */
+export const openFirefoxPopup = (browser) => openFirefoxPage(browser, `${FIREFOX_PAGES}/status/status.html`);
 
 /** Turns a face on for a site, as the popup does. Firefox has given the permission for the site with the extension. */
 export async function turnOnInFirefox(browser, origin, face) {

@@ -3,11 +3,9 @@
 package ipc
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -18,9 +16,11 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"persten/internal/ipc/ipctest"
 )
 
-const approved = "https://portal.example:8443"
+const approved = ipctest.Approved
 
 // webServer is a listener with its counters.
 type webServer struct {
@@ -59,203 +59,35 @@ func startWeb(t *testing.T, accept func(Conn, Peer)) *webServer {
 	return s
 }
 
-// head is a handshake that is right in everything but what a test changes.
-type head struct {
-	line    string
-	host    []string
-	origin  []string
-	headers []string
-}
-
-func (s *webServer) head() head {
-	return head{
-		line: "GET / HTTP/1.1", host: []string{s.addr}, origin: []string{approved},
-		headers: []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: persten.v1"},
-	}
-}
-
-func (h head) String() string {
-	var b strings.Builder
-	b.WriteString(h.line + "\r\n")
-	for _, v := range h.host {
-		b.WriteString("Host: " + v + "\r\n")
-	}
-	for _, v := range h.origin {
-		b.WriteString("Origin: " + v + "\r\n")
-	}
-	for _, v := range h.headers {
-		b.WriteString(v + "\r\n")
-	}
-	return b.String() + "\r\n"
-}
+func (s *webServer) head() ipctest.Handshake { return ipctest.Right(s.addr) }
 
 // send returns the status of the answer, 0 when the server just closed.
 func (s *webServer) send(t *testing.T, request string) int {
-	c, err := net.Dial("tcp4", s.addr)
+	status, err := ipctest.Send(s.addr, request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
-	if _, err := c.Write([]byte(request)); err != nil {
-		return 0
-	}
-	r, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		return 0
-	}
-	r.Body.Close()
-	return r.StatusCode
-}
-
-// hosts are names an attacker would like us to take for an approved or our own one.
-func forgedHosts(good, port string) []string {
-	return []string{
-		"", " ", "null", "*", good + ".", "." + good, good + "..", strings.ToUpper(good), strings.ToUpper(good[:1]) + good[1:],
-		"evil" + good, "evil-" + good, "evil." + good, good + ".evil.example", good + "-evil.example", good[1:], good + "_x",
-		"evil.example", "user@" + good, "user:pw@" + good, good + "@evil.example", "evil.example#" + good, "evil.example?" + good,
-		"evil.example/" + good, `evil.example\` + good, good + "/", good + "/path", good + "?q", good + "#f", good + "%00", good + "%2e",
-		strings.ReplaceAll(good, ".", "。"), strings.ReplaceAll(good, ".", "．"), strings.ReplaceAll(good, ".", "%2e"), strings.ReplaceAll(good, "a", "ａ"),
-		strings.ReplaceAll(good, "o", "о"), strings.ReplaceAll(good, "l", "ı"), good + "\u200b", "\ufeff" + good, good[:3] + "\u200d" + good[3:], good[:2] + "\t" + good[2:],
-		good + "\x00", good + "\x00.evil.example", good + "\x7f", good + ";", good + ",", good + " ", good + ":",
-		"localhost", "localhost.", "a.localhost", "127.0.0.1.nip.example", "2130706433", "0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "127.1", "127.0.1",
-		"127.0.0.1", "127.0.0.1.", "127.0.0.2", "0.0.0.0", "0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::1%25lo]", "[fe80::1%lo]", "::1",
-		"localhost:" + port, "127.0.0.2:" + port, "0.0.0.0:" + port, "[::1]:" + port, "[::ffff:127.0.0.1]:" + port, "2130706433:" + port, "127.1:" + port,
-		"xn--portal-.example", "портал.example", "xn--80a.example", strings.Repeat("a", 64) + ".example", strings.Repeat("a.", 127) + "example", strings.Repeat("x", 8<<10),
-	}
-}
-
-// forgedOrigins is appendix A of the threat model: none of them may pass.
-func forgedOrigins(port string) [][]string {
-	var all [][]string
-	add := func(o string) {
-		if strings.Trim(o, " \t") != approved { // HTTP takes outer blanks off a value: that would be the approved origin
-			all = append(all, []string{o})
-		}
-	}
-	all = append(all, nil, []string{approved, approved}, []string{approved, "https://evil.example"}, []string{"https://evil.example", approved}, []string{"", approved}, []string{approved, "null"})
-	for _, o := range []string{"", "null", "NULL", "undefined", "about:blank", approved + "," + approved, approved + ", https://evil.example",
-		"https://evil.example " + approved, approved + " https://evil.example", approved + "\r\n\tx", approved + "\r\n https://evil.example", "\"" + approved + "\"", "<" + approved + ">",
-		"https:portal.example:8443", "https:/portal.example:8443", "//portal.example:8443", "portal.example:8443", "portal.example", "://portal.example:8443", "https:///portal.example:8443"} {
-		add(o)
-	}
-	for _, scheme := range []string{"http", "https", "HTTPS", "Https", "ws", "wss", "file", "blob", "data", "ftp", "javascript", "filesystem", "chrome", "about",
-		"chrome-extension", "moz-extension", "safari-web-extension", "view-source:https", "blob:https", " https", "\thttps", "https\x00", "h\u0442tps"} {
-		for _, host := range []string{"portal.example:8443", "portal.example", "evil.example", testExtension[1:] + "b", testExtension} {
-			if o := scheme + "://" + host; o != approved && o != "chrome-extension://"+testExtension {
-				add(o)
-			}
-		}
-	}
-	for _, p := range []string{"", ":443", ":80", ":0", ":08443", ":+8443", ":-8443", ":65536", ":73979", ":84430", ":844", ":8443:8443", ":8443 ", ":٨٤٤٣", ":8443/", ":8443/a", ":8443?", ":8443#", ":", ":x", ":" + port} {
-		add("https://portal.example" + p)
-	}
-	for _, h := range forgedHosts("portal.example", port) {
-		for _, o := range []string{"https://" + h, "https://" + h + ":8443", "http://" + h, "http://" + h + ":8000", "http://" + h + ":" + port} {
-			if o != "http://127.0.0.1:8000" {
-				add(o)
-			}
-		}
-	}
-	return all
-}
-
-func forgedHostHeaders(addr, port string) [][]string {
-	all := [][]string{nil, {addr, addr}, {addr, "evil.example"}, {"evil.example", addr}, {"portal.example:8443"}, {"http://" + addr}, {addr + "0"}, {"127.0.0.1:80"}, {"127.0.0.1:0" + port}, {"127.0.0.1:"}}
-	for _, h := range forgedHosts("127.0.0.1", port) {
-		if strings.TrimSpace(h) != h { // HTTP takes outer blanks off a value
-			continue
-		}
-		all = append(all, []string{h})
-		if h != "127.0.0.1" {
-			all = append(all, []string{h + ":" + port})
-		}
-	}
-	return all
-}
-
-// forgedShapes change something else than names.
-func forgedShapes(s *webServer) []head {
-	var all []head
-	with := func(change func(*head)) {
-		h := s.head()
-		h.headers = slices.Clone(h.headers)
-		change(&h)
-		all = append(all, h)
-	}
-	for _, line := range []string{"GET / HTTP/1.0", "GET / HTTP/2.0", "GET / HTTP/0.9", "GET /", "POST / HTTP/1.1", "PUT / HTTP/1.1", "HEAD / HTTP/1.1", "OPTIONS / HTTP/1.1", "CONNECT / HTTP/1.1",
-		"get / HTTP/1.1", "GET http://" + s.addr + "/ HTTP/1.1", "GET ws://" + s.addr + "/ HTTP/1.1", "GET http://evil.example/ HTTP/1.1", "GET * HTTP/1.1", "OPTIONS * HTTP/1.1",
-		"GET // HTTP/1.1", "GET /x HTTP/1.1", "GET /? HTTP/1.1", "GET /?a HTTP/1.1", "GET /./ HTTP/1.1", "GET /../ HTTP/1.1", "GET /%2f HTTP/1.1", "GET /health HTTP/1.1", "GET //evil.example/ HTTP/1.1", "CONNECT " + s.addr + " HTTP/1.1"} {
-		with(func(h *head) { h.line = line })
-	}
-	for _, extra := range []string{"X-Forwarded-Host: " + s.addr, "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: https", "Forwarded: host=" + s.addr, "Via: 1.1 proxy",
-		"Content-Length: 4", "Content-Length: -1", "Content-Length: 4\r\nContent-Length: 5", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 4",
-		"Transfer-Encoding: identity, chunked", "Transfer-Encoding: x", "Host: evil.example", "Origin: null", "ORIGIN: https://evil.example", "Origin : " + approved,
-		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 8", "Sec-WebSocket-Protocol: other", " folded: x", "X: " + strings.Repeat("x", 16<<10)} {
-		with(func(h *head) { h.headers = append(h.headers, extra) })
-	}
-	for i := range s.head().headers {
-		with(func(h *head) { h.headers = slices.Delete(h.headers, i, i+1) })
-		with(func(h *head) { h.headers[i] = strings.Split(h.headers[i], ":")[0] + ": x" })
-	}
-	return all
+	return status
 }
 
 // TestForgedHandshakes is the bar: at least 10,000 upgrades over at least 500 variants, none accepted, none even asked about
 // a site unless it is a valid origin.
 func TestForgedHandshakes(t *testing.T) {
 	s := startWeb(t, nil)
-	origins, hosts, shapes := forgedOrigins(s.port), forgedHostHeaders(s.addr, s.port), forgedShapes(s)
-	variants := map[string]bool{}
-	var requests []string
-	add := func(h head) {
-		if r := h.String(); !variants[r] {
-			variants[r] = true
-			requests = append(requests, r)
-		}
-	}
-	for _, h := range shapes {
-		add(h)
-	}
-	for _, o := range origins {
-		h := s.head()
-		h.origin = o
-		add(h)
-	}
-	for _, v := range hosts {
-		h := s.head()
-		h.host = v
-		add(h)
-	}
-	single := len(requests)
-	random := rand.New(rand.NewPCG(1, 24117))
-	for len(requests) < 10_000 { // the cross product, sampled
-		h := shapes[random.IntN(len(shapes))]
-		if random.IntN(2) == 0 {
-			h = s.head()
-		}
-		h.origin, h.host = origins[random.IntN(len(origins))], hosts[random.IntN(len(hosts))]
-		if random.IntN(4) == 0 {
-			h.host = []string{s.addr}
-		}
-		add(h)
-	}
-	if single < 500 {
-		t.Fatalf("only %d variants", single)
+	requests, variants := ipctest.Forged(s.addr)
+	if len(requests) < 10_000 || variants < 500 {
+		t.Fatalf("only %d handshakes of %d variants", len(requests), variants)
 	}
 	before := rss(t)
-	statuses := s.sendAll(t, requests)
+	statuses, err := ipctest.SendAll(s.addr, requests)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if n := statuses[http.StatusSwitchingProtocols] + int(s.accepted.Load()); n != 0 {
 		t.Errorf("%d accepted", n)
 	}
-	for i, r := range requests[:single] {
-		if s.send(t, r) == http.StatusSwitchingProtocols {
-			t.Errorf("variant %d was accepted: %.300q", i, r)
-		}
-	}
 	grown := rss(t) - before
-	t.Logf("%d forged upgrades, %d single variants: statuses %v, %d origins asked about, RSS grew by %d KiB", len(requests), single, statuses, s.unknown.Load(), grown)
+	t.Logf("%d forged upgrades, %d variants of Origin and Host: statuses %v, %d origins asked about, RSS grew by %d KiB", len(requests), variants, statuses, s.unknown.Load(), grown)
 	if grown > 50<<10 {
 		t.Errorf("RSS grew by %d KiB", grown)
 	}
@@ -265,25 +97,6 @@ func TestForgedHandshakes(t *testing.T) {
 		}
 		eventually(t, "the connection is accepted", func() bool { return s.accepted.Load() == int64(i+1) })
 	}
-}
-
-func (s *webServer) sendAll(t *testing.T, requests []string) map[int]int {
-	var mu sync.Mutex
-	statuses := map[int]int{}
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; int(i) < len(requests); i = next.Add(1) - 1 {
-				status := s.send(t, requests[i])
-				mu.Lock()
-				statuses[status]++
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	return statuses
 }
 
 func rss(t *testing.T) int {
@@ -306,7 +119,7 @@ func TestApprovedHandshakes(t *testing.T) {
 	s := startWeb(t, func(_ Conn, p Peer) { peers <- p })
 	for _, origin := range []string{approved, "http://127.0.0.1:8000", "chrome-extension://" + testExtension, "https://xn--e1afmkfd.example"} {
 		h := s.head()
-		h.origin = []string{origin}
+		h.Origin = []string{origin}
 		if status := s.send(t, h.String()); status != http.StatusSwitchingProtocols {
 			t.Errorf("%s got %d", origin, status)
 			continue
@@ -320,12 +133,12 @@ func TestApprovedHandshakes(t *testing.T) {
 		}
 	}
 	h := s.head()
-	h.origin = []string{"https://other.example"}
+	h.Origin = []string{"https://other.example"}
 	if status := s.send(t, h.String()); status != http.StatusForbidden {
 		t.Errorf("unknown origin got %d", status)
 	}
 	eventually(t, "the unknown origin is told", func() bool { return s.unknown.Load() == 1 })
-	h.origin = []string{"chrome-extension://" + strings.Repeat("p", 32)}
+	h.Origin = []string{"chrome-extension://" + strings.Repeat("p", 32)}
 	if status := s.send(t, h.String()); status != http.StatusForbidden || s.unknown.Load() != 1 {
 		t.Errorf("foreign extension got %d, told %d times", status, s.unknown.Load())
 	}
@@ -356,7 +169,7 @@ func TestHealthIsConstant(t *testing.T) {
 	}
 	for _, path := range []string{"/health/", "/x", "/health?x", "/favicon.ico", "/.well-known/x"} {
 		h := s.head()
-		h.line = "GET " + path + " HTTP/1.1"
+		h.Line = "GET " + path + " HTTP/1.1"
 		if status := s.send(t, h.String()); status != http.StatusNotFound {
 			t.Errorf("%s got %d", path, status)
 		}
@@ -379,15 +192,15 @@ func (s *webServer) health(host, extra string) string {
 func TestQuietHandshake(t *testing.T) {
 	s := startWeb(t, nil)
 	h := s.head()
-	h.headers[4] = "Sec-WebSocket-Protocol: persten.v1, persten.quiet"
+	h.Headers[4] = "Sec-WebSocket-Protocol: persten.v1, persten.quiet"
 	if status := s.send(t, h.String()); status != http.StatusSwitchingProtocols {
 		t.Errorf("the approved origin got %d", status)
 	}
-	h.origin = []string{"https://other.example"}
+	h.Origin = []string{"https://other.example"}
 	if status := s.send(t, h.String()); status != http.StatusForbidden {
 		t.Errorf("an unknown origin got %d", status)
 	}
-	h.headers[4] = "Sec-WebSocket-Protocol: persten.quiet"
+	h.Headers[4] = "Sec-WebSocket-Protocol: persten.quiet"
 	if status := s.send(t, h.String()); status != http.StatusForbidden {
 		t.Errorf("without our subprotocol: %d", status)
 	}
@@ -430,7 +243,7 @@ func TestValidOrigin(t *testing.T) {
 			t.Errorf("%q is refused", o)
 		}
 	}
-	for _, o := range forgedOrigins("24117") {
+	for _, o := range ipctest.Origins("24117") {
 		if len(o) == 1 && o[0] != strings.TrimSpace(o[0]) && ValidOrigin(o[0]) {
 			t.Errorf("%q is valid", o[0])
 		}
@@ -444,7 +257,7 @@ func TestValidOrigin(t *testing.T) {
 }
 
 func FuzzValidOrigin(f *testing.F) {
-	for _, o := range forgedOrigins("24117") {
+	for _, o := range ipctest.Origins("24117") {
 		if len(o) == 1 {
 			f.Add(o[0])
 		}
@@ -469,4 +282,4 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-const testExtension = "abcdefghijklmnopabcdefghijklmnop"
+const testExtension = ipctest.Extension
