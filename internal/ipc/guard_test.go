@@ -5,8 +5,14 @@ package ipc
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	cryptorand "crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"math/big"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -26,6 +32,8 @@ const approved = "https://portal.example:8443"
 type webServer struct {
 	addr     string
 	port     string
+	secure   *tls.Config // of a client; nil: plain
+	foreign  bool
 	accepted atomic.Int64
 	unknown  atomic.Int64
 	cancel   func()
@@ -33,12 +41,21 @@ type webServer struct {
 
 func startWeb(t *testing.T, accept func(Conn, Peer)) *webServer {
 	t.Helper()
-	s := &webServer{}
+	return startWebAs(t, &webServer{}, WebSocketOptions{}, accept)
+}
+
+func (s *webServer) rules() SiteRules {
 	allowed := []string{approved, "http://127.0.0.1:8000", "chrome-extension://" + testExtension, "https://xn--e1afmkfd.example"}
-	l, err := ListenWebSocket("127.0.0.1:0", WebSocketOptions{
+	return SiteRules{
 		Allowed: func(o string) bool { return slices.Contains(allowed, o) },
 		Unknown: func(string, Peer) { s.unknown.Add(1) },
-	})
+	}
+}
+
+func startWebAs(t *testing.T, s *webServer, o WebSocketOptions, accept func(Conn, Peer)) *webServer {
+	t.Helper()
+	o.SiteRules = s.rules()
+	l, err := ListenWebSocket("127.0.0.1:0", o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,11 +85,15 @@ type head struct {
 }
 
 func (s *webServer) head() head {
-	return head{
+	h := head{
 		line: "GET / HTTP/1.1", host: []string{s.addr}, origin: []string{approved},
 		headers: []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
 			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: persten.v1"},
 	}
+	if s.foreign {
+		h.headers = h.headers[:4]
+	}
+	return h
 }
 
 func (h head) String() string {
@@ -97,6 +118,9 @@ func (s *webServer) send(t *testing.T, request string) int {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	if s.secure != nil {
+		c = tls.Client(c, s.secure)
+	}
 	c.SetDeadline(time.Now().Add(10 * time.Second))
 	if _, err := c.Write([]byte(request)); err != nil {
 		return 0
@@ -205,7 +229,31 @@ func forgedShapes(s *webServer) []head {
 // TestForgedHandshakes is the bar: at least 10,000 upgrades over at least 500 variants, none accepted, none even asked about
 // a site unless it is a valid origin.
 func TestForgedHandshakes(t *testing.T) {
-	s := startWeb(t, nil)
+	t.Run("ws", func(t *testing.T) { forgedHandshakes(t, startWeb(t, nil), 10_000) })
+	t.Run("wss of foreign pages", func(t *testing.T) {
+		pair := selfSigned(t)
+		s := &webServer{secure: &tls.Config{InsecureSkipVerify: true}, foreign: true}
+		startWebAs(t, s, WebSocketOptions{TLS: &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}, Foreign: true}, nil)
+		forgedHandshakes(t, s, 1_500)
+	})
+}
+
+// selfSigned is a certificate nobody trusts.
+func selfSigned(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(cryptorand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func forgedHandshakes(t *testing.T, s *webServer, total int) {
 	origins, hosts, shapes := forgedOrigins(s.port), forgedHostHeaders(s.addr, s.port), forgedShapes(s)
 	variants := map[string]bool{}
 	var requests []string
@@ -230,7 +278,7 @@ func TestForgedHandshakes(t *testing.T) {
 	}
 	single := len(requests)
 	random := rand.New(rand.NewPCG(1, 24117))
-	for len(requests) < 10_000 { // the cross product, sampled
+	for len(requests) < total { // the cross product, sampled
 		h := shapes[random.IntN(len(shapes))]
 		if random.IntN(2) == 0 {
 			h = s.head()
