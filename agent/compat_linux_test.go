@@ -123,6 +123,13 @@ func TestLoopbackRenewal(t *testing.T) {
 	if leaf(now.Add(compat.Life-compat.Renewal-2*time.Hour)) != first {
 		t.Error("a good certificate was replaced")
 	}
+	t.Run("not while browsers cannot be told", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		c, err := a.loopback(t.Context(), now.Add(compat.Life-compat.Renewal+time.Hour))
+		if c == nil || string(c.Certificates[0].Certificate[0]) != first || proto.AsError(err).Code != proto.CodeBrowserTrustTool {
+			t.Errorf("%v", err)
+		}
+	})
 	second := leaf(now.Add(compat.Life - compat.Renewal + time.Hour))
 	if second == first {
 		t.Error("a certificate about to end was kept")
@@ -132,6 +139,9 @@ func TestLoopbackRenewal(t *testing.T) {
 	}
 	if leaf(now) == second {
 		t.Error("a damaged certificate was kept")
+	}
+	if left, err := os.ReadDir(filepath.Join(a.state, "compat")); err != nil || len(left) != 2 {
+		t.Errorf("files %v, %v", left, err)
 	}
 	f := face{}
 	a.describeLoopback(t.Context(), &f)

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"persten/internal/browser"
@@ -25,32 +26,58 @@ const (
 )
 
 // loopback is the certificate under which pages reach us by wss. It is made when there is none and renewed when it is about to
-// end; browsers are told to trust its authority then. Where that failed there is a certificate and an error.
+// end; browsers are told to trust its authority then. Where that fails there is a certificate and an error: the old one for as
+// long as it is good, because browsers know that.
 func (a *app) loopback(ctx context.Context, now time.Time) (*tls.Config, error) {
-	if c, until, err := a.readLoopback(); err == nil && now.Before(until.Add(-compat.Renewal)) {
-		return c, a.trustLoopback(ctx, false)
+	old, until, err := a.readLoopback()
+	good := err == nil && now.Before(until)
+	if good && now.Before(until.Add(-compat.Renewal)) {
+		return old, a.trustLoopback(ctx)
 	}
 	l, err := compat.Issue(now)
 	if err != nil {
-		return nil, err
+		return old, err
 	}
-	for name, data := range map[string][]byte{authorityFile: l.Authority, leafFile: l.Leaf} {
-		file, err := a.compatPath(name)
-		if err != nil {
-			return nil, err
+	if good {
+		if err := a.tryTrust(ctx, l); err != nil {
+			return old, err
 		}
-		if err := writeWhole(file, func(w io.Writer) error {
-			_, err := w.Write(data)
-			return err
-		}); err != nil {
-			return nil, err
-		}
+	}
+	if err := errors.Join(a.keep(authorityFile, l.Authority), a.keep(leafFile, l.Leaf)); err != nil {
+		return old, err
 	}
 	c, _, err := l.Config()
 	if err != nil {
 		return nil, err
 	}
-	return c, a.trustLoopback(ctx, true)
+	return c, a.trustLoopback(ctx)
+}
+
+// keep writes a file of the faces as a whole, for its owner alone.
+func (a *app) keep(name string, data []byte) error {
+	file, err := a.compatPath(name)
+	if err != nil {
+		return err
+	}
+	return writeWhole(file, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// tryTrust has browsers trust an authority that is not in use yet.
+func (a *app) tryTrust(ctx context.Context, l *compat.Loopback) error {
+	const next = "next.pem"
+	if err := a.keep(next, l.Authority); err != nil {
+		return err
+	}
+	file, err := a.compatPath(next)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file)
+	_, err = browser.Trust(ctx, file)
+	return trustError(err, file)
 }
 
 func (a *app) readLoopback() (*tls.Config, time.Time, error) {
@@ -75,18 +102,14 @@ func (a *app) loopbackFiles() (*compat.Loopback, error) {
 	return &l, nil
 }
 
-// trustLoopback has this user's browsers trust the authority: all of them when it is new, else those that do not yet.
-func (a *app) trustLoopback(ctx context.Context, fresh bool) error {
+// trustLoopback has those of this user's browsers trust the authority that do not yet.
+func (a *app) trustLoopback(ctx context.Context) error {
 	file, err := a.compatPath(authorityFile)
 	if err != nil {
 		return err
 	}
 	stores, err := browser.TrustStatus(ctx, file)
-	missing := fresh
-	for _, s := range stores {
-		missing = missing || !s.Trusted
-	}
-	if err == nil && missing {
+	if err == nil && slices.ContainsFunc(stores, func(s browser.TrustStore) bool { return !s.Trusted }) {
 		_, err = browser.Trust(ctx, file)
 	}
 	return trustError(err, file)
