@@ -66,9 +66,6 @@ func TrustStatus(ctx context.Context, file string) ([]TrustStore, error) {
 }
 
 func eachStore(ctx context.Context, file string, do func(dir string) error) (list []TrustStore, err error) {
-	if _, missing := exec.LookPath("certutil"); missing != nil {
-		return nil, ErrNoTrustTool
-	}
 	dirs, err := trustStores()
 	if err != nil {
 		return nil, err

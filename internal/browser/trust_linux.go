@@ -4,6 +4,7 @@ package browser
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 )
 
@@ -16,7 +17,11 @@ var firefoxFolders = []string{
 const chromiumSnap = "snap/chromium/current/.pki/nssdb"
 
 // trustStores lists the NSS databases of this user's browsers. The first is that of all of Chromium's kind.
+// Without the tool there is nothing to be done about them.
 func trustStores() ([]string, error) {
+	if _, missing := exec.LookPath("certutil"); missing != nil {
+		return nil, ErrNoTrustTool
+	}
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return nil, err
