@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -167,12 +168,13 @@ func (p *page) batch(ctx context.Context, o order) ([][]byte, error) {
 		params.Profile = proto.BatchProfile(o.profile())
 	}
 	room := inlineSum
-	for _, d := range o.documents {
+	for i, d := range o.documents {
 		item, done, err := p.item(ctx, o, d, &room)
 		if err != nil {
 			return nil, err
 		}
 		defer done()
+		item.Name = unnamed[p.lang] + " " + strconv.Itoa(i+1)
 		params.Items = append(params.Items, item)
 	}
 	p.mu.Lock()

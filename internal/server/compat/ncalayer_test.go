@@ -103,7 +103,7 @@ func TestOneQuestionForMany(t *testing.T) {
 	if got := p.kinds(); got != "select sign select sign" {
 		t.Errorf("asked %s", got)
 	}
-	if q := p.asked[1]; !q.Batch || len(q.Documents) != 3 || q.XML == nil || !q.Documents[2].Whole || q.Origin != portal {
+	if q := p.asked[1]; !q.Batch || len(q.Documents) != 3 || q.XML == nil || !q.Documents[2].Whole || q.Documents[2].Name != "document 3" || q.Origin != portal {
 		t.Errorf("question %+v", q)
 	}
 }
