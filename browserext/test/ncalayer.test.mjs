@@ -332,7 +332,10 @@ check('a port that somebody else has is left to them, and status says so', async
   let beside;
   try {
     beside = await startAgent(second.dir, desktop.env, [], { config: '[compat]\nncalayer = true\n' });
-    const { problems } = JSON.parse((await beside.command('status', '--json')).stdout);
+    const problems = await until(async () => {
+      const told = JSON.parse((await beside.command('status', '--json')).stdout).problems;
+      return told.length > 0 && told;
+    }, 'status to tell');
     assert.deepEqual(problems.map((p) => [p.code, p.args]), [['port_taken', { port: '13579', name: 'NCALayer' }]]);
   } finally {
     await beside?.end();
