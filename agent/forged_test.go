@@ -22,11 +22,11 @@ func TestForgedUpgrades(t *testing.T) {
 	d := newDaemon(t, setting{})
 	calls := d.spy()
 	d.launch("session")
-	pid := d.cmd.Process.Pid
+	pid, web := d.cmd.Process.Pid, ipctest.Server{Addr: d.web}
 	accepted := func(times int) {
 		t.Helper()
 		for i := range times {
-			status, err := ipctest.Send(d.web, ipctest.Right(d.web).String())
+			status, err := web.Send(web.Right().String())
 			if err != nil || status != http.StatusSwitchingProtocols {
 				t.Fatalf("the approved site got %d the %d. time: %v", status, i+1, err)
 			}
@@ -36,12 +36,12 @@ func TestForgedUpgrades(t *testing.T) {
 	if out, stderr, code := d.run("certs", "--json"); code != 0 || calls() == 0 {
 		t.Fatalf("the spy sees no calls: %s %s", out, stderr)
 	}
-	requests, variants := ipctest.Forged(d.web)
+	requests, variants := web.Forged(10_000)
 	if len(requests) < 10_000 || variants < 500 {
 		t.Fatalf("only %d handshakes of %d variants", len(requests), variants)
 	}
 	before, asked := memory(pid), calls()
-	statuses, err := ipctest.SendAll(d.web, requests)
+	statuses, err := web.SendAll(requests)
 	if err != nil {
 		t.Fatal(err)
 	}

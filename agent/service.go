@@ -139,16 +139,21 @@ type serviceBody struct{}
 func (serviceBody) Start(service.Service) error { return nil }
 func (serviceBody) Stop(service.Service) error  { return nil }
 
-// serviceCommand hands its words to runService as they are.
+// serviceCommand hands its words to runService as they are. Uninstalling also takes back what browsers were told to trust; a
+// session that is installed again tells them anew.
 func (a *app) serviceCommand() *cobra.Command {
 	var headless bool
 	c := &cobra.Command{
 		Use: "service install|uninstall|start|stop|status", Short: a.t("cli.service.short"), Args: exactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if headless {
 				args = append(args, "--headless")
 			}
-			return runService(args)
+			err := runService(args)
+			if args[0] == "uninstall" {
+				err = errors.Join(err, a.clearLoopback(cmd.Context()))
+			}
+			return err
 		},
 	}
 	c.Flags().BoolVar(&headless, "headless", false, a.t("cli.session.headless"))

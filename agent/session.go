@@ -90,6 +90,7 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 			wg.Go(func() { accept(ctx, l, srv, stop) })
 		}
 	}
+	a.faces(ctx, srv, &wg)
 	keys.modules.Watched(false)
 	wg.Go(func() { watch(ctx, keys, srv) })
 	if a.loaded.PIN.Cache > 0 {
@@ -165,10 +166,10 @@ func listen(srv *server.Server, o sessionOptions) (user, web ipc.Listener, err e
 	if o.listen == "" {
 		return user, nil, nil
 	}
-	ws, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{
+	ws, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{SiteRules: ipc.SiteRules{
 		Allowed: srv.AllowedOrigin,
 		Unknown: srv.UnknownOrigin,
-	})
+	}})
 	if err != nil {
 		slog.Warn("WebSocket not available; browsers with the extension are served", "address", o.listen, "cause", err)
 		return user, nil, nil

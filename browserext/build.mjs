@@ -61,7 +61,9 @@ async function sdk() {
   for (const config of ['tsconfig.sdk.json', 'tsconfig.node.json']) {
     execFileSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', at(config)], { stdio: 'inherit' });
   }
-  for (const file of ['package.json', 'README.md', 'LICENSE', 'recipes']) await cp(at('sdk', file), path.join(out, file), { recursive: true });
+  // The portal in Go stays out: copies of it would be packages of this module.
+  const filter = (f) => !f.startsWith(at('sdk/recipes/login'));
+  for (const file of ['package.json', 'README.md', 'LICENSE', 'recipes']) await cp(at('sdk', file), path.join(out, file), { recursive: true, filter });
 }
 
 /** Pages of the portal in the order of its menu; those in the second row are made for other plug-ins. */

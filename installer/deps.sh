@@ -21,6 +21,7 @@ test_packages=(
     softhsm2 opensc libssl-dev                                        # a real PKCS#11 token, and one with GOST of our own
     openssl 'libengine-gost-openssl|libengine-gost-openssl1.1'        # independent verifier, with GOST
     gnutls-bin                                                        # certtool, another one
+    libnss3-tools                                                     # certutil: certificate stores of browsers
     xmlsec1 libxml2-utils libxml2-dev                                 # the same for XML, testdata/xmlsec/xmlsec-gost.sh
     xvfb openbox xdotool imagemagick xfce4-panel dbus-x11             # a desktop for the window and the tray
     libgl1-mesa-dri fonts-dejavu-core

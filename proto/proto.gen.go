@@ -312,6 +312,12 @@ const (
 	CodeVersionTooOld Code = "version_too_old"
 	// The key by which sites know this agent is damaged, or others could have read it. The agent does not start with it. Args: file, detail.
 	CodeAgentKeyUnsafe Code = "agent_key_unsafe"
+	// Another program listens where pages of a foreign protocol expect an answer: usually the product itself. Persten leaves the port to it. Args: port, name.
+	CodePortTaken Code = "port_taken"
+	// The certificate of the loopback address could not be put into a certificate store of a browser, or taken out. Args: detail.
+	CodeBrowserTrust Code = "browser_trust"
+	// The program certutil, which changes the certificate stores of browsers, is not installed. Args: package, file.
+	CodeBrowserTrustTool Code = "browser_trust_tool"
 	// Anything else. The cause is in the log under ref, never in the answer. Args: ref.
 	CodeInternal Code = "internal"
 )
@@ -479,12 +485,22 @@ func (v Content) Validate() error { return validate("Content", v) }
 // BatchID: the caller's own name for a document of a batch; no two are the same.
 type BatchID = string
 
+// BatchXML: the form of the XML signatures of a batch.
+type BatchXML struct {
+	C14N    string `json:"c14n,omitempty"`    // Identifier of the canonicalization; exclusive when left out.
+	Columns int    `json:"columns,omitempty"` // Length of the lines of base64: 64 or 76; 0 and nothing are one line.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v BatchXML) Validate() error { return validate("BatchXML", v) }
+
 // BatchProfile: kind of the signatures of a batch.
 type BatchProfile string
 
 // The values of BatchProfile.
 const (
 	BatchProfileCadesBes BatchProfile = "cades-bes"
+	BatchProfileCadesT   BatchProfile = "cades-t"
 )
 
 // BatchItem: one document of a batch.
@@ -1340,8 +1356,9 @@ func (v SignRawResult) Validate() error { return validate("SignRawResult", v) }
 
 // CertificatesSelectParams are the parameters of certificates.select. Lets the person choose a certificate in a window of the agent.
 type CertificatesSelectParams struct {
-	Purpose KeyPurpose `json:"purpose,omitempty"` // What its key must be fit for; sign when left out.
-	Note    Note       `json:"note,omitempty"`
+	Certificates []CertificateRef `json:"certificates,omitempty"` // Choose among these alone; among all that fit when left out or empty.
+	Purpose      KeyPurpose       `json:"purpose,omitempty"`      // What its key must be fit for; sign when left out.
+	Note         Note             `json:"note,omitempty"`
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1410,6 +1427,7 @@ type SignBatchParams struct {
 	Items       []BatchItem    `json:"items"`               // At least one. Contents over 256 KiB, or together over the 4 MiB of a message, go by handle.
 	Attached    bool           `json:"attached,omitempty"`  // Put each document inside its signature.
 	Profile     BatchProfile   `json:"profile,omitempty"`   // cades-bes when left out.
+	XML         *BatchXML      `json:"xml,omitempty"`       // Sign the documents as XML: enveloped XMLDSig, the result is the document with the signature in it. Excludes attached, profile and digests.
 	Algorithm   string         `json:"algorithm,omitempty"` // Signature algorithm, one the key can use; the key's usual one when left out.
 	Note        Note           `json:"note,omitempty"`
 }
@@ -1657,13 +1675,13 @@ var (
 	pattern3  = regexp.MustCompile("^[^\\x00-\\x1f\\x7f\u0080-\u009f\u2028-\u202e\u2066-\u2069]*$")
 	pattern4  = regexp.MustCompile("^[\\x20-\\x7e]*$")
 	pattern5  = regexp.MustCompile("^[^\\x00-\\x1f\\x7f]*$")
-	pattern6  = regexp.MustCompile("^([0-9a-f]{2}){20,64}$")
-	pattern7  = regexp.MustCompile("^[0-9a-f]{40}$")
-	pattern8  = regexp.MustCompile("^[0-9a-f]+$")
-	pattern9  = regexp.MustCompile("^-?[0-9a-f]+$")
-	pattern10 = regexp.MustCompile("^[a-z0-9.-]+$")
-	pattern11 = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
-	pattern12 = regexp.MustCompile("^[\\x21-\\x7e]+$")
+	pattern6  = regexp.MustCompile("^[\\x21-\\x7e]+$")
+	pattern7  = regexp.MustCompile("^([0-9a-f]{2}){20,64}$")
+	pattern8  = regexp.MustCompile("^[0-9a-f]{40}$")
+	pattern9  = regexp.MustCompile("^[0-9a-f]+$")
+	pattern10 = regexp.MustCompile("^-?[0-9a-f]+$")
+	pattern11 = regexp.MustCompile("^[a-z0-9.-]+$")
+	pattern12 = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
 	pattern13 = regexp.MustCompile("^[a-z0-9-]+$")
 	pattern14 = regexp.MustCompile("^[\\x21-\\x7e]*$")
 	pattern15 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
@@ -1695,8 +1713,12 @@ func init() {
 			{"handle", &schema{ref: "Handle"}, false},
 			{"inline", &schema{kind: kindBase64, maxLen: 349528}, false},
 		}},
-		"BatchID":      {kind: kindString, minLen: 1, maxLen: 64, pattern: pattern5},
-		"BatchProfile": {kind: kindString, enum: []string{"cades-bes"}},
+		"BatchID": {kind: kindString, minLen: 1, maxLen: 64, pattern: pattern5},
+		"BatchXML": {kind: kindObject, members: []member{
+			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern6}, false},
+			{"columns", &schema{kind: kindInteger, min: bound(0), max: bound(76)}, false},
+		}},
+		"BatchProfile": {kind: kindString, enum: []string{"cades-bes", "cades-t"}},
 		"BatchItem": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "BatchID"}, false},
 			{"content", &schema{ref: "BatchContent"}, true},
@@ -1706,7 +1728,7 @@ func init() {
 		"BatchContent": {kind: kindObject, minProps: 1, maxProps: 1, members: []member{
 			{"handle", &schema{ref: "Handle"}, false},
 			{"inline", &schema{kind: kindBase64, maxLen: 349528}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern6}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern7}, false},
 		}},
 		"BatchState": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "BatchID"}, false},
@@ -1750,7 +1772,7 @@ func init() {
 		}},
 		"Certificate": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "CertificateID"}, true},
-			{"thumbprint", &schema{kind: kindString, pattern: pattern7}, true},
+			{"thumbprint", &schema{kind: kindString, pattern: pattern8}, true},
 			{"name", &schema{kind: kindString}, true},
 			{"surname", &schema{kind: kindString}, false},
 			{"givenName", &schema{kind: kindString}, false},
@@ -1765,7 +1787,7 @@ func init() {
 			{"ogrnip", &schema{kind: kindString}, false},
 			{"email", &schema{kind: kindString}, false},
 			{"issuer", &schema{kind: kindString}, true},
-			{"serial", &schema{kind: kindString, pattern: pattern8}, true},
+			{"serial", &schema{kind: kindString, pattern: pattern9}, true},
 			{"sha256", &schema{kind: kindString, pattern: pattern1}, false},
 			{"notBefore", &schema{kind: kindTime}, true},
 			{"notAfter", &schema{kind: kindTime}, true},
@@ -1818,7 +1840,7 @@ func init() {
 		"Holder":   {kind: kindString, enum: []string{"representative", "entrepreneur", "person", "organization", "unknown"}},
 		"CertificateSummary": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "CertificateID"}, true},
-			{"thumbprint", &schema{kind: kindString, pattern: pattern7}, true},
+			{"thumbprint", &schema{kind: kindString, pattern: pattern8}, true},
 			{"name", &schema{kind: kindString}, true},
 			{"surname", &schema{kind: kindString}, false},
 			{"givenName", &schema{kind: kindString}, false},
@@ -1833,7 +1855,7 @@ func init() {
 			{"ogrnip", &schema{kind: kindString}, false},
 			{"email", &schema{kind: kindString}, false},
 			{"issuer", &schema{kind: kindString}, true},
-			{"serial", &schema{kind: kindString, pattern: pattern8}, true},
+			{"serial", &schema{kind: kindString, pattern: pattern9}, true},
 			{"notBefore", &schema{kind: kindTime}, true},
 			{"notAfter", &schema{kind: kindTime}, true},
 			{"key", &schema{kind: kindString}, true},
@@ -1872,7 +1894,7 @@ func init() {
 			{"checkedAt", &schema{kind: kindTime}, false},
 			{"attached", &schema{kind: kindBoolean}, true},
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
-			{"digest", &schema{kind: kindString, pattern: pattern6}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern7}, false},
 			{"signers", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "Signer"}}, true},
 			{"page", &schema{ref: "Content"}, false},
 		}},
@@ -1887,7 +1909,7 @@ func init() {
 			{"time", &schema{kind: kindTime}, false},
 			{"accuracy", &schema{kind: kindInteger, min: bound(0)}, false},
 			{"policy", &schema{kind: kindString}, false},
-			{"serial", &schema{kind: kindString, pattern: pattern9}, false},
+			{"serial", &schema{kind: kindString, pattern: pattern10}, false},
 			{"digestAlg", &schema{kind: kindString}, false},
 			{"authority", &schema{ref: "CertificateSummary"}, false},
 			{"valid", &schema{kind: kindBoolean}, true},
@@ -1944,7 +1966,7 @@ func init() {
 			{"fileName", &schema{ref: "FileName"}, false},
 			{"mime", &schema{ref: "MIME"}, false},
 			{"location", &schema{ref: "SignerLocation"}, false},
-			{"commitment", &schema{kind: kindString, maxLen: 100, pattern: pattern10}, false},
+			{"commitment", &schema{kind: kindString, maxLen: 100, pattern: pattern11}, false},
 		}},
 		"SignerLocation": {kind: kindObject, minProps: 1, members: []member{
 			{"country", &schema{kind: kindString, maxLen: 100}, false},
@@ -1966,9 +1988,9 @@ func init() {
 			{"prefix", &schema{kind: kindString, minLen: 1, maxLen: 64}, true},
 			{"uri", &schema{kind: kindString, minLen: 1, maxLen: 512}, true},
 		}},
-		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern11},
+		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern12},
 		"XMLPolicy": {kind: kindObject, members: []member{
-			{"id", &schema{kind: kindString, minLen: 1, maxLen: 512, pattern: pattern12}, true},
+			{"id", &schema{kind: kindString, minLen: 1, maxLen: 512, pattern: pattern6}, true},
 			{"digest", &schema{kind: kindBase64, maxLen: 4096}, true},
 			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, true},
 			{"uri", &schema{kind: kindString, maxLen: 512, pattern: pattern14}, false},
@@ -2086,7 +2108,7 @@ func init() {
 		}},
 		"ContentCloseResult": {kind: kindObject, members: []member{
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
-			{"digest", &schema{kind: kindString, pattern: pattern6}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern7}, false},
 		}},
 		"ContentReadParams": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
@@ -2122,7 +2144,7 @@ func init() {
 			{"certificate", &schema{ref: "CertificateID"}, true},
 			{"signingTime", &schema{kind: kindTime}, true},
 			{"size", &schema{kind: kindInteger, min: bound(0)}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern6}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern7}, false},
 			{"digestAlg", &schema{kind: kindString, maxLen: 40}, false},
 		}},
 		"SignRawParams": {kind: kindObject, members: []member{
@@ -2141,6 +2163,7 @@ func init() {
 			{"signingTime", &schema{kind: kindTime}, true},
 		}},
 		"CertificatesSelectParams": {kind: kindObject, members: []member{
+			{"certificates", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "CertificateRef"}}, false},
 			{"purpose", &schema{ref: "KeyPurpose"}, false},
 			{"note", &schema{ref: "Note"}, false},
 		}},
@@ -2161,7 +2184,7 @@ func init() {
 			{"mode", &schema{ref: "XMLMode"}, false},
 			{"profile", &schema{ref: "XMLProfile"}, false},
 			{"references", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "XMLReference"}}, false},
-			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern12}, false},
+			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern6}, false},
 			{"place", &schema{ref: "XMLPlace"}, false},
 			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
 			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern19}, false},
@@ -2184,6 +2207,7 @@ func init() {
 			{"items", &schema{kind: kindArray, maxItems: 1000, items: &schema{ref: "BatchItem"}}, true},
 			{"attached", &schema{kind: kindBoolean}, false},
 			{"profile", &schema{ref: "BatchProfile"}, false},
+			{"xml", &schema{ref: "BatchXML"}, false},
 			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"note", &schema{ref: "Note"}, false},
 		}},
@@ -2198,7 +2222,7 @@ func init() {
 		"VerifyCMSParams": {kind: kindObject, members: []member{
 			{"signature", &schema{ref: "Content"}, true},
 			{"content", &schema{ref: "Content"}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern6}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern7}, false},
 			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"page", &schema{ref: "PageForm"}, false},
 		}},

@@ -196,6 +196,7 @@ export const FORMS: readonly Form[] = [
     name: "certificates.select",
     summary: "Lets the person choose a certificate in a window of the agent.",
     fields: [
+      { name: "certificates", doc: "Choose among these alone; among all that fit when left out or empty.", required: false, kind: 'json' },
       { name: "purpose", doc: "What its key must be fit for; sign when left out.", required: false, kind: 'choice', values: ["sign","login"] },
       { name: "note", doc: "One line the site wants the person to read; shown as the site's words.", required: false, kind: 'text' },
     ],
@@ -291,7 +292,8 @@ export const FORMS: readonly Form[] = [
       { name: "certificate", doc: "A certificate's id, or its SHA-1 thumbprint.", required: true, kind: 'text' },
       { name: "items", doc: "At least one. Contents over 256 KiB, or together over the 4 MiB of a message, go by handle.", required: true, kind: 'json' },
       { name: "attached", doc: "Put each document inside its signature.", required: false, kind: 'boolean' },
-      { name: "profile", doc: "cades-bes when left out.", required: false, kind: 'choice', values: ["cades-bes"] },
+      { name: "profile", doc: "cades-bes when left out.", required: false, kind: 'choice', values: ["cades-bes","cades-t"] },
+      { name: "xml", doc: "Sign the documents as XML: enveloped XMLDSig, the result is the document with the signature in it. Excludes attached, profile and digests.", required: false, kind: 'json' },
       { name: "algorithm", doc: "Signature algorithm, one the key can use; the key's usual one when left out.", required: false, kind: 'text' },
       { name: "note", doc: "One line the site wants the person to read; shown as the site's words.", required: false, kind: 'text' },
     ],

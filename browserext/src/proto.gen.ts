@@ -264,6 +264,12 @@ export const ERROR_NUMBERS = {
   version_too_old: 1923,
   /** The key by which sites know this agent is damaged, or others could have read it. The agent does not start with it. Args: file, detail. */
   agent_key_unsafe: 1924,
+  /** Another program listens where pages of a foreign protocol expect an answer: usually the product itself. Persten leaves the port to it. Args: port, name. */
+  port_taken: 1950,
+  /** The certificate of the loopback address could not be put into a certificate store of a browser, or taken out. Args: detail. */
+  browser_trust: 1951,
+  /** The program certutil, which changes the certificate stores of browsers, is not installed. Args: package, file. */
+  browser_trust_tool: 1952,
   /** Anything else. The cause is in the log under ref, never in the answer. Args: ref. */
   internal: 1999,
 } as const;
@@ -315,8 +321,16 @@ export type Content =
 /** The caller's own name for a document of a batch; no two are the same. */
 export type BatchID = string;
 
+/** The form of the XML signatures of a batch. */
+export interface BatchXML {
+  /** Identifier of the canonicalization; exclusive when left out. */
+  c14n?: string;
+  /** Length of the lines of base64: 64 or 76; 0 and nothing are one line. */
+  columns?: number;
+}
+
 /** Kind of the signatures of a batch. */
-export type BatchProfile = 'cades-bes';
+export type BatchProfile = 'cades-bes' | 'cades-t';
 
 /** One document of a batch. */
 export interface BatchItem {
@@ -1072,6 +1086,8 @@ export interface SignRawResult {
 
 /** Lets the person choose a certificate in a window of the agent. */
 export interface CertificatesSelectParams {
+  /** Choose among these alone; among all that fit when left out or empty. */
+  certificates?: CertificateRef[];
   /** What its key must be fit for; sign when left out. */
   purpose?: KeyPurpose;
   note?: Note;
@@ -1150,6 +1166,8 @@ export interface SignBatchParams {
   attached?: boolean;
   /** cades-bes when left out. */
   profile?: BatchProfile;
+  /** Sign the documents as XML: enveloped XMLDSig, the result is the document with the signature in it. Excludes attached, profile and digests. */
+  xml?: BatchXML;
   /** Signature algorithm, one the key can use; the key's usual one when left out. */
   algorithm?: string;
   note?: Note;

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -15,7 +16,7 @@ import (
 // apply checks a document and puts it over what c holds. c is not used when it fails.
 func (s *source) apply(c *Config, d *document) error {
 	for _, step := range []func(*Config, *document) error{
-		s.modules, s.ui, s.origins, s.trust, s.network, s.listen, s.unattended, s.pin, s.content,
+		s.modules, s.ui, s.origins, s.trust, s.network, s.listen, s.unattended, s.pin, s.content, s.compat,
 	} {
 		if err := step(c, d); err != nil {
 			return err
@@ -190,6 +191,11 @@ func (s *source) listen(c *Config, d *document) error {
 		return s.at("listen.websocket", `must be 127.0.0.1:PORT or "off"`)
 	}
 	c.Listen.WebSocket = ap.String()
+	return nil
+}
+
+func (s *source) compat(c *Config, d *document) error {
+	c.Compat = Compat{NCALayer: cmp.Or(d.Compat.NCALayer, c.Compat.NCALayer), NexU: cmp.Or(d.Compat.NexU, c.Compat.NexU)}
 	return nil
 }
 

@@ -19,6 +19,7 @@
 //	[listen]          websocket                      "127.0.0.1:PORT", or "off"
 //	[pin]             policy only, see [PIN]: cache_seconds, limit_seconds
 //	[content]         max_mib, channel_mib           bytes of one document, and of all that one page or command holds; see [Content]
+//	[compat]          ncalayer, nexu                 true or false: answer pages written for those programs; see [Compat]
 //	[[unattended]]    policy only, see [Unattended]: origin or user, certificate, per_hour, per_day, pin_file
 //
 // # Machine policy
@@ -65,6 +66,7 @@ type Config struct {
 	Unattended []Unattended // from policy alone
 	PIN        PIN          // from policy alone
 	Content    Content
+	Compat     Compat
 	Warnings   []string // what was ignored and why; for the log
 }
 
@@ -113,6 +115,12 @@ type PIN struct {
 // signs.
 type Content struct {
 	Max, Channel int64
+}
+
+// Compat says whether pages written for other programs are answered. Nil leaves it to the person's own switch, persten compat;
+// what stands here goes before it, and policy before all.
+type Compat struct {
+	NCALayer, NexU *bool
 }
 
 // MaxContent is the most a file may set as either.

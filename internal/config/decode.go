@@ -37,6 +37,7 @@ type document struct {
 	Unattended []unattendedTable `toml:"unattended"`
 	PIN        pinTable          `toml:"pin"`
 	Content    contentTable      `toml:"content"`
+	Compat     compatTable       `toml:"compat"`
 }
 
 type moduleTable struct {
@@ -80,6 +81,11 @@ type pinTable struct {
 type contentTable struct {
 	Max     *int64 `toml:"max_mib"`
 	Channel *int64 `toml:"channel_mib"`
+}
+
+type compatTable struct {
+	NCALayer *bool `toml:"ncalayer"`
+	NexU     *bool `toml:"nexu"`
 }
 
 type unattendedTable struct {

@@ -4,8 +4,14 @@ package ipc
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	cryptorand "crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -26,6 +32,8 @@ const approved = ipctest.Approved
 type webServer struct {
 	addr     string
 	port     string
+	secure   *tls.Config // of a client; nil: plain
+	foreign  bool
 	accepted atomic.Int64
 	unknown  atomic.Int64
 	cancel   func()
@@ -33,12 +41,21 @@ type webServer struct {
 
 func startWeb(t *testing.T, accept func(Conn, Peer)) *webServer {
 	t.Helper()
-	s := &webServer{}
+	return startWebAs(t, &webServer{}, WebSocketOptions{}, accept)
+}
+
+func (s *webServer) rules() SiteRules {
 	allowed := []string{approved, "http://127.0.0.1:8000", "chrome-extension://" + testExtension, "https://xn--e1afmkfd.example"}
-	l, err := ListenWebSocket("127.0.0.1:0", WebSocketOptions{
+	return SiteRules{
 		Allowed: func(o string) bool { return slices.Contains(allowed, o) },
 		Unknown: func(string, Peer) { s.unknown.Add(1) },
-	})
+	}
+}
+
+func startWebAs(t *testing.T, s *webServer, o WebSocketOptions, accept func(Conn, Peer)) *webServer {
+	t.Helper()
+	o.SiteRules = s.rules()
+	l, err := ListenWebSocket("127.0.0.1:0", o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,11 +76,16 @@ func startWeb(t *testing.T, accept func(Conn, Peer)) *webServer {
 	return s
 }
 
-func (s *webServer) head() ipctest.Handshake { return ipctest.Right(s.addr) }
+// client sends handshakes.
+func (s *webServer) client() ipctest.Server {
+	return ipctest.Server{Addr: s.addr, TLS: s.secure, Foreign: s.foreign}
+}
+
+func (s *webServer) head() ipctest.Handshake { return s.client().Right() }
 
 // send returns the status of the answer, 0 when the server just closed.
 func (s *webServer) send(t *testing.T, request string) int {
-	status, err := ipctest.Send(s.addr, request)
+	status, err := s.client().Send(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,13 +95,37 @@ func (s *webServer) send(t *testing.T, request string) int {
 // TestForgedHandshakes is the bar: at least 10,000 upgrades over at least 500 variants, none accepted, none even asked about
 // a site unless it is a valid origin.
 func TestForgedHandshakes(t *testing.T) {
-	s := startWeb(t, nil)
-	requests, variants := ipctest.Forged(s.addr)
-	if len(requests) < 10_000 || variants < 500 {
+	t.Run("ws", func(t *testing.T) { forgedHandshakes(t, startWeb(t, nil), 10_000) })
+	t.Run("wss of foreign pages", func(t *testing.T) {
+		pair := selfSigned(t)
+		s := &webServer{secure: &tls.Config{InsecureSkipVerify: true}, foreign: true}
+		startWebAs(t, s, WebSocketOptions{TLS: &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}, Foreign: true}, nil)
+		forgedHandshakes(t, s, 1_500)
+	})
+}
+
+// selfSigned is a certificate nobody trusts.
+func selfSigned(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(cryptorand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func forgedHandshakes(t *testing.T, s *webServer, total int) {
+	requests, variants := s.client().Forged(total)
+	if len(requests) < total || variants < 500 {
 		t.Fatalf("only %d handshakes of %d variants", len(requests), variants)
 	}
 	before := rss(t)
-	statuses, err := ipctest.SendAll(s.addr, requests)
+	statuses, err := s.client().SendAll(requests)
 	if err != nil {
 		t.Fatal(err)
 	}

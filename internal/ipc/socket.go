@@ -14,13 +14,14 @@ import (
 // socket is a WebSocket as a BinaryConn.
 type socket struct {
 	c    *websocket.Conn
+	max  int // bytes of a message
 	out  *outbox
 	done chan struct{}
 }
 
-func newSocket(c *websocket.Conn) *socket {
-	s := &socket{c: c, out: newOutbox(), done: make(chan struct{})}
-	c.SetReadLimit(MaxFrame)
+func newSocket(c *websocket.Conn, max int) *socket {
+	s := &socket{c: c, max: max, out: newOutbox(), done: make(chan struct{})}
+	c.SetReadLimit(int64(max))
 	s.alive("")
 	c.SetPongHandler(s.alive)
 	go s.write()
@@ -54,23 +55,42 @@ func (s *socket) RecvBinary(take func(io.Reader) error) ([]byte, error) {
 	for {
 		kind, r, err := s.c.NextReader() // drops what take left unread
 		if err != nil {
-			return nil, readError(err)
+			return nil, s.readError(err)
 		}
 		if kind == websocket.TextMessage {
-			b, err := io.ReadAll(r)
-			return b, readError(err)
+			b, err := readLong(r)
+			return b, s.readError(err)
 		}
 		if err := take(r); err != nil {
-			return nil, readError(err)
+			return nil, s.readError(err)
 		}
 	}
 }
 
-func readError(err error) error {
+// reading is the messages over MaxFrame that are read at a time, over all connections: they are what memory goes to.
+var reading = make(chan struct{}, 4)
+
+// readLong reads a message to its end. A long one has to find a place.
+func readLong(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, MaxFrame+1))
+	if err != nil || len(b) <= MaxFrame {
+		return b, err
+	}
+	select {
+	case reading <- struct{}{}:
+	case <-time.After(writeTimeout):
+		return nil, ErrSlow
+	}
+	defer func() { <-reading }()
+	rest, err := io.ReadAll(r)
+	return append(b, rest...), err
+}
+
+func (s *socket) readError(err error) error {
 	var ended *websocket.CloseError
 	switch {
 	case errors.Is(err, websocket.ErrReadLimit):
-		return &FrameError{Size: MaxFrame + 1, Max: MaxFrame}
+		return &FrameError{Size: int64(s.max) + 1, Max: int64(s.max)}
 	case errors.As(err, &ended):
 		return io.EOF
 	}
@@ -78,8 +98,8 @@ func readError(err error) error {
 }
 
 func (s *socket) Send(msg []byte) error {
-	if len(msg) > MaxFrame {
-		return &FrameError{Size: int64(len(msg)), Max: MaxFrame}
+	if len(msg) > s.max {
+		return &FrameError{Size: int64(len(msg)), Max: int64(s.max)}
 	}
 	return s.out.put(msg)
 }

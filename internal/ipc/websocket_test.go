@@ -101,6 +101,46 @@ func TestWebSocketMessages(t *testing.T) {
 	}
 }
 
+// TestLongMessages: a listener of longer messages takes and sends them up to its limit, whatever comes at a time.
+func TestLongMessages(t *testing.T) {
+	const max = 3 * MaxFrame
+	s := startWebAs(t, &webServer{foreign: true}, WebSocketOptions{Foreign: true, MaxMessage: max}, func(c Conn, _ Peer) {
+		for {
+			b, err := c.Recv()
+			if err != nil || c.Send(b) != nil {
+				return
+			}
+		}
+	})
+	dial := func() *websocket.Conn {
+		c, _, err := (&websocket.Dialer{}).Dial("ws://"+s.addr+"/", http.Header{"Origin": {approved}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	var wg sync.WaitGroup
+	for range 2 * cap(reading) {
+		c := dial()
+		wg.Go(func() {
+			sent := bytes.Repeat([]byte("0123456789abcdef"), max/16)
+			if err := c.WriteMessage(websocket.TextMessage, sent); err != nil {
+				t.Error(err)
+			}
+			if _, got, err := c.ReadMessage(); err != nil || !bytes.Equal(got, sent) {
+				t.Errorf("%d bytes came back, %v", len(got), err)
+			}
+		})
+	}
+	wg.Wait()
+	c := dial()
+	_ = c.WriteMessage(websocket.TextMessage, make([]byte, max+1)) // the other side may close first
+	if _, _, err := c.ReadMessage(); err == nil {
+		t.Error("a message over the limit was answered")
+	}
+}
+
 func TestBinaryMessages(t *testing.T) {
 	var got []string
 	stop := errors.New("stop")

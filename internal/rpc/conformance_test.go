@@ -161,7 +161,7 @@ func (p *pagePort) Recv() ([]byte, error) {
 
 func webSocketTransport(t *testing.T) (ipc.Conn, ipc.Conn) {
 	const origin = "https://portal.example"
-	l, err := ipc.ListenWebSocket("127.0.0.1:0", ipc.WebSocketOptions{Allowed: func(o string) bool { return o == origin }})
+	l, err := ipc.ListenWebSocket("127.0.0.1:0", ipc.WebSocketOptions{SiteRules: ipc.SiteRules{Allowed: func(o string) bool { return o == origin }}})
 	next := accepted(t, l, err)
 	return dialWebSocket(t, l.Addr().String(), origin), next()
 }

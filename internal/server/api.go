@@ -52,6 +52,9 @@ func (c *client) AgentStatus(ctx context.Context, _ proto.AgentStatusParams) (*p
 	if err != nil {
 		return nil, err
 	}
+	if c.local() {
+		problems = append(problems, c.problemsStanding()...)
+	}
 	out := &proto.AgentStatusResult{
 		Version: c.o.Version, State: c.state(problems), Tokens: len(tokens), Prompts: c.o.Engine.Prompts(),
 		Problems: c.problems(problems),
@@ -170,7 +173,7 @@ func (c *client) CertificatesSelect(ctx context.Context, p proto.CertificatesSel
 	if p.Purpose == proto.KeyPurposeLogin {
 		purpose = signing.KindLogin
 	}
-	found, err := c.o.Engine.Choose(ctx, c.caller(), purpose, p.Note)
+	found, err := c.o.Engine.Choose(ctx, c.caller(), purpose, p.Note, p.Certificates...)
 	if err != nil {
 		return nil, err
 	}

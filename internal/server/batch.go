@@ -19,6 +19,7 @@ func (c *client) SignBatch(ctx context.Context, p proto.SignBatchParams) (*proto
 	r := signing.BatchRequest{
 		Certificate: p.Certificate, Algorithm: p.Algorithm, Attached: p.Attached, Note: p.Note,
 	}
+	r.Profile, r.XML = signing.BatchFormOf(p)
 	for _, item := range p.Items {
 		one, done, err := c.batchItem(item)
 		if err != nil {

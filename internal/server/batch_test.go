@@ -183,3 +183,26 @@ func TestSignBatchAbort(t *testing.T) {
 		}
 	}
 }
+
+// A batch of XML documents through the API: the form arrives, the documents come back signed.
+func TestSignBatchXML(t *testing.T) {
+	b := newBench(t, &person{decide: yes}, demo)
+	h := &heard{}
+	c := b.dialHearing(t, websocket, "pair", h.handle)
+	items := []proto.BatchItem{{Content: proto.BatchContent{Inline: []byte("<a>1</a>")}}, {Content: proto.BatchContent{Inline: []byte("<b/>")}}}
+	r, bad := call[proto.SignBatchResult](t, c, proto.MethodSignBatch, proto.SignBatchParams{
+		Certificate: certificate(t), Items: items, XML: &proto.BatchXML{C14N: "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", Columns: 76},
+	})
+	if bad != nil || r.Signed != 2 {
+		t.Fatalf("%+v %+v", r, bad)
+	}
+	for _, one := range settled(t, h, 2) {
+		report, bad := call[proto.VerifyXMLResult](t, c, proto.MethodVerifyXML, proto.VerifyXMLParams{Content: *one.Signature})
+		if bad != nil || !report.Valid || !strings.Contains(string(one.Signature.Inline), "REC-xml-c14n-20010315") {
+			t.Errorf("%+v %+v", report, bad)
+		}
+	}
+	if q := b.person.questions(); len(q) != 1 || q[0].XML == nil || q[0].XML.Columns != 76 {
+		t.Errorf("asked %+v", q)
+	}
+}

@@ -66,9 +66,10 @@ type Server struct {
 
 	windows windows
 
-	mu    sync.Mutex
-	conns map[*client]bool
-	eager int // of conns, without the agent's own children
+	mu       sync.Mutex
+	conns    map[*client]bool
+	eager    int // of conns, without the agent's own children
+	standing []*proto.Error
 }
 
 // New makes a server.
@@ -277,6 +278,20 @@ func (c *client) public(err error) *proto.Error {
 		pe = proto.E(proto.CodeInternal, pe.Unwrap(), "ref", ref)
 	}
 	return pe
+}
+
+// Problem has agent.status name a problem to local callers for as long as the agent runs.
+func (s *Server) Problem(e *proto.Error) {
+	s.mu.Lock()
+	s.standing = append(s.standing, e)
+	s.mu.Unlock()
+	s.Changed()
+}
+
+func (s *Server) problemsStanding() []*proto.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.standing)
 }
 
 // TokensChanged tells every client that may list to list again.

@@ -63,7 +63,7 @@ func binarySender(c ipc.Conn) func(stream int, offset int64, data []byte) error 
 // webTransport is a connection through the listener pages use.
 func webTransport(t testing.TB) (server, client ipc.Conn) {
 	t.Helper()
-	l, err := ipc.ListenWebSocket("127.0.0.1:0", ipc.WebSocketOptions{Allowed: func(string) bool { return true }})
+	l, err := ipc.ListenWebSocket("127.0.0.1:0", ipc.WebSocketOptions{SiteRules: ipc.SiteRules{Allowed: func(string) bool { return true }}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"persten/internal/cert"
 	"persten/internal/cms"
 	"persten/internal/token"
+	"persten/internal/xmldsig"
 	"persten/proto"
 )
 
@@ -37,7 +38,9 @@ type BatchRequest struct {
 	Algorithm   string // algo.ID; "": the key's default
 	Items       []BatchItem
 	Attached    bool
-	Note        string // "the site says"
+	Profile     cms.Profile // "" is BES
+	XML         *XMLForm    // not nil: XML signatures, enveloped, of which only C14N and Columns are taken
+	Note        string      // "the site says"
 }
 
 // BatchItem is one document of a batch.
@@ -129,6 +132,9 @@ type batch struct {
 	key     token.Key
 	alg     algo.Algorithm
 	q       Question
+	cms     cms.Options
+	xml     xmldsig.Options
+	spans   int // of all documents
 	digests [][]byte
 	prompt  Prompt
 	each    func(BatchSigned)
@@ -145,7 +151,9 @@ func (b *batch) prepare(ctx context.Context) error {
 	}
 	q := b.who.question(KindSign)
 	q.Certificate, q.Token, q.Algorithm = card(b.key.Certificate()), b.key.Token(), string(b.alg.ID)
-	q.Note, q.Attached, q.Profile, q.Batch = b.r.Note, b.r.Attached, "cades-bes", true
+	if err := b.form(&q); err != nil {
+		return err
+	}
 	if h, ok := b.key.(token.Holder); ok && h.Held(ctx) {
 		q.Token.LoginRequired = false // policy keeps the PIN for a while: the person approves without typing it
 	}
@@ -157,6 +165,9 @@ func (b *batch) prepare(ctx context.Context) error {
 		ids[item.ID] = true
 		b.states[i] = ItemNotSigned
 		d, err := b.document(ctx, i)
+		if err == nil {
+			err = b.cover(ctx, i, &d)
+		}
 		if err != nil {
 			return err
 		}
@@ -222,8 +233,8 @@ func (b *batch) make(ctx context.Context, session token.Session, i int) (BatchSi
 	out := BatchSigned{Index: i, ID: item.ID, Time: time.Now().UTC().Truncate(time.Second)}
 	encode := func(w io.Writer) error { return b.encode(ctx, w, i, s, out.Time) }
 	var err error
-	if b.r.Attached && item.Content.Size() > inlineSignature {
-		out.Handle, _, err = b.e.store.Create(b.who.Channel, "", "application/pkcs7-signature", encode)
+	if b.q.Attached && item.Content.Size() > inlineSignature {
+		out.Handle, _, err = b.e.store.Create(b.who.Channel, "", b.r.made(), encode)
 		return out, err
 	}
 	var buf bytes.Buffer
@@ -231,15 +242,6 @@ func (b *batch) make(ctx context.Context, session token.Session, i int) (BatchSi
 	err = encode(&buf)
 	out.Signature = buf.Bytes()
 	return out, err
-}
-
-// encode writes the signature of item i in the form that was approved: the one place that knows forms.
-func (b *batch) encode(ctx context.Context, w io.Writer, i int, s cms.Signer, at time.Time) error {
-	o := cms.Options{Attached: b.r.Attached, SigningTime: at, Digest: b.digests[i], Checked: true}
-	if c := b.r.Items[i].Content; c != nil {
-		return cms.Sign(ctx, w, c.Reader(), s, o)
-	}
-	return cms.Sign(ctx, w, nil, s, o)
 }
 
 // own reports whether err is the matter of one document alone.

@@ -5,6 +5,7 @@ package signing
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"persten/internal/journal"
@@ -17,10 +18,10 @@ const maxChoices = 64
 
 var errChoice = errors.New("the prompt chose what was not offered")
 
-// Select finds the key that fits purpose, KindSign or KindLogin: the only one, or the one the person chooses. The journal keeps
-// the choice.
-func (e *Engine) Select(ctx context.Context, who Caller, purpose Kind, note string) (token.Key, error) {
-	fit, err := e.fitting(ctx, purpose)
+// Select finds the key that fits purpose, KindSign or KindLogin: the only one, or the one the person chooses. Among are the ids of
+// certificates to choose among; none means all. The journal keeps the choice.
+func (e *Engine) Select(ctx context.Context, who Caller, purpose Kind, note string, among ...string) (token.Key, error) {
+	fit, err := e.fitting(ctx, purpose, among)
 	switch {
 	case err != nil:
 		return nil, err
@@ -64,13 +65,16 @@ func (e *Engine) chosen(ctx context.Context, who Caller, q Question, p Prompt, f
 }
 
 // fitting lists the keys that can be used for purpose now.
-func (e *Engine) fitting(ctx context.Context, purpose Kind) ([]token.Key, error) {
+func (e *Engine) fitting(ctx context.Context, purpose Kind, among []string) ([]token.Key, error) {
 	keys, _, err := e.Keys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var fit []token.Key
 	for _, k := range keys {
+		if len(among) > 0 && (k.Certificate() == nil || !slices.Contains(among, k.ID()) && !slices.Contains(among, k.Certificate().Thumbprint())) {
+			continue
+		}
 		if len(fit) < maxChoices && e.permitted(k, time.Now(), purpose) == nil && (purpose != KindLogin || loginAlgorithm(k) != "") {
 			fit = append(fit, k)
 		}
@@ -79,8 +83,8 @@ func (e *Engine) fitting(ctx context.Context, purpose Kind) ([]token.Key, error)
 }
 
 // Choose is Select for a caller that wants to know the certificate alone.
-func (e *Engine) Choose(ctx context.Context, who Caller, purpose Kind, note string) (*proto.Certificate, error) {
-	key, err := e.Select(ctx, who, purpose, note)
+func (e *Engine) Choose(ctx context.Context, who Caller, purpose Kind, note string, among ...string) (*proto.Certificate, error) {
+	key, err := e.Select(ctx, who, purpose, note, among...)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ package ipctest
 
 import (
 	"bufio"
+	"crypto/tls"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -16,7 +17,7 @@ import (
 	"time"
 )
 
-// The origin that [Right] names, and an extension's id that some forgeries are close to.
+// The origin that [Server.Right] names, and an extension's id that some forgeries are close to.
 const (
 	Approved  = "https://portal.example:8443"
 	Extension = "abcdefghijklmnopabcdefghijklmnop"
@@ -30,13 +31,24 @@ type Handshake struct {
 	Headers []string
 }
 
-// Right returns the handshake that an agent listening on addr accepts from [Approved].
-func Right(addr string) Handshake {
-	return Handshake{
-		Line: "GET / HTTP/1.1", Host: []string{addr}, Origin: []string{Approved},
+// Server is a listener of the agent to send handshakes to.
+type Server struct {
+	Addr    string      // IP and port
+	TLS     *tls.Config // of a client; nil: plain
+	Foreign bool        // it speaks another program's protocol, which has no name in handshakes
+}
+
+// Right returns the handshake that the agent accepts from [Approved].
+func (s Server) Right() Handshake {
+	h := Handshake{
+		Line: "GET / HTTP/1.1", Host: []string{s.Addr}, Origin: []string{Approved},
 		Headers: []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: persten.v1"},
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="},
 	}
+	if !s.Foreign {
+		h.Headers = append(h.Headers, "Sec-WebSocket-Protocol: persten.v1")
+	}
+	return h
 }
 
 // String returns the handshake as it is sent.
@@ -55,12 +67,12 @@ func (h Handshake) String() string {
 	return b.String() + "\r\n"
 }
 
-// Forged returns 10,000 handshakes, no two the same, of which an agent listening on addr must accept none. The first ones differ
-// from [Right] in one thing each; variants is how many of those are in Origin or Host. The others are a sample of all
+// Forged returns n handshakes, no two the same, of which the agent must accept none. The first ones differ from [Server.Right]
+// in one thing each, and are there whatever n is; variants is how many of those are in Origin or Host. The others are a sample of all
 // combinations, the same each time.
-func Forged(addr string) (requests []string, variants int) {
-	_, port, _ := net.SplitHostPort(addr)
-	origins, hosts, shapes := Origins(port), hostHeaders(addr, port), shapes(addr)
+func (s Server) Forged(n int) (requests []string, variants int) {
+	_, port, _ := net.SplitHostPort(s.Addr)
+	origins, hosts, shapes := Origins(port), Hosts(s.Addr), s.shapes()
 	seen := map[string]bool{}
 	add := func(h Handshake) {
 		if r := h.String(); !seen[r] {
@@ -69,12 +81,12 @@ func Forged(addr string) (requests []string, variants int) {
 		}
 	}
 	for _, o := range origins {
-		h := Right(addr)
+		h := s.Right()
 		h.Origin = o
 		add(h)
 	}
 	for _, v := range hosts {
-		h := Right(addr)
+		h := s.Right()
 		h.Host = v
 		add(h)
 	}
@@ -83,14 +95,14 @@ func Forged(addr string) (requests []string, variants int) {
 		add(h)
 	}
 	random := rand.New(rand.NewPCG(1, 24117))
-	for len(requests) < 10_000 {
+	for len(requests) < n {
 		h := shapes[random.IntN(len(shapes))]
 		if random.IntN(2) == 0 {
-			h = Right(addr)
+			h = s.Right()
 		}
 		h.Origin, h.Host = origins[random.IntN(len(origins))], hosts[random.IntN(len(hosts))]
 		if random.IntN(4) == 0 {
-			h.Host = []string{addr}
+			h.Host = []string{s.Addr}
 		}
 		add(h)
 	}
@@ -98,12 +110,15 @@ func Forged(addr string) (requests []string, variants int) {
 }
 
 // Send sends one handshake on a connection of its own. It returns the status of the answer, 0 when the other side just closed.
-func Send(addr, request string) (int, error) {
-	c, err := net.Dial("tcp4", addr)
+func (s Server) Send(request string) (int, error) {
+	c, err := net.Dial("tcp4", s.Addr)
 	if err != nil {
 		return 0, err
 	}
 	defer c.Close()
+	if s.TLS != nil {
+		c = tls.Client(c, s.TLS)
+	}
 	c.SetDeadline(time.Now().Add(10 * time.Second))
 	if _, err := c.Write([]byte(request)); err != nil {
 		return 0, nil
@@ -117,7 +132,7 @@ func Send(addr, request string) (int, error) {
 }
 
 // SendAll sends requests, eight at a time, and counts the statuses.
-func SendAll(addr string, requests []string) (map[int]int, error) {
+func (s Server) SendAll(requests []string) (map[int]int, error) {
 	var mu sync.Mutex
 	var failed error
 	statuses := map[int]int{}
@@ -126,7 +141,7 @@ func SendAll(addr string, requests []string) (map[int]int, error) {
 	for range 8 {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; int(i) < len(requests); i = next.Add(1) - 1 {
-				status, err := Send(addr, requests[i])
+				status, err := s.Send(requests[i])
 				mu.Lock()
 				statuses[status]++
 				if err != nil {
@@ -192,7 +207,9 @@ func Origins(port string) [][]string {
 	return all
 }
 
-func hostHeaders(addr, port string) [][]string {
+// Hosts are the Host headers of handshakes that an agent listening on addr must refuse, in the same form.
+func Hosts(addr string) [][]string {
+	_, port, _ := net.SplitHostPort(addr)
 	all := [][]string{nil, {addr, addr}, {addr, "evil.example"}, {"evil.example", addr}, {"portal.example:8443"}, {"http://" + addr}, {addr + "0"}, {"127.0.0.1:80"}, {"127.0.0.1:0" + port}, {"127.0.0.1:"}}
 	for _, h := range hosts("127.0.0.1", port) {
 		if strings.TrimSpace(h) != h { // HTTP takes outer blanks off a value
@@ -207,26 +224,26 @@ func hostHeaders(addr, port string) [][]string {
 }
 
 // shapes change something else than names.
-func shapes(addr string) []Handshake {
+func (s Server) shapes() []Handshake {
 	var all []Handshake
 	with := func(change func(*Handshake)) {
-		h := Right(addr)
+		h := s.Right()
 		h.Headers = slices.Clone(h.Headers)
 		change(&h)
 		all = append(all, h)
 	}
 	for _, line := range []string{"GET / HTTP/1.0", "GET / HTTP/2.0", "GET / HTTP/0.9", "GET /", "POST / HTTP/1.1", "PUT / HTTP/1.1", "HEAD / HTTP/1.1", "OPTIONS / HTTP/1.1", "CONNECT / HTTP/1.1",
-		"get / HTTP/1.1", "GET http://" + addr + "/ HTTP/1.1", "GET ws://" + addr + "/ HTTP/1.1", "GET http://evil.example/ HTTP/1.1", "GET * HTTP/1.1", "OPTIONS * HTTP/1.1",
-		"GET // HTTP/1.1", "GET /x HTTP/1.1", "GET /? HTTP/1.1", "GET /?a HTTP/1.1", "GET /./ HTTP/1.1", "GET /../ HTTP/1.1", "GET /%2f HTTP/1.1", "GET /health HTTP/1.1", "GET //evil.example/ HTTP/1.1", "CONNECT " + addr + " HTTP/1.1"} {
+		"get / HTTP/1.1", "GET http://" + s.Addr + "/ HTTP/1.1", "GET ws://" + s.Addr + "/ HTTP/1.1", "GET http://evil.example/ HTTP/1.1", "GET * HTTP/1.1", "OPTIONS * HTTP/1.1",
+		"GET // HTTP/1.1", "GET /x HTTP/1.1", "GET /? HTTP/1.1", "GET /?a HTTP/1.1", "GET /./ HTTP/1.1", "GET /../ HTTP/1.1", "GET /%2f HTTP/1.1", "GET /health HTTP/1.1", "GET //evil.example/ HTTP/1.1", "CONNECT " + s.Addr + " HTTP/1.1"} {
 		with(func(h *Handshake) { h.Line = line })
 	}
-	for _, extra := range []string{"X-Forwarded-Host: " + addr, "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: https", "Forwarded: host=" + addr, "Via: 1.1 proxy",
+	for _, extra := range []string{"X-Forwarded-Host: " + s.Addr, "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: https", "Forwarded: host=" + s.Addr, "Via: 1.1 proxy",
 		"Content-Length: 4", "Content-Length: -1", "Content-Length: 4\r\nContent-Length: 5", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 4",
 		"Transfer-Encoding: identity, chunked", "Transfer-Encoding: x", "Host: evil.example", "Origin: null", "ORIGIN: https://evil.example", "Origin : " + Approved,
 		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 8", "Sec-WebSocket-Protocol: other", " folded: x", "X: " + strings.Repeat("x", 16<<10)} {
 		with(func(h *Handshake) { h.Headers = append(h.Headers, extra) })
 	}
-	for i := range Right(addr).Headers {
+	for i := range s.Right().Headers {
 		with(func(h *Handshake) { h.Headers = slices.Delete(h.Headers, i, i+1) })
 		with(func(h *Handshake) { h.Headers[i] = strings.Split(h.Headers[i], ":")[0] + ": x" })
 	}
