@@ -306,17 +306,18 @@ async function files(dir) {
   return list.filter((f) => f.isFile()).map((f) => path.join(f.parentPath ?? f.path, f.name));
 }
 
-check('the authority has no key: on disk there is the key of the certificate alone, for its owner alone', async () => {
+check('the authority has no key: on disk there are those of the certificate and of the agent, for their owner alone', async () => {
   const found = [];
   for (const dir of ['state', 'home', 'config', 'run', 'cache']) {
     for (const file of await files(path.join(shop.dir, dir))) if ((await readFile(file)).includes('PRIVATE KEY')) found.push(file);
   }
-  const [leaf] = found;
-  assert.deepEqual(found.map((f) => path.basename(f)), ['loopback.pem']);
+  assert.deepEqual(found.map((f) => path.basename(f)).sort(), ['agent.key', 'loopback.pem']);
+  const leaf = found.find((f) => f.endsWith('loopback.pem'));
   assert.equal((await stat(leaf)).mode & 0o777, 0o600);
   const pem = await readFile(leaf, 'utf8');
   const own = new X509Certificate(pem), authority = new X509Certificate(await readFile(path.join(path.dirname(leaf), 'authority.pem')));
   assert.ok(own.checkPrivateKey(createPrivateKey(pem)) && own.verify(authority.publicKey) && authority.ca && !own.ca);
+  for (const file of found) assert.ok(!authority.checkPrivateKey(createPrivateKey(await readFile(file, 'utf8'))), file);
   assert.notEqual(own.publicKey.export({ type: 'spki', format: 'pem' }), authority.publicKey.export({ type: 'spki', format: 'pem' }));
 });
 
