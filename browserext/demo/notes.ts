@@ -29,7 +29,7 @@ export class Notes {
     find('error').hidden = false;
   }
 
-  showProgress(step: Step | 'sending'): void {
+  showProgress(step: Step | 'sending' | 'loginWaiting'): void {
     find('progress').hidden = false;
     find('progressText').textContent = t(step);
   }

@@ -3,7 +3,7 @@
 // extension, a session, a SoftHSM key, the demonstration token and a person who types the PIN. OpenSSL judges the signatures.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, verify as verifyRaw, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 import { persten, perstenDesktop, PIN, startAgent } from './agent.mjs';
 import { browsers } from './browsers.mjs';
 import { permitted, registerHost, serve, startChromium, turnOn, workshop } from './chromium.mjs';
-import { startDesktop } from './desktop.mjs';
+import { pause, startDesktop, until } from './desktop.mjs';
 import { root } from './load.mjs';
 
 const missing = [persten, perstenDesktop].filter((p) => !existsSync(p));
@@ -20,6 +20,7 @@ const skip = missing.length > 0 && `NOT RUN: build ${missing.join(' and ')} firs
 const check = (name, f) => test(name, { skip, timeout: 180_000 }, f);
 
 const run = promisify(execFile);
+const text = 'Прошу предоставить мне отпуск с 1 по 14 июня.';
 const MIB = 1024 * 1024;
 /** What went wrong in a page without anybody seeing it. */
 const broken = [];
@@ -184,12 +185,12 @@ check('the keyboard alone: past the menu, a document signed', async () => {
   await page.keyboard.press('Enter');
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'text');
-  const until = async (key, there) => {
+  const press = async (key, there) => {
     for (let i = 0; i < 20 && !(await page.evaluate(there)); i++) await page.keyboard.press(key);
   };
-  await until('Tab', () => document.activeElement.type === 'radio');
-  await until('ArrowDown', () => document.activeElement.closest('.card').textContent.includes('Демонстрационная организация'));
-  await until('Tab', () => document.activeElement.id === 'sign');
+  await press('Tab', () => document.activeElement.type === 'radio');
+  await press('ArrowDown', () => document.activeElement.closest('.card').textContent.includes('Демонстрационная организация'));
+  await press('Tab', () => document.activeElement.id === 'sign');
   await page.keyboard.press('Enter');
   await approved(page, '#result:not([hidden])');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'result', 'the result is read out');
@@ -273,9 +274,14 @@ check('a batch: every row has its signature; a batch that is stopped says what w
   await page.fill('#amount', '1000');
   await page.click('#make');
   await page.click('#sign');
-  await approve(() => page.waitForSelector('#rows td.valid', { timeout: 10_000 }));
-  await page.click('#cancel');
-  await page.waitForSelector('#account:not([hidden])');
+  await page.evaluate(() => { // at the first signature, before the others are made
+    new MutationObserver((_, seen) => {
+      if (!document.querySelector('#rows td.valid')) return;
+      seen.disconnect();
+      document.querySelector('#cancel').click();
+    }).observe(document.querySelector('#rows'), { childList: true, subtree: true });
+  });
+  await approve(() => page.waitForSelector('#account:not([hidden])', { timeout: 10_000 }));
   const [signed, failed, rest] = (await page.textContent('#account')).match(/\d+/g).map(Number);
   assert.ok(signed > 0 && rest > 0 && failed === 0 && signed + rest === 1000, await page.textContent('#account'));
   assert.equal(await page.locator('#rows td.valid a').count(), signed, 'each signature that was made is there');
@@ -336,6 +342,50 @@ check('a face that is not turned on does not answer, and the page says so', asyn
     assert.match(await page.textContent('#how'), /Persten/);
     await page.close();
   }
+});
+
+/** The person chooses the first certificate of the list, then types the PIN in the window that follows. */
+async function chooseAndApprove(done) {
+  await desktop.prompt();
+  const titles = async () => Promise.all((await desktop.windows()).map((id) => desktop.xdotool('getwindowname', id).catch(() => '')));
+  await until(async () => {
+    await desktop.key('Return');
+    await pause(1_000);
+    return !(await titles()).some((title) => /Выберите/.test(title));
+  }, 'the choice to close');
+  await approve(done);
+}
+
+check('login: an answer bound to this site, judged once', async () => {
+  const page = await open('login');
+  await page.click('#login');
+  await chooseAndApprove(() => page.waitForSelector('#result:not([hidden])', { timeout: 10_000 }));
+  assert.match(await page.innerText('#result'), /Демонстрационный Подписант[\s\S]*Сервера у этой страницы нет/);
+  assert.match(await page.inputValue('#token'), /"format": "web-eid:1/);
+  await shot(page, 'login-done');
+  await page.close();
+});
+
+check('the faces webeid and hwcrypto: found, a digest signed with the right for it, a login', async () => {
+  await agent.command('origins', 'allow', '--hidden', portal.origin);
+  const answers = {};
+  for (const [name, calls] of [['webeid', ['faceSign', 'faceLogin']], ['hwcrypto', ['faceSign']]]) {
+    await turnOn(browser, portal.origin, name);
+    const page = await open(name);
+    answers[name] = [await step(page, 'faceFind')];
+    for (const id of calls) {
+      answers[name].push(await step(page, id, chooseAndApprove));
+      await desktop.dismiss();
+    }
+    await shot(page, `face-${name}`);
+    await page.close();
+  }
+  const [status, signed, token] = answers.webeid.map((a) => JSON.parse(a));
+  assert.match(status.nativeApp, /^\d+\.\d+/);
+  const key = new X509Certificate(await readFile(path.join(shop.dir, 'leaf.der'))).publicKey;
+  assert.ok(verifyRaw('sha256', text, key, Buffer.from(signed.signature, 'base64')));
+  assert.ok(verifyRaw('sha256', text, key, Buffer.from(answers.hwcrypto[1], 'hex')));
+  assert.match(token.format, /^web-eid:1/);
 });
 
 for (const name of ['cades', 'rutoken']) {

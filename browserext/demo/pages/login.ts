@@ -49,6 +49,7 @@ async function ownJudge(): Promise<Judge> {
 async function login(): Promise<void> {
   find('more').hidden = true;
   await portal.run(async (signal, agent) => {
+    notes.showProgress('loginWaiting');
     const server = await judge();
     const token = await agent.login(server.nonce, { signal });
     find<HTMLTextAreaElement>('token').value = JSON.stringify(token, undefined, 2);

@@ -245,6 +245,7 @@ export const en: Record<Key, string> = {
   login: 'Log in',
   loginHeading: 'Your account',
   loginHow: 'The portal issues a one-time code; Persten asks you and signs it together with the address of the site. The answer is good once and only here.',
+  loginWaiting: 'Please answer in the Persten window.',
   loginToken: 'The answer the portal got',
   loginByServer: 'The answer was checked by the portal\'s server.',
   loginByPage: 'This page has no server, so it checked the answer itself. Who issued the certificate it did not check: that is for a real portal.',

@@ -66,7 +66,7 @@ test('sizes are told as people tell them', () => {
 test('what a page of a face asks to tick is what the popup has', async () => {
   for (const lang of ['ru', 'en']) {
     const popup = JSON.parse(await readFile(path.join(root, '_locales', lang, 'messages.json'), 'utf8'));
-    for (const [page, name] of [['cades', 'faceCades'], ['rutoken', 'faceRutoken']]) {
+    for (const [page, name] of [['cades', 'faceCades'], ['rutoken', 'faceRutoken'], ['webeid', 'faceWebeid'], ['hwcrypto', 'faceHwcrypto']]) {
       assert.equal(translate(lang, `title_${page}`), popup[name].message);
     }
   }
