@@ -30,7 +30,7 @@ const page = `<!doctype html><meta charset="utf-8"><title>Портал</title><b
 <script>
   const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   const base64 = (u) => { let s = ''; for (let i = 0; i < u.length; i += 32768) s += String.fromCharCode(...u.subarray(i, i + 32768)); return btoa(s); };
-  const failed = (e) => ({ error: typeof e.code === 'string' ? e.code : e.name, text: e.message, next: e.next });
+  const failed = (e) => ({ error: typeof e.code === 'string' ? e.code : e.name, text: e.message, advice: e.advice });
 </script>`;
 
 /** Firefox 153 checks WebSockets only when told to. */
@@ -239,7 +239,7 @@ function matrix(x) {
     const seen = await x.records();
     const made = await x.asked(signCms, plain('reject'), () => desktop.key('Escape'));
     assert.equal(made.error, 'user_rejected');
-    assert.match(made.next, /\S/);
+    assert.match(made.advice, /\S/);
     await desktop.dismiss();
     assert.deepEqual(await x.intents(seen), []);
   });
@@ -297,10 +297,10 @@ async function sendLarge(x, t) {
 async function killedAsking(x) {
   const seen = await x.records();
   const made = await x.asked(signCms, plain('kill.txt'), () => x.agent.crash());
+  await x.agent.start(); // before anything can fail: else the browser's host would start one that nobody ends
   assert.equal(made.error, 'agent_lost');
-  assert.match(made.next, /\S/);
+  assert.match(made.advice, /\S/);
   await desktop.gone();
-  await x.agent.start();
   const list = await x.page.evaluate(async () => (await window.p.certificates().catch((e) => [failed(e)])).map((c) => c.id ?? c));
   assert.deepEqual(list, [x.certificate], 'the next call connects again');
   assert.equal(await x.page.evaluate(() => window.p.transport), x.transport);
@@ -323,9 +323,9 @@ async function killedSigning(x) {
   await x.page.evaluate(() => window.first);
   await x.agent.crash();
   const ended = await x.page.evaluate(() => window.batch);
+  await x.agent.start();
   assert.equal(ended.error, 'agent_lost', JSON.stringify(ended).slice(0, 300));
   await desktop.dismiss();
-  await x.agent.start();
   const used = await x.intents(seen);
   const told = await x.page.evaluate(() => window.done);
   assert.ok(used.length >= told && used.length < COUNT, `${told} told, ${used.length} begun of ${COUNT}`);
