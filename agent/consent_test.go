@@ -302,14 +302,14 @@ func TestUnknownOrigin(t *testing.T) {
 		_, err := yes.call("agent.status", object{})
 		return codeOf(err) == string(proto.CodeOriginDenied)
 	})
-	// An allowed frame inside a page that is not allowed.
+	// An allowed frame inside a page that the person refused.
 	tab, err := b.open(nativeSite, unknownSite)
 	if err != nil {
 		t.Fatal(err)
 	}
 	framed := newPage(t, tab, nativeSite)
 	_, err = framed.call("certificates.list", object{})
-	wantCode(t, "frame in an unknown page", err, proto.CodeOriginNotAllowed)
+	wantCode(t, "frame in a refused page", err, proto.CodeOriginDenied)
 }
 
 // TestHandshake: what pretends to be an allowed page on the WebSocket is refused: a forged Host, a null Origin, none, two.

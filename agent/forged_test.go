@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"persten/internal/ipc/ipctest"
 )
@@ -27,6 +28,10 @@ func TestForgedUpgrades(t *testing.T) {
 		t.Helper()
 		for i := range times {
 			status, err := web.Send(web.Right().String())
+			for n := 0; status == http.StatusServiceUnavailable && n < 100; n++ { // those before are still being closed
+				time.Sleep(20 * time.Millisecond)
+				status, err = web.Send(web.Right().String())
+			}
 			if err != nil || status != http.StatusSwitchingProtocols {
 				t.Fatalf("the approved site got %d the %d. time: %v", status, i+1, err)
 			}

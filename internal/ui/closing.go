@@ -14,7 +14,7 @@ type Closing struct {
 	Done     bool
 	Partly   bool   // of a batch: some were signed, Facts tell how many
 	Declined bool   // the person said no: nothing went wrong
-	Title    string // "Signature created" or "No signature was created"
+	Title    string // "Signature created", "No signature was created" or "Outcome unknown"
 	What     string // why not, one sentence
 	Next     string // what to do now, one sentence
 	Facts    []Fact // documents, owner, time of a signature
@@ -29,6 +29,9 @@ func NewClosing(k signing.Kind, o signing.Outcome, lang text.Lang) Closing {
 	}
 	if !c.Done {
 		c.Title = say(lang, "prompt."+string(k)+".failed")
+		if o.Code == codeLost {
+			c.Title = say(lang, "prompt.lost")
+		}
 		what, next := text.Error(lang, o.Code, o.Args)
 		if c.Declined && k == signing.KindLogin {
 			what, next = say(lang, "prompt.login.declined"), say(lang, "prompt.login.declined.next")

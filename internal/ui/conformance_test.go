@@ -263,7 +263,7 @@ func TestSessionGoneAfterYesIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
-	if o := <-p.shown; o.Code != "agent_not_running" {
+	if o := <-p.shown; o.Code != codeLost {
 		t.Errorf("outcome %+v", o)
 	}
 	<-done

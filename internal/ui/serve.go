@@ -19,6 +19,9 @@ import (
 // maxShown is how long an outcome stays on screen at most.
 const maxShown = 60 * time.Second
 
+// codeLost ends a prompt whose session went away after a yes: whether anything was signed is not known here.
+const codeLost = "agent_lost"
+
 // errOutOfTurn is a session that calls twice, or in the wrong order.
 var errOutOfTurn = errors.New("message out of turn")
 
@@ -50,7 +53,7 @@ func Serve(ctx context.Context, c ipc.FileConn, b Body) error {
 	case <-time.After(200 * time.Millisecond):
 	}
 	if s.approved() {
-		return s.show(ctx, signing.Outcome{Code: "agent_not_running", Time: time.Now()})
+		return s.show(ctx, signing.Outcome{Code: codeLost, Time: time.Now()})
 	}
 	return err
 }
