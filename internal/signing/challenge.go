@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -48,17 +49,23 @@ func looksLikeLogin(content []byte, origin string) bool {
 var (
 	candidates = regexp.MustCompile(`[A-Za-z0-9+/_-]{14,}={0,2}`)
 	hexWord    = regexp.MustCompile(`^[0-9A-Fa-f-]+$`)
+	base32Word = regexp.MustCompile(`^[A-Z2-7]{24,}$`)
 	loginWords = regexp.MustCompile(`(?i)\b(log[ -]?[io]n|sign[ -]?in|oauth|openid|authenticat|challenge|nonce)|(^|\PL)(вход|войти|авторизац|аутентиф)`)
 	lettered   = regexp.MustCompile(`\pL{3,}`)
 )
 
 // random tells words that programs make from those of people and from numbers of accounts and documents: hexadecimal digits of
-// both kinds, or an alphabet of capitals, small letters and digits in which the kind changes all the time.
+// both kinds, base32, or an alphabet of capitals, small letters and digits in which the kind changes all the time. One that is
+// joined to other words makes the whole a program's.
 func random(w string) bool {
+	return scrambled(w) || slices.ContainsFunc(strings.FieldsFunc(w, func(r rune) bool { return strings.ContainsRune("-_/+", r) }), scrambled)
+}
+
+func scrambled(w string) bool {
 	if len(w) < leastWord || !strings.ContainsAny(w, "0123456789+/=") {
 		return false
 	}
-	if hexWord.MatchString(w) && strings.ContainsAny(w, "abcdefABCDEF") {
+	if hexWord.MatchString(w) && strings.ContainsAny(w, "abcdefABCDEF") || base32Word.MatchString(w) {
 		return true
 	}
 	changes, last := 0, rune(0)
@@ -93,7 +100,7 @@ func names(text, origin string) bool {
 		return false
 	}
 	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && strings.Contains(strings.ToLower(text), u.Host)
+	return err == nil && u.Hostname() != "" && strings.Contains(strings.ToLower(text), u.Hostname())
 }
 
 // login reports whether the content looks like a login.

@@ -26,18 +26,22 @@ func magic(head []byte) bool {
 // signature, with anything behind it.
 var inputs = regexp.MustCompile(`^(<([^\s:<>/]+:)?SignedInfo[\s>]|[A-Za-z0-9_-]{18,}\.)`)
 
+// What may be the beginning of one of these, with a prefix or a header that does not end in sight.
+var begun = regexp.MustCompile(`^(<[^\s:<>/]+|[A-Za-z0-9_-]+)$`)
+
 // opaque reports whether nobody could tell what the bare value over a document of this beginning and size says. The value is all
 // there is to most signatures: who has it made over attributes of CMS, over SignedInfo or over the digests of an origin and a
 // nonce has a signature of that other form, of something the person was not shown. Text and documents of known kinds cannot be
 // mistaken for these. Of few bytes only text is surely no chance.
 func opaque(head []byte, size int64) bool {
+	charset := DetectCharset(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))) // the mark alone makes no text
 	switch {
+	case inputs.Match(head), int64(len(head)) < size && begun.Match(head):
+		return true
 	case size <= shortWord:
-		return DetectCharset(head) != UTF8 && !wide(head) || inputs.Match(head)
-	case magic(head):
-		return false
+		return charset != UTF8 && !wide(head)
 	}
-	return DetectCharset(head) == Binary || inputs.Match(head)
+	return charset == Binary && !magic(head)
 }
 
 // Opaque reports whether a page needs the right to sign what nobody can be shown for the bare value over this content.
