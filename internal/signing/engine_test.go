@@ -388,6 +388,16 @@ func TestAbsentCertificate(t *testing.T) {
 	}
 }
 
+// Where no certificate fits, a module that failed may hold the one that does.
+func TestSelectBehindAFailure(t *testing.T) {
+	for reason, want := range map[string]proto.Code{token.ReasonInitialise: proto.CodeCertificateNone, "crashed": proto.CodeModuleFailed} {
+		b := newBench(t, &person{decide: yes}).over(t, failing{err: &token.ModuleError{Module: "m", Reason: reason}})
+		if _, err := b.Select(t.Context(), page, signing.KindLogin, ""); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %s", reason, err, want)
+		}
+	}
+}
+
 // TestNoSoftware: where policy forbids software keys, the demo token's neither sign nor are listed as usable.
 func TestNoSoftware(t *testing.T) {
 	b := newBench(t, &person{decide: yes, pins: []string{keyfile.DemoPIN}})

@@ -25,8 +25,6 @@ func (e *Engine) Select(ctx context.Context, who Caller, purpose Kind, note stri
 	switch {
 	case err != nil:
 		return nil, err
-	case len(fit) == 0:
-		return nil, proto.E(proto.CodeCertificateNone, nil)
 	case len(fit) == 1:
 		return fit[0], nil
 	}
@@ -64,11 +62,11 @@ func (e *Engine) chosen(ctx context.Context, who Caller, q Question, p Prompt, f
 	return key, nil
 }
 
-// fitting lists the keys that can be used for purpose now.
+// fitting lists the keys that can be used for purpose now; there is at least one.
 func (e *Engine) fitting(ctx context.Context, purpose Kind, among []string) ([]token.Key, error) {
-	keys, _, err := e.Keys(ctx)
-	if err != nil {
-		return nil, err
+	keys, err := e.keys.Keys(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	var fit []token.Key
 	for _, k := range keys {
@@ -79,7 +77,13 @@ func (e *Engine) fitting(ctx context.Context, purpose Kind, among []string) ([]t
 			fit = append(fit, k)
 		}
 	}
-	return fit, nil
+	if len(fit) > 0 {
+		return fit, nil
+	}
+	if err := hiding(err); err != nil {
+		return nil, fault(err)
+	}
+	return nil, proto.E(proto.CodeCertificateNone, err)
 }
 
 // Choose is Select for a caller that wants to know the certificate alone.
