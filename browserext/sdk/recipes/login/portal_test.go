@@ -211,6 +211,16 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
+// A key as large as a request can hold does not keep the server busy.
+func TestHugeKey(t *testing.T) {
+	n := new(big.Int).SetBit(big.NewInt(1), 300_000, 1)
+	c := &x509.Certificate{PublicKey: &rsa.PublicKey{N: n, E: 1<<31 - 1}}
+	begun := time.Now()
+	if fits(c, &token{Algorithm: "RS256", Signature: make([]byte, 300_000/8+1)}, crypto.SHA256, make([]byte, 32)) || time.Since(begun) > time.Second {
+		t.Error(time.Since(begun))
+	}
+}
+
 func TestRequestsThatAreNone(t *testing.T) {
 	s, _ := start(t)
 	for _, origin := range []string{"", "https://evil.example", "null"} {

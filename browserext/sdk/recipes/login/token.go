@@ -75,7 +75,7 @@ func fits(c *x509.Certificate, t *token, hash crypto.Hash, digest []byte) bool {
 		return ecdsa.Verify(key, digest, r, s)
 	case *rsa.PublicKey:
 		switch {
-		case key.N.BitLen() < 2048:
+		case key.N.BitLen() < 2048, key.N.BitLen() > 8192: // too weak; seconds of work for whoever sends it
 			return false
 		case t.Algorithm[:2] == "RS":
 			return rsa.VerifyPKCS1v15(key, hash, digest, t.Signature) == nil
