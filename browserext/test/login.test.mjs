@@ -3,9 +3,10 @@
 // keys. The example server in Go and the verifier of the npm package on Node judge the answers.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import { createHash, createPrivateKey, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { promisify } from 'node:util';
@@ -132,6 +133,26 @@ for (const [name, algorithm, pin] of [['an RSA key of SoftHSM', 'rsa-sha256', PI
     assert.equal(replay.error, 'nonce_unknown', server.said);
   });
 }
+
+check('persten judges answer and certificate apart: a right answer by a certificate for mail is no wrong answer', async () => {
+  const at = (name) => path.join(shop.dir, name);
+  const { persten: by } = await import(path.join(root, 'dist/sdk/verify-node.js'));
+  const { gost, chain } = by({ program: persten, args: ['--roots', at('ca.pem'), '--crl', at('ca.crl'), '--offline'], env: agent.env });
+  const key = createPrivateKey(await readFile(at('leaf.key')));
+  const origin = portal.origin;
+  const nonce = await sdk.challenge('mail');
+  const digest = (text) => createHash('sha256').update(text).digest();
+  const signature = sign('sha256', Buffer.concat([digest(origin), digest(nonce)]), key).toString('base64');
+  for (const [usage, good] of [['clientAuth', true], ['emailProtection', false]]) {
+    await writeFile(at('use.ext'), `keyUsage=digitalSignature\nextendedKeyUsage=${usage}\n`);
+    await promisify(execFile)('openssl', ['x509', '-req', '-in', 'leaf.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-days', '3', '-extfile', 'use.ext', '-outform', 'DER', '-out', 'use.der'], { cwd: shop.dir });
+    const token = { unverifiedCertificate: (await readFile(at('use.der'))).toString('base64'), algorithm: 'RS256', signature, format: 'web-eid:1.0', appVersion: 'test' };
+    const answer = { token, origin, nonce };
+    assert.deepEqual([await gost(answer), await chain(undefined, answer)], [true, good], usage);
+    const relayed = { ...answer, origin: phish.origin };
+    assert.deepEqual([await gost(relayed), await chain(undefined, relayed)], [false, false], usage);
+  }
+});
 
 check('a relay is refused on Node too, and so is a page that names another origin', async () => {
   const relayed = await answer(phish.origin, await sdk.challenge('mine'), 'rsa-sha256', PIN);

@@ -52,17 +52,23 @@ export interface PerstenOptions {
  */
 export function persten(o: PerstenOptions = {}) {
   return {
-    gost: async (answer: LoginAnswer): Promise<boolean> => [GOOD, UNCONFIRMED].includes(await judged(o, answer)),
-    chain: async (_: LoginCertificate, answer: LoginAnswer): Promise<boolean> => (await judged(o, answer)) === GOOD,
+    gost: async (answer: LoginAnswer): Promise<boolean> => (await judged(o, answer)) !== 'wrong',
+    chain: async (_: LoginCertificate, answer: LoginAnswer): Promise<boolean> => (await judged(o, answer)) === 'good',
   };
 }
 
-/** Exit codes: the answer fits and its certificate is good; it fits, but nobody vouches for the certificate. */
-const GOOD = 0;
-const UNCONFIRMED = 4;
+/** The answer fits and its certificate is good; it fits, but the certificate is bad or nobody vouches for it; it does not fit. */
+type Verdict = 'good' | 'fits' | 'wrong';
 
-/** Runs the program; resolves to its exit code. What is none of its verdicts is an error of the server's, not of the person's. */
-function judged(o: PerstenOptions, { token, origin, nonce }: LoginAnswer): Promise<number> {
+/** Exit codes of the program. What it finds bad it names: the certificate, once the answer was seen to fit, or the answer. */
+function verdict(exit: number | null, said: string): Verdict | undefined {
+  if (exit === 0) return 'good';
+  if (exit === 4 || (exit === 1 && /"code":"(certificate_\w+|issuer_revoked)"/.test(said))) return 'fits';
+  return exit === 1 && /"code":"(login_mismatch|request_\w+|format_certificate)"/.test(said) ? 'wrong' : undefined;
+}
+
+/** Runs the program. What is none of its verdicts is an error of the server's, not of the person's. */
+function judged(o: PerstenOptions, { token, origin, nonce }: LoginAnswer): Promise<Verdict> {
   const args = ['verify', 'login', '-', `--origin=${origin}`, `--nonce=${nonce}`, '--json', ...(o.args ?? [])];
   return new Promise((resolve, reject) => {
     const child = spawn(o.program ?? 'persten', args, { stdio: ['pipe', 'ignore', 'pipe'], env: o.env ?? process.env, timeout: PROGRAM_WITHIN });
@@ -70,7 +76,8 @@ function judged(o: PerstenOptions, { token, origin, nonce }: LoginAnswer): Promi
     child.stderr.on('data', (d: Buffer) => (said = (said + d.toString()).slice(0, 4096)));
     child.on('error', reject);
     child.on('close', (code) => {
-      if (code === GOOD || code === UNCONFIRMED || (code === 1 && /"code":"(login_mismatch|certificate_\w+|issuer_revoked|request_\w+|format_certificate)"/.test(said))) resolve(code);
+      const found = verdict(code, said);
+      if (found) resolve(found);
       else reject(new Error(`persten verify login ended with ${code}: ${said}`));
     });
     child.stdin.on('error', () => undefined); // it ended before it had read the token
