@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"persten/internal/cert"
+	"persten/internal/config"
 	"persten/internal/signing"
 	"persten/internal/ui/report"
 	"persten/proto"
@@ -47,11 +48,15 @@ func (a *app) verifyLoginCommand() *cobra.Command {
 // verifyLogin checks a login token for a server: that it answers this challenge of this site, and that its certificate is good.
 // Whether the challenge is the server's own, fresh and used for the first time, only the server knows. Exit codes are verify's.
 func (a *app) verifyLogin(ctx context.Context, o verifyingLogin) error {
+	origin, err := config.ParseOrigin(o.origin)
+	if err != nil {
+		return err
+	}
 	token, err := a.readLoginToken(o.path)
 	if err != nil {
 		return err
 	}
-	found, err := signing.CheckLogin(token, o.origin, o.nonce)
+	found, err := signing.CheckLogin(token, origin, o.nonce)
 	if err != nil {
 		return err
 	}
@@ -65,7 +70,7 @@ func (a *app) verifyLogin(ctx context.Context, o verifyingLogin) error {
 		return err
 	}
 	if err := a.print(status, func(w io.Writer) {
-		fmt.Fprintln(w, a.t("cli.verify.login.answers", "origin", o.origin))
+		fmt.Fprintln(w, a.t("cli.verify.login.answers", "origin", origin))
 		report.StatusText(w, a.lang, status)
 	}); err != nil {
 		return err
