@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"persten/internal/secret"
@@ -64,13 +65,13 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 
 // choose offers one certificate after the other: these dialogs have no list. Declining the last one declines all.
 func (b *Body) choose(ctx context.Context) (signing.Decision, error) {
-	who := b.card.Say("prompt.asker.label") + ": " + b.card.Asker
+	about := b.card.Brief()
 	for i, c := range b.card.Choices {
 		other := b.card.Say("prompt.select.other")
 		if i == len(b.card.Choices)-1 {
 			other = b.card.Reject
 		}
-		b.dialog(pages(append([]string{who}, c.Lines(i)...))[0], b.card.Accept, other)
+		b.dialog(onePage(slices.Concat(about, c.Lines(i))), b.card.Accept, other)
 		err := b.within(ctx, func() error { return b.conn.command("CONFIRM", nil) })
 		switch {
 		case err == nil:
@@ -266,6 +267,19 @@ func fitting(line string) string {
 	for most := longestLine; ; most /= 2 {
 		if s := ui.Safe(line, most); len(escape(s)) <= pageSize {
 			return s
+		}
+	}
+}
+
+// onePage cuts lines so that all of them fit one page: what tells two certificates apart may stand in the last.
+func onePage(lines []string) string {
+	for most := longestLine; ; most = most * 3 / 4 {
+		short := make([]string, len(lines))
+		for i, l := range lines {
+			short[i] = ui.Safe(strings.TrimLeft(l, " "), most)
+		}
+		if list := pages(short); len(list) == 1 {
+			return list[0]
 		}
 	}
 }

@@ -5,9 +5,11 @@ package pinentry
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"persten/internal/signing"
 	"persten/internal/text"
+	"persten/internal/token"
 	"persten/internal/ui"
 )
 
@@ -47,4 +49,30 @@ func TestChoosing(t *testing.T) {
 		}
 		p.Close(signing.Outcome{})
 	}
+}
+
+// Two certificates of one person in one office differ in their dates and tokens alone: those are never left out, and it is said what
+// the certificate is for.
+func TestChoosingByTheLastFact(t *testing.T) {
+	usual := question
+	defer func() { question = usual }()
+	long := strings.Repeat("Департамент ", 40)
+	question = signing.Question{Kind: signing.KindSelect, For: signing.KindLogin, Lang: "ru", Origin: "https://a.example", Note: long}
+	for _, year := range []int{2031, 2032} {
+		one := signing.Certificate{Name: long, Organization: long, Title: long, INN: "500100732259", INNLE: "7707083893", Issuer: long, NotAfter: time.Date(year, 5, 6, 0, 0, 0, 0, time.UTC), Key: "ГОСТ"}
+		question.Choices = append(question.Choices, signing.Choice{Certificate: one, Token: token.Info{Label: "Rutoken", Model: "Rutoken ECP"}})
+	}
+	p, log := scripted(t, "ERR 83886179 Operation cancelled", "OK")
+	if d, err := p.Decide(t.Context()); err != nil || d.Chosen != 1 {
+		t.Fatal(d, err)
+	}
+	if strings.Contains(log(), "··") {
+		t.Error(log())
+	}
+	for _, want := range []string{"Сайту нужен сертификат для входа", "2031", "2032", "Rutoken ECP"} {
+		if !strings.Contains(log(), want) {
+			t.Errorf("%s is not in %s", want, log())
+		}
+	}
+	p.Close(signing.Outcome{})
 }
