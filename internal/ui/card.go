@@ -71,7 +71,7 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 	c.Title = say(lang, "prompt."+kind+".title")
 	c.Accept, c.Reject = say(lang, "prompt."+kind+".accept"), say(lang, "prompt."+kind+".reject")
 	c.asker(q)
-	c.keyless(q)
+	c.explain(q)
 	if q.Note != "" {
 		c.Note = Safe(q.Note, maxNote)
 	}

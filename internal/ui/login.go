@@ -16,8 +16,8 @@ type Choice struct {
 	Facts []Fact
 }
 
-// keyless completes the card of a question without a document: what a yes means, and what there is to choose from.
-func (c *Card) keyless(q signing.Question) {
+// explain completes the card of a question without a document: what a yes means, and what there is to choose from.
+func (c *Card) explain(q signing.Question) {
 	if q.Kind == signing.KindSign {
 		return
 	}
