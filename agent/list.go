@@ -15,6 +15,7 @@ import (
 	"persten/internal/cert"
 	"persten/internal/signing"
 	"persten/internal/text"
+	"persten/internal/ui/report"
 	"persten/proto"
 )
 
@@ -145,7 +146,7 @@ func (a *app) printTokens(w io.Writer, list *proto.TokensListResult) {
 		fmt.Fprintln(tw)
 	}
 	for _, t := range list.Tokens {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t\n", t.Label, t.Serial, t.Model, t.Module, t.Slot, a.pinState(t))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t\n", report.Line(t.Label), report.Line(t.Serial), report.Line(t.Model), report.Line(t.Module), t.Slot, a.pinState(t))
 	}
 	tw.Flush()
 	a.printModules(w, list.Problems)
@@ -191,8 +192,8 @@ func (a *app) printCertificates(w io.Writer, list *proto.CertificatesListResult)
 		fmt.Fprintln(w, a.t("cli.certs.none"))
 	}
 	for _, c := range list.Certificates {
-		fmt.Fprintf(w, "%s\n  %s\n", c.ID, a.t("cli.certs.line", "name", join(c.Name, c.Organization),
-			"issuer", c.Issuer, "until", c.NotAfter.Local().Format(time.DateOnly), "key", c.Key, "token", c.Token.Label))
+		fmt.Fprintf(w, "%s\n  %s\n", c.ID, a.t("cli.certs.line", "name", report.Line(join(c.Name, c.Organization)),
+			"issuer", report.Line(c.Issuer), "until", c.NotAfter.Local().Format(time.DateOnly), "key", c.Key, "token", report.Line(c.Token.Label)))
 		fmt.Fprintln(w, "  "+a.holder(c))
 		if !c.Usable {
 			fmt.Fprintln(w, "  "+proto.Text(c.Reason, string(a.lang), map[string]string{"date": reasonDate(c)}).What)
@@ -206,7 +207,7 @@ func (a *app) holder(c proto.Certificate) string {
 	all := []string{a.t("cert.holder." + string(c.Holder))}
 	for _, number := range [][2]string{{"inn", c.INN}, {"innle", c.INNLE}, {"ogrn", c.OGRN}, {"ogrnip", c.OGRNIP}, {"snils", c.SNILS}} {
 		if number[1] != "" {
-			all = append(all, a.t("prompt.cert."+number[0])+" "+number[1])
+			all = append(all, a.t("prompt.cert."+number[0])+" "+report.Line(number[1]))
 		}
 	}
 	return strings.Join(all, "; ")
