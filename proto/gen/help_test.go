@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,25 +35,53 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestHelpKnowsTokens holds the page to every name that the PKCS#11 binding can put into a message.
+// TestHelpKnowsTokens holds the page to every name that the PKCS#11 binding can put into a message, and to what Persten makes of it.
 func TestHelpKnowsTokens(t *testing.T) {
-	files, err := filepath.Glob("../../internal/token/pkcs11/*.go")
-	if err != nil {
-		t.Fatal(err)
+	codes := map[string]string{
+		"nil": "module_failed", "errPINRefused": "pin_incorrect", "token.ErrLocked": "pin_locked", "token.ErrRemoved": "token_removed",
+		"token.ErrBusy": "token_busy", "token.ErrClosed": "token_removed", "token.ErrUnsupported": "algorithm_unsupported",
+		"token.ErrAbsent": "token_absent", "token.ErrUserCancelled": "user_rejected",
 	}
-	page := string(read(t, "../../browserext/help/index.html"))
-	names := 0
-	for _, f := range files {
-		for _, m := range regexp.MustCompile(`"(CKR_[A-Z_]+)"`).FindAllSubmatch(read(t, f), -1) {
-			names++
-			if !strings.Contains(page, `id="`+string(m[1])+`"`) {
-				t.Errorf("%s names %s, which the help page does not explain", filepath.Base(f), m[1])
-			}
+	explained := foreignCodes(t)
+	names := regexp.MustCompile(`"(CKR_[A-Z_]+)", (\S+)}`).FindAllSubmatch(read(t, "../../internal/token/pkcs11/rv.go"), -1)
+	for _, m := range names {
+		name, fault := string(m[1]), string(m[2])
+		f, ok := explained[name]
+		if !ok || codes[fault] == "" || f.Like != "" && f.Like != codes[fault] {
+			t.Errorf("%s: Persten makes %s of it; the help page (%t) says %q", name, codes[fault], ok, f.Like)
 		}
 	}
-	if names < 40 {
-		t.Errorf("%d names found in the binding", names)
+	if len(names) < 40 {
+		t.Errorf("%d names found in the binding", len(names))
 	}
+}
+
+// TestHelpKnowsTheFace holds the page to every number that the face for CryptoPro's plug-in puts at the end of a message.
+func TestHelpKnowsTheFace(t *testing.T) {
+	explained := foreignCodes(t)
+	numbers := regexp.MustCompile(`: 0x([0-9a-f]{8})`).FindAllSubmatch(read(t, "../../browserext/src/compat/cades/errors.ts"), -1)
+	for _, m := range numbers {
+		code := "0x" + strings.ToUpper(string(m[1]))
+		if _, ok := explained[code]; !ok {
+			t.Errorf("the face says %s, which the help page does not explain", code)
+		}
+	}
+	if len(numbers) < 30 {
+		t.Errorf("%d numbers found in the face", len(numbers))
+	}
+}
+
+func foreignCodes(t *testing.T) map[string]foreign {
+	t.Helper()
+	var list []foreign
+	if err := json.Unmarshal(read(t, "../foreign.json"), &list); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]foreign{}
+	for _, f := range list {
+		out[f.Code] = f
+	}
+	return out
 }
 
 // TestForeignRefuses holds the reader of foreign.json to what the page needs.
