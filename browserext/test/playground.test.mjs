@@ -320,10 +320,10 @@ check('certificates: fields one by one, and whether it is good now', async () =>
   await page.waitForSelector('#checked p.valid');
   assert.match(await page.innerText('#checked'), /Persten test CA/);
   await page.fill('#formName', 'ДЕМОНСТРАЦИОННЫЙ  подписант');
-  assert.equal(await page.textContent('#compared'), 'Сертификат выдан этому человеку.');
+  assert.equal(await page.textContent('#compared'), 'Сертификат подходит: всё совпало.');
   await shot(page, 'certificates-checked');
   await page.fill('#formInn', '7709123456');
-  assert.equal(await page.textContent('#compared'), 'Сертификат выдан кому-то другому.');
+  assert.equal(await page.textContent('#compared'), 'Сертификат не подходит: что-то не совпало.');
   await page.close();
 });
 

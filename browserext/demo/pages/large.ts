@@ -10,7 +10,7 @@ const MIB = 1024 * 1024;
 const MOST = 4096;
 
 let file: { data: Blob; name: string } | undefined;
-let last: { result: SignedCms; took: number } | undefined;
+let last: { result: SignedCms; name: string; took: number } | undefined;
 
 /** Data that compresses badly and costs the page one MiB, however much of it there is. */
 function made(mib: number): Blob {
@@ -59,7 +59,7 @@ async function sign(): Promise<void> {
       showTransfer(x, took);
     };
     const result = await agent.signCms(data, { certificate, attached, name, signal, onTransfer, onProgress: (step) => notes.showProgress(step) });
-    last = { result, took };
+    last = { result, name, took };
     showResult();
     find('result').focus();
   });
@@ -67,17 +67,17 @@ async function sign(): Promise<void> {
 }
 
 function showResult(): void {
-  if (!last || !file) return;
-  const { result, took } = last;
+  if (!last) return;
+  const { result, name, took } = last;
   const seconds = new Intl.NumberFormat(lang(), { maximumFractionDigits: 1 }).format(took / 1000);
   find('facts').replaceChildren(...facts([
-    ['documentSize', `${file.name}, ${formatSize(lang(), result.size)}`],
+    ['documentSize', `${name}, ${formatSize(lang(), result.size)}`],
     ['transferred', t('seconds', { n: seconds })],
     ['speed', t('perSecond', { size: rate(result.size, took) })],
     ['digest', `${result.digest} (${result.digestAlg})`],
     ['signatureSize', formatSize(lang(), result.signature.length)],
   ]));
-  offer(find<HTMLAnchorElement>('download'), new Blob([result.signature], { type: 'application/pkcs7-signature' }), `${file.name}.p7s`);
+  offer(find<HTMLAnchorElement>('download'), new Blob([result.signature], { type: 'application/pkcs7-signature' }), `${name}.p7s`);
   find('result').hidden = false;
 }
 

@@ -57,6 +57,15 @@ test('sixty-four sites are remembered, and a storage that fails breaks nothing',
   assert.equal((await sites.of(site)).standing, 'allowed');
 });
 
+test('the popup has words for every method that it has a line for', async () => {
+  const { methods } = JSON.parse(await readFile(path.join(root, '../proto/persten.openrpc.json'), 'utf8'));
+  const noted = methods.filter((m) => m['x-audience'] === 'page' && m['x-direction'] === undefined && !/^(agent|content)\./.test(m.name));
+  const known = JSON.parse(await readFile(path.join(root, '_locales/en/messages.json'), 'utf8'));
+  assert.ok(noted.length > 8);
+  const words = noted.map(({ name }) => `request${name.replace(/(?:^|\.)([a-z])/g, (_, c) => c.toUpperCase())}`);
+  assert.deepEqual(words.filter((w) => !(w in known)), []);
+});
+
 test('words are those of the chosen language, with their arguments', async () => {
   globalThis.chrome = { runtime: { getURL: (p) => p } };
   globalThis.fetch = async (p) => ({ json: async () => JSON.parse(await readFile(path.join(root, p), 'utf8')) });
