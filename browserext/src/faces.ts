@@ -11,7 +11,7 @@ export type FaceName = keyof typeof FACES;
 export type Choices = Record<string, FaceName[]>;
 
 /** Name of the choices in the browser's storage, of this profile and of policy. */
-export const CHOICES = 'faces';
+const CHOICES = 'faces';
 
 /** The parts of the browser this needs. */
 export interface Browser {

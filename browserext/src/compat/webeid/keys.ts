@@ -20,7 +20,7 @@ const KINDS: { begins: RegExp; crypto: Crypto; padding: SignatureAlgorithm['padd
 const CURVES: Record<string, number> = { 'ECDSA P-256': 32, 'ECDSA P-384': 48, 'ECDSA P-521': 66 };
 
 /** Octets of what each hash function gives. */
-export const SIZES: Record<Hash, number> = { 'SHA-256': 32, 'SHA-384': 48, 'SHA-512': 64, 'STREEBOG-256': 32, 'STREEBOG-512': 64 };
+const SIZES: Record<Hash, number> = { 'SHA-256': 32, 'SHA-384': 48, 'SHA-512': 64, 'STREEBOG-256': 32, 'STREEBOG-512': 64 };
 
 const invalid = (field: string): PerstenError => new PerstenError({ code: 'request_invalid', args: { field } }, 'en');
 
