@@ -99,9 +99,12 @@ func (a *app) face(name string) (face, error) {
 
 // compatPath is a file of the faces; their folder is made when missing.
 func (a *app) compatPath(name string) (string, error) {
-	dir, err := a.statePath("compat")
-	if err != nil {
-		return "", err
+	dir := a.compatDir
+	if dir == "" {
+		var err error
+		if dir, err = a.statePath("compat"); err != nil {
+			return "", err
+		}
 	}
 	return filepath.Join(dir, name), os.MkdirAll(dir, 0o700)
 }

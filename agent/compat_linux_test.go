@@ -48,6 +48,27 @@ func runCompat(a *app, args ...string) error {
 	return c.Execute()
 }
 
+// TestCompatInTheDemo holds the demonstration to the person's own switches and certificate: browsers keep one by its name.
+func TestCompatInTheDemo(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	own, _ := faceApp(t, config.Compat{})
+	own.state = ""
+	if err := runCompat(own, "enable", "nexu"); err != nil {
+		t.Fatal(err)
+	}
+	demo, _ := faceApp(t, config.Compat{})
+	if _, err := demo.demoDir(); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := demo.face(faceNexU); err != nil || !f.On {
+		t.Errorf("in the demonstration: %+v, %v", f, err)
+	}
+	mine, _ := own.compatPath(leafFile)
+	if its, err := demo.compatPath(leafFile); err != nil || its != mine {
+		t.Errorf("the demonstration's certificate is %s, not %s: %v", its, mine, err)
+	}
+}
+
 func TestCompatSwitch(t *testing.T) {
 	needCertutil(t)
 	a, out := faceApp(t, config.Compat{})

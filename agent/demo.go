@@ -43,13 +43,14 @@ func (a *app) demoCommand() *cobra.Command {
 	return c
 }
 
-// demoDir is where the demonstration keeps its token, journal and browser profile, apart from the user's own state.
+// demoDir is where the demonstration keeps its token, journal and browser profile, apart from the user's own state. The faces are
+// the user's own: `persten compat` turns them on here too, and browsers know one loopback certificate by its name.
 func (a *app) demoDir() (string, error) {
 	state, err := config.StateDir()
 	if err != nil {
 		return "", err
 	}
-	a.state = filepath.Join(state, "demo")
+	a.state, a.compatDir = filepath.Join(state, "demo"), filepath.Join(state, "compat")
 	return a.state, os.MkdirAll(a.state, 0o700)
 }
 

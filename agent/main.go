@@ -66,6 +66,7 @@ type app struct {
 	out, errOut io.Writer
 	lang        text.Lang
 	state       string // folder of state, when not the usual one
+	compatDir   string // folder of the faces, when not in state
 	json        bool
 	configFile  string
 	verbose     bool
