@@ -48,7 +48,9 @@ check('ci: its pinentry says no to a question of another site', () => {
     input: `SETDESC Sign for ${site}?\nCONFIRM\nGETPIN\nBYE\n`,
   }).match(/^(OK|ERR|D)/gm).join(' ');
   assert.equal(ask('https://portal.example'), 'OK OK OK D OK OK');
-  assert.equal(ask('https://other.example'), 'OK OK ERR ERR OK');
+  for (const other of ['https://other.example', 'https://portal.example.other.example', 'https://portal.example:8443']) {
+    assert.equal(ask(other), 'OK OK ERR ERR OK', other);
+  }
 });
 
 /** The example of the README, word for word, on a page that gives it what it names. */

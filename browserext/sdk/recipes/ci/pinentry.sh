@@ -13,7 +13,7 @@ while read -r command rest; do
     SETDESC) shown=$shown$rest ;;
     CONFIRM | GETPIN)
       case $shown in
-        *"${PERSTEN_CI_SITE:?}"*) ;;
+        *"${PERSTEN_CI_SITE:?}" | *"$PERSTEN_CI_SITE"[!a-zA-Z0-9.:-]*) ;; # and not a longer name
         *) echo 'ERR 83886179 Operation cancelled <Pinentry>'; continue ;;
       esac
       if [ "$command" = GETPIN ]; then echo "D $PIN"; fi ;;
