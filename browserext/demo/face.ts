@@ -54,6 +54,16 @@ async function list(face: Face): Promise<string> {
   return all.map((c) => `${c.name}\n  ${c.id}`).join('\n') || '—';
 }
 
+/** Makes a call; when it fails because nobody is there, that is what is said. */
+async function heard(face: Face, call: () => Promise<string>): Promise<string> {
+  try {
+    return await call();
+  } catch (e) {
+    const there = await face.find().catch(() => undefined);
+    throw there === undefined ? new Error(t('faceAbsent')) : e;
+  }
+}
+
 /** The calls of a face in the order a site makes them; each is a button. */
 function steps(face: Face): [Key, () => Promise<string>][] {
   let last = '';
@@ -71,7 +81,7 @@ export function show(face: Face): void {
     const button = make('button', key === 'faceFind' ? 'primary' : '', t(key)) as HTMLButtonElement;
     [button.type, button.id] = ['button', key];
     button.dataset['t'] = key;
-    button.addEventListener('click', () => void log(key, call));
+    button.addEventListener('click', () => void log(key, () => heard(face, call)));
     return button;
   }));
   void start({

@@ -338,7 +338,7 @@ async function step(page, id, person = (answered) => answered()) {
 check('a face that is not turned on does not answer, and the page says so', async () => {
   for (const name of ['cades', 'rutoken', 'webeid', 'hwcrypto', 'ncalayer', 'nexu']) {
     const page = await open(name);
-    assert.match(await step(page, 'faceFind'), /^Не отвечает: не включено/, name);
+    for (const call of ['faceFind', 'faceSign']) assert.match(await step(page, call), /^Не отвечает: не включено/, `${name}, ${call}`);
     assert.match(await page.textContent('#how'), /Persten/);
     await page.close();
   }
