@@ -30,6 +30,10 @@ runtime.onConnect.addListener((port) => {
 // Registrations outlive the browser but not an update of the extension, and permissions may be taken back in the browser's settings.
 const faces = new Faces({ scripting, permissions, local: storage.local, managed: storage.managed });
 const sync = (): void => void faces.sync();
-for (const event of [runtime.onInstalled, runtime.onStartup, storage.onChanged, permissions.onAdded, permissions.onRemoved]) {
+for (const event of [runtime.onInstalled, runtime.onStartup, permissions.onAdded, permissions.onRemoved]) {
   (event as chrome.events.Event<() => void>).addListener(sync);
 }
+// What sites asked lately is kept for the session, with every request; it is no choice of a face.
+storage.onChanged.addListener((_, area) => {
+  if (area !== 'session') sync();
+});

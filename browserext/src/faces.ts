@@ -39,9 +39,10 @@ export class Faces {
     return { on: own[site] ?? [], policy: policy[site] ?? [] };
   }
 
+  /** Keeps a choice. Without the browser's permission no face is on there, so what was chosen before is not brought along. */
   async choose(site: string, face: FaceName, on: boolean): Promise<void> {
-    const all = await this.chosen(this.browser.local);
-    const faces: FaceName[] = (all[site] ?? []).filter((f) => f !== face);
+    const [all, permitted] = await Promise.all([this.chosen(this.browser.local), this.permitted(site)]);
+    const faces: FaceName[] = permitted ? (all[site] ?? []).filter((f) => f !== face) : [];
     if (on) faces.push(face);
     if (faces.length > 0) all[site] = faces;
     else delete all[site];
@@ -73,10 +74,15 @@ export class Faces {
     const all = await Promise.all([this.chosen(this.browser.local), this.chosen(this.browser.managed)]);
     const wanted = new Map<FaceName, string[]>();
     for (const [site, faces] of all.flatMap((c) => Object.entries(c))) {
-      if (!(await this.browser.permissions.contains({ origins: [site] }))) continue;
+      if (!(await this.permitted(site))) continue;
       for (const face of faces) wanted.set(face, [...new Set([...(wanted.get(face) ?? []), site])].sort());
     }
     return wanted;
+  }
+
+  /** What the browser cannot read as a site is not permitted. */
+  private permitted(site: string): Promise<boolean> {
+    return this.browser.permissions.contains({ origins: [site] }).catch(() => false);
   }
 
   /** Reads choices defensively: policy is written by hand. */

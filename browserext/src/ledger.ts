@@ -5,6 +5,8 @@ import type { Note } from './sites.js';
 
 /** Requests of one channel without an answer. The agent works on fewer and answers the rest with an error at once. */
 const PENDING = 256;
+/** Of an id, in characters; the agent takes no longer ones. */
+const ID = 128;
 
 /** Requests worth a line in the popup: not those that only carry bytes or look after the connection. */
 const NOTED = /^(?!agent\.|content\.)[a-z]{1,20}\.[A-Za-z]{1,20}$/;
@@ -25,9 +27,9 @@ export class Ledger {
     const { id, method } = body;
     const excess = { code: 'request_limit', args: { limit: String(PENDING) } };
     if (id === undefined) return this.cancels-- > 0 ? undefined : excess; // as many notifications as requests: each may be cancelled
-    if ((typeof id !== 'string' && typeof id !== 'number') || this.pending.has(id)) return { code: 'request_malformed' };
+    if ((typeof id !== 'string' && typeof id !== 'number') || String(id).length > ID || this.pending.has(id)) return { code: 'request_malformed' };
     if (this.pending.size >= PENDING) return excess;
-    this.pending.set(id, typeof method === 'string' ? method : '');
+    this.pending.set(id, typeof method === 'string' && NOTED.test(method) ? method : '');
     this.cancels++;
     return undefined;
   }
@@ -51,7 +53,7 @@ export class Ledger {
     const method = this.pending.get(id) ?? '';
     this.pending.delete(id);
     const { origin, top } = this.caller;
-    if (NOTED.test(method)) this.note({ site: top, request: { at: Date.now(), method, outcome, ...(origin === top ? {} : { frame: origin }) } });
+    if (method) this.note({ site: top, request: { at: Date.now(), method, outcome, ...(origin === top ? {} : { frame: origin }) } });
   }
 
   /** A frame needs its own site and the one around it; the agent names the one that is not allowed. */

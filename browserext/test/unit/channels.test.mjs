@@ -222,7 +222,7 @@ test('a channel has at most 256 requests open, no id twice, and no more cancels 
   assert.deepEqual(ends((send, answer) => { for (let id = 0; id < 1000; id++) { send({ id, method: 'sign.cms' }); answer({ id, result: {} }); } }), [[], 1000]);
   assert.deepEqual(ends((send) => { send({ id: 1 }); send({ id: 1 }); }), [['request_malformed'], 1]);
   assert.deepEqual(ends((send) => { send({ id: 1 }); send(cancel); send(cancel); }), [['request_limit'], 2]);
-  for (const id of [null, true, {}, []]) assert.deepEqual(ends((send) => send({ id, method: 'sign.cms' })), [['request_malformed'], 0]);
+  for (const id of [null, true, {}, [], 'x'.repeat(129)]) assert.deepEqual(ends((send) => send({ id, method: 'sign.cms' })), [['request_malformed'], 0]);
 });
 
 test('a caller is believed only when the browser leaves no doubt', () => {

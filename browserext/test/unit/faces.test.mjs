@@ -86,3 +86,48 @@ test('policy turns faces on as well, and nonsense in it turns on nothing', async
   assert.deepEqual(b.scripts, []);
   assert.deepEqual(await faces.of(site), { on: [], policy: [] });
 });
+
+test('a site that the browser cannot read as one spoils no other', async () => {
+  const b = new FakeBrowser();
+  const unreadable = 'https://portal example/*';
+  b.permissions.contains = async ({ origins: [o] }) => (o === unreadable ? Promise.reject(new Error(`Invalid value for origin pattern ${o}`)) : o === site);
+  b.policy = { faces: { [unreadable]: ['cades'], [site]: ['cades'] } };
+  await new Faces(b).sync();
+  assert.deepEqual(b.scripts.map((s) => s.matches), [[site]]);
+});
+
+test('a switch that was refused the permission does not come on with the next one', async () => {
+  const b = new FakeBrowser();
+  const faces = new Faces(b);
+  await faces.choose(site, 'cades', true); // and the person refuses
+  await faces.choose(site, 'rutoken', true);
+  b.granted.add(site);
+  await faces.sync();
+  assert.deepEqual(b.scripts.map((s) => s.id), ['rutoken']);
+  await faces.choose(site, 'webeid', true);
+  assert.deepEqual((await faces.of(site)).on, ['rutoken', 'webeid']);
+});
+
+test('the worker looks after faces when a choice changes, not when the popup is told of a request', async (t) => {
+  const listeners = {};
+  const event = (name) => ({ addListener: (f) => (listeners[name] = f) });
+  const b = new FakeBrowser();
+  let looks = 0;
+  const scripting = { ...b.scripting, getRegisteredContentScripts: async () => (looks++, []) };
+  globalThis.chrome = {
+    permissions: { ...b.permissions, onAdded: event('added'), onRemoved: event('removed') }, scripting,
+    runtime: { onConnect: event('connect'), onInstalled: event('installed'), onStartup: event('startup') },
+    storage: { local: b.local, managed: b.managed, session: b.local, onChanged: event('changed') },
+  };
+  t.after(() => delete globalThis.chrome);
+  await load('src/background.ts');
+  const looked = async (name, ...args) => {
+    looks = 0;
+    listeners[name](...args);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return looks;
+  };
+  assert.equal(await looked('changed', { sites: {} }, 'session'), 0);
+  for (const area of ['local', 'managed']) assert.equal(await looked('changed', { faces: {} }, area), 1, area);
+  for (const name of ['installed', 'startup', 'added', 'removed']) assert.equal(await looked(name), 1, name);
+});
