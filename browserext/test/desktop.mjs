@@ -21,9 +21,9 @@ export async function startDesktop() {
   const [number] = await once(xvfb.stdio[3], 'data');
   const env = { ...process.env, DISPLAY: `:${String(number).trim()}`, LC_ALL: 'C.UTF-8' };
   delete env.WAYLAND_DISPLAY;
-  const manager = spawn('openbox', { env, stdio: 'ignore' });
-  await pause(500);
-  return new Desktop(env, [manager, xvfb]);
+  const desktop = new Desktop(env, [spawn('openbox', { env, stdio: 'ignore' }), xvfb]);
+  await until(() => desktop.xdotool('get_num_desktops').then(() => true, () => false), 'the window manager');
+  return desktop;
 }
 
 class Desktop {
@@ -193,7 +193,7 @@ class Desktop {
 
   async end() {
     for (const c of this.children) {
-      const ended = c.exitCode === null ? once(c, 'exit') : undefined;
+      const ended = c.exitCode === null && c.signalCode === null ? once(c, 'exit') : undefined;
       c.kill();
       await ended;
     }

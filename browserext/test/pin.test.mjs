@@ -72,7 +72,7 @@ test('the PIN is in the memory of no process of the browser', { skip, timeout: 1
   const browser = await startChromium(shop.dir, { env: agent.env });
   try {
     const texts = [Buffer.from(PIN), Buffer.from(PIN, 'utf16le')];
-    const control = spawn('sh', ['-c', 'read x; sleep 60'], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const control = spawn('sh', ['-c', 'read x; read y'], { stdio: ['pipe', 'ignore', 'ignore'] }); // ends with us
     control.stdin.write(`${PIN}\n`);
     await pause(300);
     assert.ok(search(control.pid, texts).hits[0] > 0, 'the search finds a PIN that lies open');

@@ -187,15 +187,19 @@ const missing = [persten, perstenDesktop].filter((p) => !existsSync(p));
 test('the host is killed while the person is being asked: the call hears it, the window goes, and the next call signs once', {
   ...options, skip: missing.length > 0 && `NOT RUN: build ${missing.join(' and ')} first`,
 }, async (t) => {
+  const ends = [];
+  t.after(async () => {
+    for (const end of ends.reverse()) await end();
+  });
   const shop = await workshop();
+  ends.push(shop.end);
   const desktop = await startDesktop();
+  ends.push(() => desktop.end());
   const agent = await startAgent(shop.dir, desktop.env, [site.origin]);
+  ends.push(() => agent.end());
   await registerHost(shop.dir, `sh -c 'echo $$ >> "${shop.dir}/pids"; exec "${persten}" "$@"' host`);
   const browser = await startChromium(shop.dir, { env: agent.env });
-  t.after(async () => {
-    await browser.close();
-    for (const x of [agent, desktop, shop]) await x.end();
-  });
+  ends.push(() => browser.close());
   const page = await browser.newPage();
   await page.goto(`${site.origin}/page.html`);
   const sign = () => page.evaluate(async () => {

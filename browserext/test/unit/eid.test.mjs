@@ -30,7 +30,13 @@ function face(over) {
   new WebEidFace(page, a);
   const ask = (action, more = {}) => page.deliver({ action: `web-eid:${action}`, libraryVersion: '2.1.0-beta.2', ...more });
   const told = () => page.posted.map((p) => p.data);
-  return { page, agent: a, ask, told };
+  /** Waits until the page has been answered so often. */
+  const answered = async (times) => {
+    const end = Date.now() + 10_000;
+    while (told().filter((m) => /-(success|failure)$/.test(m.action)).length < times && Date.now() < end) await later(10);
+    return told();
+  };
+  return { page, agent: a, ask, told, answered };
 }
 
 test('acknowledges within a second, then answers', async () => {
@@ -39,7 +45,7 @@ test('acknowledges within a second, then answers', async () => {
   f.ask('authenticate', { challengeNonce: 'n'.repeat(44), options: { lang: 'ru', userInteractionTimeout: 1000 } });
   f.ask('get-signing-certificate');
   f.ask('sign', { certificate: 'eA==', hash: Buffer.alloc(32).toString('base64'), hashFunction: 'SHA-256' });
-  await later(300);
+  await f.answered(4);
   const algorithm = (hashFunction) => ({ cryptoAlgorithm: 'ECC', hashFunction, paddingScheme: 'NONE' });
   const by = Object.fromEntries(f.told().map((m) => [m.action.replace('web-eid:', ''), m]));
   assert.deepEqual(f.told().map((m) => m.action).filter((a) => a.endsWith('-ack')), ['status', 'authenticate', 'get-signing-certificate', 'sign'].map((a) => `web-eid:${a}-ack`));
@@ -65,9 +71,9 @@ test('silent when another extension acknowledges, now and from then on', async (
 
 test('our own acknowledgement is not another extension', async () => {
   const f = face();
-  for (let i = 0; i < 3; i++) {
+  for (let i = 1; i <= 3; i++) {
     f.ask('status');
-    await later(150);
+    await f.answered(i);
   }
   assert.equal(f.told().filter((m) => m.action === 'web-eid:status-success').length, 3);
 });
@@ -76,8 +82,7 @@ test('one pending per action; a timeout of the page ends the question', async ()
   const f = face({ ask: (_, __, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))) });
   f.ask('authenticate', { challengeNonce: 'n'.repeat(44), options: { userInteractionTimeout: 200 } });
   f.ask('authenticate', { challengeNonce: 'm'.repeat(44) });
-  await later(500);
-  assert.deepEqual(f.told().map((m) => m.error?.code ?? m.action), ['web-eid:authenticate-ack', 'ERR_WEBEID_ACTION_PENDING', 'ERR_WEBEID_USER_TIMEOUT']);
+  assert.deepEqual((await f.answered(2)).map((m) => m.error?.code ?? m.action), ['web-eid:authenticate-ack', 'ERR_WEBEID_ACTION_PENDING', 'ERR_WEBEID_USER_TIMEOUT']);
 });
 
 test('messages of others, and nonsense', async () => {
@@ -95,8 +100,7 @@ test('errors have the codes of Web eID', async () => {
   const code = async (over, action, more) => {
     const f = face(over);
     f.ask(action, more);
-    await later(180);
-    const { error } = f.told().at(-1);
+    const { error } = (await f.answered(1)).at(-1);
     assert.deepEqual(Object.keys(error), ['code', 'message', 'name', 'stack']);
     return error.code.replace('ERR_WEBEID_', '');
   };
@@ -117,8 +121,7 @@ test('errors have the codes of Web eID', async () => {
   const f = face();
   f.page.isSecureContext = false;
   f.ask('status');
-  await later(180);
-  assert.deepEqual(f.told().map((m) => m.error?.code), ['ERR_WEBEID_CONTEXT_INSECURE'], 'and no acknowledgement');
+  assert.deepEqual((await f.answered(1)).map((m) => m.error?.code), ['ERR_WEBEID_CONTEXT_INSECURE'], 'and no acknowledgement');
 });
 
 test('r and s of equal length, whatever DER makes of them', () => {
