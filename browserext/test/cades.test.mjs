@@ -304,7 +304,7 @@ function flows(kind) {
     await until(asked, 'the question about the signature');
     await portal.desktop.prompt();
     await portal.desktop.shot('cades-hidden');
-    await portal.desktop.enter(pin);
+    await portal.desktop.insist(pin);
     const signature = bytes(await made);
     await portal.desktop.dismiss();
     assert.equal((await portal.lastDocument()).size, 0);

@@ -17,12 +17,18 @@ export async function until(f, what, ms = 20_000) {
 }
 
 export async function startDesktop() {
-  const xvfb = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+  // Without -noreset the server starts anew when its only client leaves, and xdotool may be that before the window manager comes.
+  const xvfb = spawn('Xvfb', ['-displayfd', '3', '-noreset', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
   const [number] = await once(xvfb.stdio[3], 'data');
   const env = { ...process.env, DISPLAY: `:${String(number).trim()}`, LC_ALL: 'C.UTF-8' };
   delete env.WAYLAND_DISPLAY;
   const desktop = new Desktop(env, [spawn('openbox', { env, stdio: 'ignore' }), xvfb]);
-  await until(() => desktop.xdotool('get_num_desktops').then(() => true, () => false), 'the window manager');
+  try {
+    await until(() => desktop.xdotool('get_num_desktops').then(() => true, () => false), 'the window manager');
+  } catch (e) {
+    await desktop.end();
+    throw e;
+  }
   return desktop;
 }
 

@@ -173,7 +173,7 @@ check('digest and size come with the signature, of UTF-8 where text was given', 
     return { digest: digest === own, digestAlg, size: size === bytes.length };
   }, agent.port);
   await desktop.prompt();
-  await desktop.enter(PIN);
+  await desktop.insist(PIN);
   assert.deepEqual(await signing, { digest: true, digestAlg: 'sha256', size: true });
   await desktop.dismiss();
   await page.close();

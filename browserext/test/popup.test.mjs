@@ -105,7 +105,7 @@ check('a site that asked: its permission, the way to change it, and its last req
   await over(page);
   assert.equal(await text('#agent'), 'Persten ждёт вашего ответа в своём окне');
   await desktop.prompt();
-  await desktop.enter(PIN);
+  await desktop.insist(PIN);
   assert.equal(await signed, 'signed');
   await desktop.dismiss();
   const rejected = sign();

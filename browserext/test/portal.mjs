@@ -51,7 +51,7 @@ class Portal {
     made.catch(() => undefined);
     await Promise.race([this.desktop.prompt(), made.then((v) => Promise.reject(new Error(`nobody was asked: ${v}`)))]);
     if (shot) await this.desktop.shot(shot);
-    await this.desktop.enter(pin);
+    await this.desktop.insist(pin);
     const result = await made;
     await this.desktop.dismiss();
     return result;

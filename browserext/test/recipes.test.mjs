@@ -80,7 +80,7 @@ async function clicked(content) {
 
 check("the README's example signs, and the server's recipe tells good from bad", async () => {
   const page = await clicked('Order 7');
-  await desktop.enter(PIN);
+  await desktop.insist(PIN);
   await desktop.shot('readme-answered');
   await page.waitForFunction(() => document.title === 'uploaded');
   const signature = Buffer.from(await page.evaluate(() => window.uploaded));

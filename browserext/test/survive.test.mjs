@@ -215,7 +215,7 @@ test('the host is killed while the person is being asked: the call hears it, the
   await pause(500);
   const second = sign();
   await desktop.prompt();
-  await desktop.enter(PIN);
+  await desktop.insist(PIN);
   assert.equal(await second, 'signed true');
   await desktop.dismiss();
   const lines = JSON.parse(execFileSync(persten, ['journal', 'list', '--json'], { env: agent.env, encoding: 'utf8' }));
