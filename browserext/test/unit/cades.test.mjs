@@ -255,6 +255,16 @@ test('a certificate the page imports is shown, and has no key', async () => {
   assert.equal(await (await status.ErrorStatuses).Item(1), 0x10000);
 });
 
+test('what is imported over a certificate of a token has no longer its key', async () => {
+  const own = new Certificate(face, new Uint8Array(node.raw), { id: 'a'.repeat(64), thumbprint: 'b'.repeat(40), token: { label: 'x' } });
+  const c = face.model.page(own);
+  assert.equal(await c.HasPrivateKey(), true);
+  await assert.rejects(c.Import('AAAA'), /0x8007000D/);
+  assert.equal(await c.HasPrivateKey(), true, 'nothing was imported');
+  await c.Import(lines(new Uint8Array(node.raw)));
+  assert.deepEqual([await c.HasPrivateKey(), await c.Thumbprint], [false, node.fingerprint.replaceAll(':', '')]);
+});
+
 test('certificates are found by what is in them, and by time', async () => {
   const one = new Certificate(face, new Uint8Array(node.raw));
   const all = face.model.page(new Certificates([one]));

@@ -15,7 +15,7 @@ import { statusOf } from './status.js';
 export class Certificate extends Remote {
   private read: X509 | undefined;
 
-  constructor(private readonly face: Face, der?: Uint8Array, readonly listed?: Listed) {
+  constructor(private readonly face: Face, der?: Uint8Array, public listed?: Listed) {
     super();
     if (der) this.read = parse(der);
   }
@@ -62,6 +62,7 @@ export class Certificate extends Remote {
   Import(data: unknown): void {
     try {
       this.read = parse(unbase64(data));
+      this.listed = undefined; // whatever is imported, the key is of the one before
     } catch {
       throw fault('data', 'Это не сертификат');
     }
