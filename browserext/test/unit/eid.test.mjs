@@ -85,6 +85,15 @@ test('one pending per action; a timeout of the page ends the question', async ()
   assert.deepEqual((await f.answered(2)).map((m) => m.error?.code ?? m.action), ['web-eid:authenticate-ack', 'ERR_WEBEID_ACTION_PENDING', 'ERR_WEBEID_USER_TIMEOUT']);
 });
 
+test('a page that waits for ever waits long, and not for no time at all', async () => {
+  const f = face({ ask: (_, __, signal) => new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+    setTimeout(resolve, 100, { algorithm: 'ES256' });
+  }) });
+  f.ask('authenticate', { challengeNonce: 'n'.repeat(44), options: { userInteractionTimeout: Infinity } });
+  assert.equal((await f.answered(1)).at(-1).action, 'web-eid:authenticate-success');
+});
+
 test('messages of others, and nonsense', async () => {
   const f = face();
   const request = { action: 'web-eid:status', libraryVersion: '2.0.0' };

@@ -12,6 +12,8 @@ const MAJOR = 2;
 /** Another extension that answers does so at once; it goes first. A page waits a second. */
 const OTHERS_FIRST = 100;
 const USER_WITHIN = 120_000;
+/** Timers count no further, and end at once when they are told to. */
+const TIMER_MOST = 2 ** 31 - 1;
 /** Of one member of a request, in characters: Web eID's own bound of a whole message. */
 const MEMBER = 8192;
 
@@ -75,7 +77,7 @@ export class WebEidFace {
     const wait = options['userInteractionTimeout'];
     const late = new Fault('USER_TIMEOUT', 'the person did not answer in time');
     const end = new AbortController();
-    const timer = setTimeout(() => end.abort(late), typeof wait === 'number' && wait > 0 ? wait : USER_WITHIN);
+    const timer = setTimeout(() => end.abort(late), typeof wait === 'number' && wait > 0 ? Math.min(wait, TIMER_MOST) : USER_WITHIN);
     try {
       if (action === 'authenticate') return await this.authenticate(request, options, end.signal);
       return await (action === 'sign' ? this.sign(request, end.signal) : this.certificate(end.signal));
