@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -91,8 +92,11 @@ func distrust(ctx context.Context, dir string) error {
 		return nil
 	}
 	for range maxOurs {
-		if _, err := tool(ctx, dir, "-L", "-n", Trusted); err != nil {
-			return ctx.Err() // none is left
+		switch _, err := tool(ctx, dir, "-L", "-n", Trusted); {
+		case err != nil && strings.Contains(err.Error(), "PR_FILE_NOT_FOUND_ERROR"):
+			return nil // none is left
+		case err != nil:
+			return err // a browser that writes there holds it for a moment
 		}
 		if _, err := tool(ctx, dir, "-D", "-n", Trusted); err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -136,5 +137,30 @@ func TestTrustDamagedStore(t *testing.T) {
 	}
 	if len(stores) != 2 || !stores[0].Trusted || stores[1].Trusted {
 		t.Errorf("%+v", stores)
+	}
+}
+
+// TestDistrustLockedStore: a store that a browser is writing just then is not one without our certificate.
+func TestDistrustLockedStore(t *testing.T) {
+	needTool(t)
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	if _, err := Trust(t.Context(), authority(t, "one")); err != nil {
+		t.Fatal(err)
+	}
+	store, err := os.OpenFile(filepath.Join(home, ".pki/nssdb/cert9.db"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: 0x40000000, Len: 512} // SQLite's lock of a writer
+	if err := syscall.FcntlFlock(store.Fd(), syscall.F_SETLK, &lock); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Distrust(t.Context()); err == nil {
+		t.Error("a store that cannot be read was left in silence")
+	}
+	store.Close()
+	if _, err := Distrust(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
