@@ -126,8 +126,11 @@ func (a *app) disableFace(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) || name != faceNCALayer {
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if name != faceNCALayer {
+		return nil
 	}
 	return a.dropLoopback(ctx)
 }

@@ -5,6 +5,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -12,10 +14,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"persten/internal/browser"
 	"persten/internal/config"
 	"persten/internal/ipc"
 	"persten/internal/server/compat"
@@ -79,6 +83,7 @@ func TestCompatSwitch(t *testing.T) {
 		{"status", "nssdb: доверяет"},
 		{"disable ncalayer", "NCALayer: выключено\nNexU: включено"},
 		{"disable ncalayer", "NCALayer: выключено"},
+		{"disable nexu", "NexU: выключено"},
 		{"disable nexu", "NexU: выключено"},
 	} {
 		out.Reset()
@@ -168,6 +173,91 @@ func TestLoopbackRenewal(t *testing.T) {
 	a.describeLoopback(t.Context(), &f)
 	if len(f.Stores) != 1 || !f.Stores[0].Trusted {
 		t.Errorf("after renewals: %+v", f)
+	}
+}
+
+// protectedProfile is a profile of Firefox with a primary password.
+func protectedProfile(t *testing.T) {
+	t.Helper()
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, word := filepath.Join(home, ".mozilla/firefox/a.default"), filepath.Join(t.TempDir(), "word")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(word, []byte("primary word 1\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "certutil", "-N", "-d", "sql:"+dir, "-f", word).CombinedOutput(); err != nil {
+		t.Fatalf("%s %v", out, err)
+	}
+}
+
+// TestLoopbackHalfRenewed: when one store cannot be told of a new authority, the others still trust the one that is in use.
+func TestLoopbackHalfRenewed(t *testing.T) {
+	needCertutil(t)
+	a, _ := faceApp(t, config.Compat{})
+	now := time.Now()
+	if _, err := a.loopback(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	protectedProfile(t)
+	if c, err := a.loopback(t.Context(), now.Add(compat.Life-compat.Renewal+time.Hour)); c == nil || proto.AsError(err).Code != proto.CodeBrowserTrust {
+		t.Errorf("%v", err)
+	}
+	f := face{}
+	a.describeLoopback(t.Context(), &f)
+	if len(f.Stores) != 2 || !f.Stores[0].Trusted {
+		t.Errorf("the certificate in use is not trusted any more: %+v", f)
+	}
+}
+
+// TestRenewTurnedOff: a session that still runs does not bring back what the person took out of the browsers.
+func TestRenewTurnedOff(t *testing.T) {
+	needCertutil(t)
+	a, _ := faceApp(t, config.Compat{})
+	for _, args := range []string{"enable ncalayer", "disable ncalayer"} {
+		if err := runCompat(a, strings.Fields(args)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.renew(t.Context(), time.Now(), new(atomic.Pointer[tls.Config]))
+	if left, err := os.ReadDir(filepath.Join(a.state, "compat")); err != nil || len(left) > 0 {
+		t.Errorf("there again: %v, %v", left, err)
+	}
+}
+
+// TestClearLoopbackAgain: what could not be taken out of a browser is tried again, and its key is gone at once.
+func TestClearLoopbackAgain(t *testing.T) {
+	needCertutil(t)
+	a, _ := faceApp(t, config.Compat{})
+	if err := runCompat(a, "enable", "ncalayer"); err != nil {
+		t.Fatal(err)
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := os.OpenFile(filepath.Join(home, ".pki/nssdb/cert9.db"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: 0x40000000, Len: 512} // SQLite's lock of a writer
+	if err := syscall.FcntlFlock(store.Fd(), syscall.F_SETLK, &lock); err != nil {
+		t.Fatal(err)
+	}
+	if err := runCompat(a, "disable", "ncalayer"); !errors.Is(err, proto.CodeBrowserTrust) {
+		t.Errorf("a browser that keeps it: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(a.state, "compat", leafFile)); !os.IsNotExist(err) {
+		t.Errorf("the key is still there: %v", err)
+	}
+	store.Close()
+	if err := a.clearLoopback(t.Context()); err != nil {
+		t.Error(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "certutil", "-L", "-d", "sql:"+filepath.Dir(store.Name())).Output()
+	if err != nil || strings.Contains(string(out), browser.Trusted) {
+		t.Errorf("still trusted: %s, %v", out, err)
 	}
 }
 

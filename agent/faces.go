@@ -88,14 +88,22 @@ func (a *app) renewing(ctx context.Context, current *atomic.Pointer[tls.Config])
 			t.Stop()
 			return
 		case <-t.C:
-			c, err := a.loopback(ctx, time.Now())
-			if err != nil {
-				slog.Warn("loopback certificate", "cause", err)
-			}
-			if c != nil {
-				current.Store(c)
-			}
+			a.renew(ctx, time.Now(), current)
 		}
+	}
+}
+
+// renew looks whether there is something to renew. When the face was turned off meanwhile there is not: browsers are not told anew.
+func (a *app) renew(ctx context.Context, now time.Time, current *atomic.Pointer[tls.Config]) {
+	if f, err := a.face(faceNCALayer); err != nil || !f.On {
+		return
+	}
+	c, err := a.loopback(ctx, now)
+	if err != nil {
+		slog.Warn("loopback certificate", "cause", err)
+	}
+	if c != nil {
+		current.Store(c)
 	}
 }
 

@@ -40,6 +40,7 @@ func (a *app) loopback(ctx context.Context, now time.Time) (*tls.Config, error) 
 	}
 	if good {
 		if err := a.tryTrust(ctx, l); err != nil {
+			_ = a.trustLoopback(ctx) // again, where the new one is already
 			return old, err
 		}
 	}
@@ -128,7 +129,8 @@ func trustError(err error, file string) error {
 	return proto.E(proto.CodeBrowserTrust, err, "detail", string(first))
 }
 
-// dropLoopback takes the authority out of all browsers and removes the files, also when the former fails.
+// dropLoopback takes the authority out of all browsers and removes the files. Where a browser keeps it the key goes all the same,
+// and the authority's file stays, so that [app.clearLoopback] tries again.
 func (a *app) dropLoopback(ctx context.Context) error {
 	authority, err := a.compatPath(authorityFile)
 	if err != nil {
@@ -138,8 +140,12 @@ func (a *app) dropLoopback(ctx context.Context) error {
 	if _, never := os.Stat(authority); never != nil && errors.Is(err, browser.ErrNoTrustTool) {
 		err = nil // there was nothing to take out
 	}
-	err = trustError(err, authority)
-	for _, name := range []string{leafFile, authorityFile} {
+	gone := []string{leafFile, authorityFile}
+	if err != nil && !errors.Is(err, browser.ErrNoTrustTool) {
+		gone = gone[:1]
+	}
+	err = trustError(err, "")
+	for _, name := range gone {
 		file, bad := a.compatPath(name)
 		if bad == nil {
 			bad = os.Remove(file)
