@@ -142,7 +142,10 @@ func (b *bench) nca(t testing.TB, peer ipc.Peer) *nca {
 	t.Helper()
 	far, near := ipc.Pipe()
 	n := &nca{Conn: near, ended: make(chan error, 1)}
-	go func() { n.ended <- NCALayer(context.Background(), b.Server, far, peer, "en") }()
+	go func() {
+		defer far.Close() // as the listener does
+		n.ended <- NCALayer(context.Background(), b.Server, far, peer, "en")
+	}()
 	t.Cleanup(func() { near.Close(); <-n.ended })
 	if got := n.recv(t); got != ncaGreeting {
 		t.Fatalf("greeted %s", got)

@@ -3,12 +3,15 @@
 package compat
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"persten/internal/ipc"
 	"persten/internal/server"
@@ -40,13 +43,15 @@ func NCALayer(ctx context.Context, api *server.Server, c ipc.Conn, peer ipc.Peer
 	defer cancel()
 	p := open(ctx, api, peer, lang)
 	defer p.Close()
-	requests, ended := make(chan []byte, 1), make(chan struct{})
+	requests, ended := make(chan waiting, maxQueue), make(chan struct{})
 	go func() {
 		defer close(ended)
-		for msg := range requests {
-			if c.Send(p.answer(ctx, msg)) != nil {
-				return
+		for r := range requests {
+			if ctx.Err() == nil && c.Send(p.answerTo(ctx, r)) != nil {
+				cancel()
+				c.Close() // the page must not wait for ever
 			}
+			r.done()
 		}
 	}()
 	defer func() { cancel(); close(requests); <-ended }()
@@ -61,7 +66,7 @@ func NCALayer(ctx context.Context, api *server.Server, c ipc.Conn, peer ipc.Peer
 		if string(msg) == ncaHeartbeat {
 			err = c.Send(msg)
 		} else {
-			err = queue(c, requests, ended, msg)
+			err = queue(requests, wait(msg))
 		}
 		if err != nil {
 			return err
@@ -69,16 +74,55 @@ func NCALayer(ctx context.Context, api *server.Server, c ipc.Conn, peer ipc.Peer
 	}
 }
 
-// queue lets one request wait behind the one that is being answered. A page that sends more is not waiting for answers.
-func queue(c ipc.Conn, requests chan<- []byte, ended <-chan struct{}, msg []byte) error {
-	select {
-	case requests <- msg:
-		return nil
-	case <-ended:
-		return ipc.ErrClosed
-	default:
-		return c.Send(encode(commonAnswer{Code: "500", Message: proto.Text(proto.CodeRequestLimit, "en", map[string]string{"limit": "2"}).What}))
+// Requests wait for answers in memory: so many behind the one a page waits for, and so many bytes over all pages.
+const (
+	maxQueue = 16
+	maxHeld  = 2 * MaxNCALayer
+)
+
+var held atomic.Int64
+
+// waiting is a request in the queue; without its text when there was no room for that.
+type waiting struct {
+	msg  []byte
+	held int64
+}
+
+func wait(msg []byte) waiting {
+	n := int64(len(msg))
+	if held.Add(n) > maxHeld {
+		held.Add(-n)
+		return waiting{}
 	}
+	return waiting{msg, n}
+}
+
+func (w waiting) done() { held.Add(-w.held) }
+
+// queue puts a request behind the others. An answer out of turn would be taken for that of another request, so a page that does
+// not wait for answers loses the connection.
+func queue(requests chan<- waiting, r waiting) error {
+	select {
+	case requests <- r:
+		return nil
+	default:
+		r.done()
+		return fmt.Errorf("%w: too many requests", ipc.ErrProtocol)
+	}
+}
+
+// answerTo answers a request in its turn.
+func (p *page) answerTo(ctx context.Context, r waiting) []byte {
+	if r.msg == nil {
+		return p.undone(proto.E(proto.CodeRequestLimit, nil))
+	}
+	return p.answer(ctx, r.msg)
+}
+
+// undone is the answer to a request whose module is not known: either takes it for an error.
+func (p *page) undone(err error) []byte {
+	s := p.text(err)
+	return encode(basicsAnswer{Code: "500", Message: s.What, Details: s.Next})
 }
 
 // ncaRequest is a request. Members beside these are not looked at: they are another program's.
@@ -94,7 +138,7 @@ func (p *page) answer(ctx context.Context, msg []byte) (out []byte) {
 	defer func() {
 		if r := recover(); r != nil {
 			slog.Error("foreign protocol panicked", "stack", string(debug.Stack()))
-			out = encode(commonAnswer{Code: "500", Message: proto.Text(proto.CodeInternal, p.lang, map[string]string{"ref": ""}).What})
+			out = p.undone(proto.E(proto.CodeInternal, nil))
 		}
 	}()
 	r, err := parseNCALayer(msg)
@@ -143,13 +187,15 @@ func language(locale string) string {
 	return string(proto.LangRu)
 }
 
-// encode writes an answer. Answers hold nothing that cannot be written.
+// encode writes an answer. Answers hold nothing that cannot be written. They are no HTML: XML in them stays as long as it is.
 func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		slog.Error("answer of a foreign protocol", "cause", err)
 	}
-	return b
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 var errNotImplemented = errors.New("method not implemented")

@@ -80,7 +80,11 @@ func TestCommonSignatures(t *testing.T) {
 			t.Errorf("%s: the document is not in the signature", key)
 		}
 		b.signed(t, attached, nil)
-		one := ask("signXml", "PKCS12", "SIGNATURE", "<order><sum>1</sum></order>", "", "").text(t)
+		raw := n.ask(t, common("signXml", "PKCS12", "SIGNATURE", "<order><sum>1</sum></order>", "", ""))
+		if strings.Contains(raw, `\u003c`) {
+			t.Errorf("%s: an answer six times as long as its XML", key)
+		}
+		one := decoded[commonReply](t, raw).text(t)
 		b.signedXML(t, one)
 		if !strings.HasPrefix(one, "<order><sum>1</sum>") || !strings.Contains(one, `CanonicalizationMethod Algorithm="`+canonical+`"`) {
 			t.Errorf("%s: signed XML %s", key, one)
@@ -413,18 +417,86 @@ func TestPageGoesAway(t *testing.T) {
 	if got := n.ask(t, ncaHeartbeat); got != ncaHeartbeat {
 		t.Errorf("a waiting page's heartbeat: %s", got)
 	}
-	for range 3 { // one waits behind, the others are refused
-		if err := n.Send([]byte(common("getActiveTokens"))); err != nil {
+	n.Close()
+	eventually(t, func() bool { return b.engine.Prompts() == 0 })
+}
+
+// TestAnswersInTurn: these answers have no ids, so none comes before its turn, and a page that never waits loses the connection.
+func TestAnswersInTurn(t *testing.T) {
+	p := &person{choose: "RSA", never: true}
+	b := newBench(t, p)
+	n := b.nca(t, visitor)
+	send := func(msg string) {
+		if err := n.Send([]byte(msg)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for range 2 {
-		if c := decoded[commonReply](t, n.recv(t)); c.Code != "500" {
-			t.Errorf("a page that does not wait: %+v", c)
+	send(common("signXml", "PKCS12", "SIGNATURE", "<a/>"))
+	eventually(t, func() bool { return p.kinds() == "select" })
+	for range 4 {
+		send(common("getActiveTokens"))
+	}
+	if got := n.ask(t, ncaHeartbeat); got != ncaHeartbeat {
+		t.Fatalf("instead of the first answer: %s", got)
+	}
+	for range 2 * maxQueue {
+		if n.Send([]byte(common("getActiveTokens"))) != nil {
+			break
 		}
 	}
-	n.Close()
-	eventually(t, func() bool { return b.engine.Prompts() == 0 })
+	if c := decoded[commonReply](t, n.recv(t)); c.Code != "500" { // the first: its question is over
+		t.Errorf("a page that does not wait got %+v", c)
+	}
+	if got, err := n.Recv(); err == nil {
+		t.Errorf("and then %s", got)
+	}
+	eventually(t, func() bool { return b.engine.Prompts() == 0 && held.Load() == 0 })
+}
+
+// TestHeldRequests: however many pages wait, what they sent stays within bounds in memory.
+func TestHeldRequests(t *testing.T) {
+	p := &person{choose: "RSA", never: true}
+	b := newBench(t, p)
+	large := common("signXml", "PKCS12", "SIGNATURE", "<a>"+strings.Repeat("x", 3<<20)+"</a>")
+	held.Add(maxHeld - 2*int64(len(large)))
+	defer held.Add(2*int64(len(large)) - maxHeld)
+	for range 2 {
+		if err := b.nca(t, visitor).Send([]byte(large)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, func() bool { return held.Load() == maxHeld })
+	n := b.nca(t, visitor)
+	for range 2 {
+		got := n.ask(t, large)
+		c, s := decoded[commonReply](t, got), decoded[basicsReply](t, got)
+		if want := proto.Text(proto.CodeRequestLimit, "en", nil); c.Code != "500" || s.Status || s.Message != want.What || s.Details != want.Next {
+			t.Errorf("%s", got)
+		}
+	}
+}
+
+// TestAnswerTooLarge: an answer that cannot be sent ends the connection; the page does not wait for it for ever.
+func TestAnswerTooLarge(t *testing.T) {
+	b := newBench(t, &person{choose: "RSA"})
+	n := b.nca(t, visitor)
+	document := strings.Repeat("0123456789abcde\n", 3<<20/16) // an end of the pipe carries 4 MiB
+	if err := n.Send([]byte(basics("cms", document, map[string]any{"encapsulate": true}, nil))); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error, 1)
+	go func() {
+		_, err := n.Recv()
+		got <- err
+	}()
+	select {
+	case err := <-got:
+		if err == nil {
+			t.Error("an answer over the limit came")
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the page waits for ever")
+	}
 }
 
 func eventually(t *testing.T, ok func() bool) {
