@@ -14,13 +14,14 @@ import (
 // socket is a WebSocket as a BinaryConn.
 type socket struct {
 	c    *websocket.Conn
-	max  int // bytes of a message
+	max  int // bytes of a message that comes in
+	most int // bytes of one that goes out
 	out  *outbox
 	done chan struct{}
 }
 
-func newSocket(c *websocket.Conn, max int) *socket {
-	s := &socket{c: c, max: max, out: newOutbox(), done: make(chan struct{})}
+func newSocket(c *websocket.Conn, max, most int) *socket {
+	s := &socket{c: c, max: max, most: most, out: newOutbox(), done: make(chan struct{})}
 	c.SetReadLimit(int64(max))
 	s.alive("")
 	c.SetPongHandler(s.alive)
@@ -98,8 +99,8 @@ func (s *socket) readError(err error) error {
 }
 
 func (s *socket) Send(msg []byte) error {
-	if len(msg) > s.max {
-		return &FrameError{Size: int64(len(msg)), Max: int64(s.max)}
+	if len(msg) > s.most {
+		return &FrameError{Size: int64(len(msg)), Max: int64(s.most)}
 	}
 	return s.out.put(msg)
 }

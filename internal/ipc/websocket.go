@@ -36,8 +36,11 @@ type WebSocketOptions struct {
 	SiteRules
 	TLS        *tls.Config // nil: ws, else wss
 	Foreign    bool        // pages written for another program: their handshakes name no subprotocol
-	MaxMessage int         // of one message, when not [MaxFrame]
+	MaxMessage int         // of one message, when not [MaxFrame]; a foreign answer may have [Grown] times that
 }
+
+// Grown is how many times as long as a foreign request its answer may be: it holds the documents again, in base64, and signatures.
+const Grown = 3
 
 // ListenWebSocket opens a WebSocket at addr, which must be 127.0.0.1 and a port (0 picks one). Other addresses, names
 // included, are refused.
@@ -109,9 +112,9 @@ func (w *webListener) handshake(rw http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	u := upgrader
+	u, most := upgrader, w.o.MaxMessage
 	if w.o.Foreign {
-		u.Subprotocols = nil
+		u.Subprotocols, most = nil, Grown*most
 	}
 	c, err := u.Upgrade(rw, r, nil)
 	if err != nil { // gorilla has answered
@@ -120,7 +123,7 @@ func (w *webListener) handshake(rw http.ResponseWriter, r *http.Request) {
 	}
 	serve := func() {
 		defer leave()
-		s := newSocket(c, w.o.MaxMessage)
+		s := newSocket(c, w.o.MaxMessage, most)
 		defer s.Close()
 		w.accept(s, p)
 	}

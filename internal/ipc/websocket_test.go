@@ -101,6 +101,30 @@ func TestWebSocketMessages(t *testing.T) {
 	}
 }
 
+// TestForeignAnswers: an answer to a foreign page may hold more than its request.
+func TestForeignAnswers(t *testing.T) {
+	tooLong := make(chan error, 1)
+	s := startWebAs(t, &webServer{foreign: true}, WebSocketOptions{Foreign: true}, func(c Conn, _ Peer) {
+		if err := c.Send(make([]byte, Grown*MaxFrame)); err != nil {
+			t.Error(err)
+		}
+		tooLong <- c.Send(make([]byte, Grown*MaxFrame+1))
+		_, _ = c.Recv()
+	})
+	c, _, err := (&websocket.Dialer{}).Dial("ws://"+s.addr+"/", http.Header{"Origin": {approved}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, got, err := c.ReadMessage(); err != nil || len(got) != Grown*MaxFrame {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	var frame *FrameError
+	if err := <-tooLong; !errors.As(err, &frame) {
+		t.Error("more than that:", err)
+	}
+}
+
 // TestLongMessages: a listener of longer messages takes and sends them up to its limit, whatever comes at a time.
 func TestLongMessages(t *testing.T) {
 	const max = 3 * MaxFrame

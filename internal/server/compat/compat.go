@@ -49,7 +49,8 @@ type page struct {
 	lang   string // of texts: ru or en
 
 	mu    sync.Mutex
-	items map[int]proto.BatchItemParams // of the batch under way
+	batch int                           // the number of the batch under way, in the ids of its items
+	items map[int]proto.BatchItemParams // of that one
 	more  chan struct{}
 }
 
@@ -62,19 +63,27 @@ func open(ctx context.Context, api *server.Server, peer ipc.Peer, lang string) *
 
 func (p *page) Close() { p.link.Close() }
 
-// hear keeps the signatures of a batch.
+// hear keeps the signatures of the batch under way. One of an earlier batch that was stopped may come late; it is not of this one's
+// documents.
 func (p *page) hear(method string, params json.RawMessage) {
 	var item proto.BatchItemParams
 	if method != proto.NotifyBatchItem || json.Unmarshal(params, &item) != nil {
 		return
 	}
 	p.mu.Lock()
-	p.items[item.Index] = item
+	if item.ID == p.itemID(item.Index) {
+		p.items[item.Index] = item
+	}
 	p.mu.Unlock()
 	select {
 	case p.more <- struct{}{}:
 	default:
 	}
+}
+
+// itemID names a document of the batch under way.
+func (p *page) itemID(i int) proto.BatchID {
+	return proto.BatchID(strconv.Itoa(p.batch) + "." + strconv.Itoa(i))
 }
 
 // speak sets the language of questions and texts.
@@ -123,7 +132,7 @@ func (p *page) patiently(ctx context.Context, f func() error) error {
 
 func (p *page) try(ctx context.Context, o order) ([][]byte, error) {
 	if len(o.documents) > 1 || o.digests {
-		return p.batch(ctx, o)
+		return p.many(ctx, o)
 	}
 	content, done, err := p.give(ctx, o.documents[0], inline)
 	if err != nil {
@@ -160,13 +169,16 @@ func (o order) profile() string {
 	return "cades-bes"
 }
 
-// batch signs several documents with one approval. Some signatures alone are no answer these protocols know: what stopped the
+// many signs several documents with one approval. Some signatures alone are no answer these protocols know: what stopped the
 // rest is the error.
-func (p *page) batch(ctx context.Context, o order) ([][]byte, error) {
+func (p *page) many(ctx context.Context, o order) ([][]byte, error) {
 	params := proto.SignBatchParams{Certificate: o.certificate, Attached: o.attached, XML: o.xml}
 	if o.xml == nil {
 		params.Profile = proto.BatchProfile(o.profile())
 	}
+	p.mu.Lock()
+	p.batch, p.items = p.batch+1, map[int]proto.BatchItemParams{}
+	p.mu.Unlock()
 	room := inlineSum
 	for i, d := range o.documents {
 		item, done, err := p.item(ctx, o, d, &room)
@@ -174,12 +186,9 @@ func (p *page) batch(ctx context.Context, o order) ([][]byte, error) {
 			return nil, err
 		}
 		defer done()
-		item.Name = unnamed[p.lang] + " " + strconv.Itoa(i+1)
+		item.ID, item.Name = p.itemID(i), proto.FileName(unnamed[p.lang]+" "+strconv.Itoa(i+1))
 		params.Items = append(params.Items, item)
 	}
-	p.mu.Lock()
-	p.items = map[int]proto.BatchItemParams{}
-	p.mu.Unlock()
 	var account proto.SignBatchResult
 	if err := p.link.Call(ctx, proto.MethodSignBatch, params, &account); err != nil {
 		return nil, err

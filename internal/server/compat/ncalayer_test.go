@@ -112,6 +112,29 @@ func TestOneQuestionForMany(t *testing.T) {
 	}
 }
 
+// TestLateSignature: a signature of a batch that was stopped is not taken for one of the next batch.
+func TestLateSignature(t *testing.T) {
+	p := open(t.Context(), newBench(t, &person{choose: "RSA"}).Server, visitor, "en")
+	defer p.Close()
+	certificate, err := p.choose(t.Context(), wanted{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := order{certificate: certificate.ID, documents: [][]byte{[]byte("1"), []byte("2")}}
+	if _, err := p.many(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	late := p.items[0]
+	p.batch, p.items = p.batch+1, map[int]proto.BatchItemParams{}
+	params, err := json.Marshal(late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.hear(proto.NotifyBatchItem, params); late.Signature == nil || len(p.items) != 0 {
+		t.Errorf("took %+v", p.items)
+	}
+}
+
 func TestCommonHash(t *testing.T) {
 	p := &person{choose: "2012 256"}
 	b := newBench(t, p)
