@@ -297,4 +297,11 @@ func TestPortTaken(t *testing.T) {
 	if faceProblem(err, face{Name: faceNexU, Address: taken.Addr().String()}).Code != proto.CodePortTaken {
 		t.Errorf("a taken port: %v", err)
 	}
+	err = a.startNCALayer(ctx, nil, ipc.SiteRules{}, taken.Addr().String(), &wg)
+	if faceProblem(err, face{Name: faceNCALayer, Address: taken.Addr().String()}).Code != proto.CodePortTaken {
+		t.Errorf("a taken port: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(a.state, "compat", authorityFile)); !os.IsNotExist(err) {
+		t.Errorf("browsers were told of an authority for a port of somebody else: %v", err)
+	}
 }

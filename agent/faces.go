@@ -56,18 +56,17 @@ func faceProblem(err error, f face) *proto.Error {
 }
 
 func (a *app) startNCALayer(ctx context.Context, srv *server.Server, rules ipc.SiteRules, address string, wg *sync.WaitGroup) error {
-	c, untrusted := a.loopback(ctx, time.Now())
-	if c == nil {
-		return untrusted
-	}
 	var current atomic.Pointer[tls.Config]
-	current.Store(c)
-	secure := c.Clone()
-	secure.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return current.Load(), nil }
+	secure := &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return current.Load(), nil }}
 	l, err := ipc.ListenWebSocket(address, ipc.WebSocketOptions{SiteRules: rules, TLS: secure, Foreign: true, MaxMessage: compat.MaxNCALayer})
 	if err != nil {
-		return err
+		return err // before browsers are told anything: the product itself may be there
 	}
+	c, untrusted := a.loopback(ctx, time.Now())
+	if c == nil {
+		return errors.Join(untrusted, l.Close())
+	}
+	current.Store(c)
 	wg.Go(func() {
 		err := l.Serve(ctx, func(c ipc.Conn, p ipc.Peer) {
 			if err := compat.NCALayer(ctx, srv, c, p, string(a.lang)); err != nil {
