@@ -276,6 +276,7 @@ func TestLoopbackWithoutTool(t *testing.T) {
 func TestPortTaken(t *testing.T) {
 	for err, want := range map[error]proto.Code{
 		&net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}: proto.CodePortTaken,
+		os.NewSyscallError("bind", syscall.Errno(10048)):                                proto.CodePortTaken, // as Windows says it
 		proto.E(proto.CodeBrowserTrust, nil, "detail", "x"):                             proto.CodeBrowserTrust,
 		io.ErrUnexpectedEOF: proto.CodeInternal,
 	} {

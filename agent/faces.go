@@ -49,7 +49,7 @@ func faceProblem(err error, f face) *proto.Error {
 	switch {
 	case errors.As(err, &pe):
 		return pe
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.Errno(10048)): // WSAEADDRINUSE
 		return proto.E(proto.CodePortTaken, err, "port", number, "name", faceNames[f.Name])
 	}
 	return proto.E(proto.CodeInternal, err, "ref", f.Name)

@@ -37,7 +37,7 @@ func (p *page) failed(err error) commonAnswer {
 	case errors.Is(err, errNotImplemented):
 		a.Message = err.Error()
 	default:
-		a.Message = p.text(err).What
+		a.Message = p.sentences(err)
 	}
 	return a
 }

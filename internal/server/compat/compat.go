@@ -18,6 +18,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -297,6 +298,12 @@ func (p *page) text(err error) proto.Sentence {
 		pe = proto.E(proto.CodeRequestCancelled, err)
 	}
 	return proto.Text(pe.Code, p.lang, pe.Args)
+}
+
+// sentences are the text where an answer has one place for it.
+func (p *page) sentences(err error) string {
+	s := p.text(err)
+	return strings.TrimSpace(s.What + " " + s.Next)
 }
 
 // declined reports whether the person said no.

@@ -121,7 +121,7 @@ func (n *NexU) Answer(ctx context.Context, r ipc.PageRequest) (out ipc.PageAnswe
 	if err == nil {
 		return ipc.PageAnswer{Status: http.StatusOK, JSON: encode(nexuAnswer{Success: true, Response: response})}
 	}
-	a := nexuAnswer{Error: "exception", Message: p.text(err).What}
+	a := nexuAnswer{Error: "exception", Message: p.sentences(err)}
 	if declined(err) {
 		a.Error = "user.cancel"
 	}

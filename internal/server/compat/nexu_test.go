@@ -190,7 +190,8 @@ func TestNexURefusals(t *testing.T) {
 	}
 	p.no = map[signing.Kind]bool{signing.KindHidden: true}
 	_, got := n.ask(t, portal, "POST", "/rest/sign", signBody(c.Token.ID, c.Key, data, "SHA256"))
-	if r := decoded[reply[json.RawMessage]](t, got); r.ErrorMessage != proto.Text(proto.CodeContentHidden, "en", nil).What {
+	want := proto.Text(proto.CodeContentHidden, "en", nil)
+	if r := decoded[reply[json.RawMessage]](t, got); r.ErrorMessage != want.What+" "+want.Next {
 		t.Errorf("without the right: %s", got)
 	}
 	if strings.Contains(p.kinds(), "sign") {
