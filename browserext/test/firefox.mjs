@@ -46,8 +46,13 @@ export async function startFirefox(dir, { extension = true, headless = true, env
       ...(publicPort && { 'network.lna.address_space.public.override': `127.0.0.1:${publicPort}` }), ...prefs,
     },
   });
-  if (extension) await browser.installExtension(extension === true ? path.join(root, 'dist/firefox') : extension);
-  return browser;
+  try {
+    if (extension) await browser.installExtension(extension === true ? path.join(root, 'dist/firefox') : extension);
+    return browser;
+  } catch (e) {
+    await browser.close(); // who gets no browser cannot end it
+    throw e;
+  }
 }
 
 /** Registers a native host in the home folder under dir, where startAgent has made one. */

@@ -37,7 +37,7 @@ const added = {
   chrome: { minimum_chrome_version: '116', storage: { managed_schema: 'managed.json' }, background: { service_worker: 'background.js' } },
   firefox: {
     background: { scripts: ['background.js'] },
-    browser_specific_settings: { gecko: { id: 'agent@persten.example', strict_min_version: '142.0', data_collection_permissions: { required: ['websiteContent'] } } },
+    browser_specific_settings: { gecko: { id: 'agent@persten.example', strict_min_version: '140.0', data_collection_permissions: { required: ['websiteContent'] } } },
   },
 };
 
