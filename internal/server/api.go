@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/hex"
 	"io"
+	"slices"
 	"time"
 
 	"persten/internal/signing"
@@ -56,7 +57,7 @@ func (c *client) AgentStatus(ctx context.Context, _ proto.AgentStatusParams) (*p
 		problems = append(problems, c.problemsStanding()...)
 	}
 	out := &proto.AgentStatusResult{
-		Version: c.o.Version, State: c.state(problems), Tokens: len(tokens), Prompts: c.o.Engine.Prompts(),
+		Version: c.o.Version, State: c.state(problems, len(tokens)), Tokens: len(tokens), Prompts: c.o.Engine.Prompts(),
 		Problems: c.problems(problems),
 	}
 	if c.local() {
@@ -65,13 +66,13 @@ func (c *client) AgentStatus(ctx context.Context, _ proto.AgentStatusParams) (*p
 	return out, nil
 }
 
-func (s *Server) state(problems []*proto.Error) proto.State {
+func (s *Server) state(problems []*proto.Error, tokens int) proto.State {
 	switch {
 	case s.paused.Load():
 		return proto.StatePaused
 	case s.o.Engine.Prompts() > 0:
 		return proto.StateWaiting
-	case len(problems) > 0:
+	case slices.ContainsFunc(problems, func(p *proto.Error) bool { return signing.Hinders(p, tokens) }):
 		return proto.StateProblem
 	}
 	return proto.StateReady

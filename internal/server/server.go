@@ -307,7 +307,7 @@ func (c *client) admitted() bool {
 // Changed tells local clients, such as the tray, that the agent's state is another.
 func (s *Server) Changed() {
 	s.notify((*client).local, proto.NotifyAgentChanged, func() any {
-		return proto.AgentChangedParams{State: s.state(nil), Prompts: s.o.Engine.Prompts()}
+		return proto.AgentChangedParams{State: s.state(nil, 0), Prompts: s.o.Engine.Prompts()}
 	})
 }
 

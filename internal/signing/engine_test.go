@@ -417,3 +417,19 @@ func TestNoSoftware(t *testing.T) {
 		}
 	}
 }
+
+// TestHinders: a driver nobody needs does not make the whole agent look broken.
+func TestHinders(t *testing.T) {
+	idle := proto.E(proto.CodeModuleFailed, nil, "module", "opensc", "reason", token.ReasonInitialise)
+	dead := proto.E(proto.CodeModuleFailed, nil, "module", "rutoken", "reason", "crashed")
+	taken := proto.E(proto.CodePortTaken, nil, "port", "13579", "name", "NCALayer")
+	for _, c := range []struct {
+		problem *proto.Error
+		tokens  int
+		want    bool
+	}{{idle, 1, false}, {idle, 0, true}, {dead, 1, true}, {taken, 1, true}} {
+		if got := signing.Hinders(c.problem, c.tokens); got != c.want {
+			t.Errorf("%v with %d tokens: %v", c.problem, c.tokens, got)
+		}
+	}
+}

@@ -104,3 +104,9 @@ func hiding(err error) error {
 	}
 	return err
 }
+
+// Hinders reports whether a problem of a listing keeps people from working, tokens being there. A driver that does not start
+// while a token of another is plugged in is most often one that nobody uses here, such as OpenSC's without pcscd.
+func Hinders(p *proto.Error, tokens int) bool {
+	return tokens == 0 || p.Code != proto.CodeModuleFailed || p.Args["reason"] != token.ReasonInitialise
+}
