@@ -333,11 +333,11 @@ check('a port that somebody else has is left to them, and status says so', async
   let beside;
   try {
     beside = await startAgent(second.dir, desktop.env, [], { config: '[compat]\nncalayer = true\n' });
-    const problems = await until(async () => {
-      const told = JSON.parse((await beside.command('status', '--json')).stdout).problems;
-      return told.length > 0 && told;
+    const taken = await until(async () => {
+      const { problems } = JSON.parse((await beside.command('status', '--json')).stdout);
+      return problems.find((p) => p.code === 'port_taken'); // a driver of this machine may have a problem, too
     }, 'status to tell');
-    assert.deepEqual(problems.map((p) => [p.code, p.args]), [['port_taken', { port: '13579', name: 'NCALayer' }]]);
+    assert.deepEqual(taken.args, { port: '13579', name: 'NCALayer' });
   } finally {
     await beside?.end();
     await second.end();
