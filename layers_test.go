@@ -26,6 +26,7 @@ import (
 const layers = `
 	proto: -
 	algo: algo/streebog algo/gost3410
+	algo/openssltest: -
 	algo/streebog: -
 	algo/gost3410: algo/streebog
 	ipc: -

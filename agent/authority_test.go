@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,12 +18,13 @@ import (
 	"time"
 
 	"persten/internal/algo"
+	"persten/internal/algo/openssltest"
 )
 
 // authority is a certification authority with OCSP, revocation lists and time-stamps, all by OpenSSL, behind a loopback server.
 type authority struct {
+	*openssltest.Folder
 	t      *testing.T
-	dir    string
 	digest string
 	key    []string // genpkey's arguments
 	server *httptest.Server
@@ -93,14 +93,9 @@ crypto_device=builtin
 
 func newAuthority(t *testing.T, digest string, key ...string) *authority {
 	t.Helper()
-	engines, _ := filepath.Glob("/usr/lib/*/engines-3/gost.so")
-	if _, err := exec.LookPath("openssl"); err != nil || len(engines) == 0 {
-		t.Skip("openssl with libengine-gost-openssl is not installed: nothing was verified against a real authority")
-	}
-	a := &authority{t: t, dir: t.TempDir(), digest: digest, key: key, asked: map[string]int{}}
+	a := &authority{Folder: openssltest.New(t, "nothing was verified against a real authority"), t: t, digest: digest, key: key, asked: map[string]int{}}
 	a.server = httptest.NewServer(http.HandlerFunc(a.serve))
 	t.Cleanup(a.server.Close)
-	a.write("openssl.cnf", "openssl_conf=a\n[a]\nengines=b\n[b]\ngost=c\n[c]\nengine_id=gost\ndynamic_path="+engines[0]+"\ndefault_algorithms=ALL\n")
 	a.write("tsaserial", "01\n")
 	a.root("root")
 	return a
@@ -111,7 +106,7 @@ func (a *authority) root(name string) {
 	a.t.Helper()
 	a.newKey(name)
 	a.config(name)
-	a.openssl("req", "-x509", "-new", "-key", name+".key", "-subj", "/O=Example/CN=Example "+name, "-days", "3650", "-"+a.digest,
+	a.Run("req", "-x509", "-new", "-key", name+".key", "-subj", "/O=Example/CN=Example "+name, "-days", "3650", "-"+a.digest,
 		"-config", name+".cnf", "-extensions", "root", "-out", name+".pem")
 	a.list(name)
 }
@@ -122,48 +117,20 @@ func (a *authority) config(name string) {
 	a.write(name+".cnf", strings.Replace(text, "[tsa]\n", "[tsacert]\n", 1))
 	a.write(name+".tsa", "[tsa]\ndefault_tsa=service\n"+text[strings.Index(text, "[service]"):])
 	for file, content := range map[string]string{".index": "", ".serial": "1000\n", ".crlnumber": "01\n"} {
-		if _, err := os.Stat(a.path(name + file)); err != nil {
+		if _, err := os.Stat(a.Path(name + file)); err != nil {
 			a.write(name+file, content)
 		}
 	}
 }
 
-func (a *authority) path(name string) string { return filepath.Join(a.dir, name) }
-
 func (a *authority) write(name, text string) {
 	a.t.Helper()
-	if err := os.WriteFile(a.path(name), []byte(text), 0o600); err != nil {
-		a.t.Fatal(err)
-	}
-}
-
-func (a *authority) read(name string) []byte {
-	a.t.Helper()
-	b, err := os.ReadFile(a.path(name))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return b
-}
-
-func (a *authority) try(args ...string) (string, error) {
-	cmd := exec.Command("openssl", args...)
-	cmd.Dir = a.dir
-	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+a.path("openssl.cnf"))
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-func (a *authority) openssl(args ...string) {
-	a.t.Helper()
-	if out, err := a.try(args...); err != nil {
-		a.t.Fatalf("openssl %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
+	a.Write(name, []byte(text))
 }
 
 func (a *authority) newKey(name string) {
 	a.t.Helper()
-	a.openssl(append([]string{"genpkey", "-out", name + ".key"}, a.key...)...)
+	a.Run(append([]string{"genpkey", "-out", name + ".key"}, a.key...)...)
 }
 
 // issue makes NAME.key and NAME.pem, signed by an authority; more are arguments of `openssl ca`.
@@ -176,8 +143,8 @@ func (a *authority) issue(by, name, section string, more ...string) {
 // certify makes NAME.pem for the key that exists.
 func (a *authority) certify(by, name, subject, section string, more ...string) {
 	a.t.Helper()
-	a.openssl("req", "-new", "-key", name+".key", "-subj", "/CN="+subject, "-utf8", "-config", by+".cnf", "-out", name+".csr", "-"+a.digest)
-	a.openssl(append([]string{
+	a.Run("req", "-new", "-key", name+".key", "-subj", "/CN="+subject, "-utf8", "-config", by+".cnf", "-out", name+".csr", "-"+a.digest)
+	a.Run(append([]string{
 		"ca", "-batch", "-notext", "-utf8", "-config", by + ".cnf", "-in", name + ".csr", "-keyfile", by + ".key", "-cert", by + ".pem",
 		"-days", "300", "-extensions", section, "-out", name + ".pem",
 	}, more...)...)
@@ -185,21 +152,21 @@ func (a *authority) certify(by, name, subject, section string, more ...string) {
 
 func (a *authority) revoke(by, name, reason string) {
 	a.t.Helper()
-	a.openssl("ca", "-config", by+".cnf", "-revoke", name+".pem", "-crl_reason", reason, "-keyfile", by+".key", "-cert", by+".pem")
+	a.Run("ca", "-config", by+".cnf", "-revoke", name+".pem", "-crl_reason", reason, "-keyfile", by+".key", "-cert", by+".pem")
 	a.list(by)
 }
 
 // list makes BY.crl.
 func (a *authority) list(by string) {
 	a.t.Helper()
-	a.openssl("ca", "-config", by+".cnf", "-gencrl", "-keyfile", by+".key", "-cert", by+".pem", "-out", "list.pem")
-	a.openssl("crl", "-in", "list.pem", "-outform", "DER", "-out", by+".crl")
+	a.Run("ca", "-config", by+".cnf", "-gencrl", "-keyfile", by+".key", "-cert", by+".pem", "-out", "list.pem")
+	a.Run("crl", "-in", "list.pem", "-outform", "DER", "-out", by+".crl")
 }
 
 // sign makes a detached signature of doc.txt by OpenSSL.
 func (a *authority) sign(signer, out string, more ...string) {
 	a.t.Helper()
-	a.openssl(append([]string{
+	a.Run(append([]string{
 		"cms", "-sign", "-binary", "-in", "doc.txt", "-signer", signer + ".pem", "-inkey", signer + ".key", "-md", a.digest,
 		"-outform", "DER", "-out", out,
 	}, more...)...)
@@ -217,12 +184,12 @@ func (s opensslTSA) Stamp(_ context.Context, d algo.Digest, imprint []byte) ([]b
 		{"ts", "-query", "-digest", fmt.Sprintf("%x", imprint), "-" + name, "-cert", "-no_nonce", "-out", "q"},
 		{"ts", "-reply", "-config", "root.tsa", "-queryfile", "q", "-signer", s.name + ".pem", "-inkey", s.name + ".key", "-token_out", "-out", "token"},
 	} {
-		os.Remove(s.a.path("token"))
-		if out, err := s.a.try(args...); err != nil && !exists(s.a.path("token")) {
+		os.Remove(s.a.Path("token"))
+		if out, err := s.a.Try(args...); err != nil && !exists(s.a.Path("token")) {
 			return nil, fmt.Errorf("openssl %s: %w: %s", strings.Join(args, " "), err, out)
 		}
 	}
-	return os.ReadFile(s.a.path("token"))
+	return os.ReadFile(s.a.Path("token"))
 }
 
 func (a *authority) serve(w http.ResponseWriter, r *http.Request) {
@@ -234,13 +201,13 @@ func (a *authority) serve(w http.ResponseWriter, r *http.Request) {
 	case a.down:
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case strings.HasSuffix(r.URL.Path, ".crl"):
-		http.ServeFile(w, r, a.path(filepath.Base(r.URL.Path)))
+		http.ServeFile(w, r, a.Path(filepath.Base(r.URL.Path)))
 	case r.URL.Path == "/ocsp":
-		os.Remove(a.path("answer"))
-		os.WriteFile(a.path("question"), body, 0o600)
-		out, _ := a.try("ocsp", "-index", "root.index", "-rsigner", "root.pem", "-rkey", "root.key", "-CA", "root.pem", "-rmd", a.digest,
+		os.Remove(a.Path("answer"))
+		os.WriteFile(a.Path("question"), body, 0o600)
+		out, _ := a.Try("ocsp", "-index", "root.index", "-rsigner", "root.pem", "-rkey", "root.key", "-CA", "root.pem", "-rmd", a.digest,
 			"-reqin", "question", "-ndays", "30", "-respout", "answer")
-		answer, err := os.ReadFile(a.path("answer"))
+		answer, err := os.ReadFile(a.Path("answer"))
 		if err != nil {
 			a.t.Errorf("openssl ocsp: %s", out)
 		}

@@ -14,7 +14,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -35,13 +34,13 @@ type verifying struct {
 func newVerifying(t *testing.T, digest string, key ...string) *verifying {
 	a := newAuthority(t, digest, key...)
 	for name, dir := range map[string]string{"HOME": "home", "XDG_CONFIG_HOME": "config", "XDG_STATE_HOME": "state", "XDG_RUNTIME_DIR": "run"} {
-		t.Setenv(name, a.path(dir))
-		if err := os.MkdirAll(a.path(dir), 0o700); err != nil {
+		t.Setenv(name, a.Path(dir))
+		if err := os.MkdirAll(a.Path(dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Setenv("LC_ALL", "C.UTF-8")
-	t.Setenv("PERSTEN_CONFIG", a.path("config.toml"))
+	t.Setenv("PERSTEN_CONFIG", a.Path("config.toml"))
 	for _, unset := range []string{"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "PERSTEN_SOCKET"} {
 		t.Setenv(unset, "")
 	}
@@ -64,7 +63,7 @@ func (v *verifying) verify(file string, more ...string) (*proto.Report, int) {
 	if len(more) > 0 && strings.HasSuffix(more[0], ".txt") {
 		content, more = more[0], more[1:]
 	}
-	args := append([]string{"verify", v.path(file), "--content", v.path(content), "--roots", v.path("root.pem"), "--json"}, more...)
+	args := append([]string{"verify", v.Path(file), "--content", v.Path(content), "--roots", v.Path("root.pem"), "--json"}, more...)
 	out, errOut, code := v.persten(args...)
 	var r proto.Report
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
@@ -80,7 +79,7 @@ func (v *verifying) verify(file string, more ...string) (*proto.Report, int) {
 func (v *verifying) stamped(signature, tsa, out string) {
 	v.t.Helper()
 	var b bytes.Buffer
-	if err := cms.Extend(context.Background(), &b, bytes.NewReader(v.read(signature)), opensslTSA{v.authority, tsa}); err != nil {
+	if err := cms.Extend(context.Background(), &b, bytes.NewReader(v.Read(signature)), opensslTSA{v.authority, tsa}); err != nil {
 		v.t.Fatal(err)
 	}
 	v.write(out, b.String())
@@ -151,13 +150,13 @@ func (v *verifying) good() {
 
 // formFaults are those of the signature and the content.
 func (v *verifying) formFaults() {
-	v.write("short.txt", string(v.read("doc.txt")[:20]))
+	v.write("short.txt", string(v.Read("doc.txt")[:20]))
 	r, code := v.verify("bes.p7s", "short.txt")
 	v.expect("content cut short", r, code, "TOTAL_FAILED/HASH_FAILURE")
 	v.sign("signer", "plain.p7s")
 	r, code = v.verify("plain.p7s")
 	v.expect("no signing-certificate attribute", r, code, "INDETERMINATE/SIG_CONSTRAINTS_FAILURE")
-	sig := v.read("bes.p7s")
+	sig := v.Read("bes.p7s")
 	sig[len(sig)-1] ^= 1
 	v.write("flipped.p7s", string(sig))
 	r, code = v.verify("flipped.p7s")
@@ -165,7 +164,7 @@ func (v *verifying) formFaults() {
 	v.sign("signer", "nocerts.p7s", "-cades", "-nocerts")
 	r, code = v.verify("nocerts.p7s")
 	v.expect("no certificate", r, code, "INDETERMINATE/NO_SIGNING_CERTIFICATE_FOUND")
-	out, _, code := v.persten("verify", v.path("bes.p7s"), "--content", v.path("doc.txt"), "--offline")
+	out, _, code := v.persten("verify", v.Path("bes.p7s"), "--content", v.Path("doc.txt"), "--offline")
 	if code != exitUnsure || !strings.Contains(out, "INDETERMINATE / NO_CERTIFICATE_CHAIN_FOUND") {
 		v.t.Errorf("without the root: exit %d\n%s", code, out)
 	}
@@ -205,7 +204,7 @@ func (v *verifying) revocation() {
 	v.forget()
 	r, code = v.verify("never.p7s", "--offline")
 	v.expect("offline, nothing kept", r, code, "INDETERMINATE/TRY_LATER")
-	r, code = v.verify("never.p7s", "--offline", "--crl", v.path("root.crl"))
+	r, code = v.verify("never.p7s", "--offline", "--crl", v.Path("root.crl"))
 	v.expect("offline, list in a file", r, code, "TOTAL_PASSED")
 	if n := v.requests(); n != asked {
 		v.t.Errorf("offline, and the authority was asked %d times", n-asked)
@@ -223,7 +222,7 @@ func (v *verifying) revocation() {
 	v.config("sub")
 	v.issue("sub", "below", "signer")
 	v.list("sub")
-	v.sign("below", "below.p7s", "-cades", "-certfile", v.path("sub.pem"))
+	v.sign("below", "below.p7s", "-cades", "-certfile", v.Path("sub.pem"))
 	r, code = v.verify("below.p7s")
 	v.expect("below an intermediate", r, code, "TOTAL_PASSED")
 	v.revoke("root", "sub", "cACompromise")
@@ -276,7 +275,7 @@ func (v *verifying) stamp(what string, r *proto.Report, i proto.Indication, sub 
 // spliced: a certificate or a time-stamp that is another's.
 func (v *verifying) spliced() {
 	v.newKey("twin")
-	index := string(v.read("root.index"))
+	index := string(v.Read("root.index"))
 	v.write("root.serial", "7777\n")
 	v.certify("root", "twin", "Someone A", "signer")
 	first := v.der("twin.pem")
@@ -285,7 +284,7 @@ func (v *verifying) spliced() {
 	v.write("root.serial", "7777\n")
 	v.certify("root", "twin", "Someone B", "signer")
 	second := v.der("twin.pem")
-	sig := v.read("twin.p7s")
+	sig := v.Read("twin.p7s")
 	if len(first) != len(second) || !bytes.Contains(sig, first) {
 		v.t.Fatal("the twins cannot be exchanged")
 	}
@@ -298,20 +297,20 @@ func (v *verifying) spliced() {
 
 	v.write("tsaserial", "2000\n")
 	v.stamped("bes.p7s", "tsa", "one.p7s")
-	one := v.read("token")
+	one := v.Read("token")
 	v.stamped("twin.p7s", "tsa", "two.p7s")
-	two := v.read("token")
+	two := v.Read("token")
 	if len(one) != len(two) {
 		v.t.Fatalf("tokens of %d and %d bytes cannot be exchanged", len(one), len(two))
 	}
-	v.write("imprint.p7s", string(bytes.Replace(v.read("one.p7s"), one, two, 1)))
+	v.write("imprint.p7s", string(bytes.Replace(v.Read("one.p7s"), one, two, 1)))
 	r, code = v.verify("imprint.p7s")
 	v.expect("stamp of another signature", r, code, "TOTAL_PASSED")
 	v.stamp("imprint", r, "TOTAL_FAILED", "HASH_FAILURE", "now")
 }
 
 func (v *verifying) der(name string) []byte {
-	block, _ := pem.Decode(v.read(name))
+	block, _ := pem.Decode(v.Read(name))
 	if block == nil {
 		v.t.Fatal(name)
 	}
@@ -319,20 +318,20 @@ func (v *verifying) der(name string) []byte {
 }
 
 // forget empties the cache.
-func (v *verifying) forget() { os.RemoveAll(v.path("state")) }
+func (v *verifying) forget() { os.RemoveAll(v.Path("state")) }
 
 // TestCertCommands: check, export and import with a real authority.
 func TestCertCommands(t *testing.T) {
 	v := newVerifying(t, "sha256", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
 	v.issue("root", "signer", "signer")
 	v.list("root")
-	out, errOut, code := v.persten("cert", "check", v.path("signer.pem"), "--roots", v.path("root.pem"))
+	out, errOut, code := v.persten("cert", "check", v.Path("signer.pem"), "--roots", v.Path("root.pem"))
 	if code != exitOK || !strings.Contains(out, "not revoked") || !strings.Contains(out, v.server.URL+"/root.crl") {
 		t.Errorf("check: exit %d\n%s%s", code, out, errOut)
 	}
 	v.revoke("root", "signer", "keyCompromise")
 	v.forget()
-	out, errOut, code = v.persten("cert", "check", v.path("signer.pem"), "--roots", v.path("root.pem"), "--json")
+	out, errOut, code = v.persten("cert", "check", v.Path("signer.pem"), "--roots", v.Path("root.pem"), "--json")
 	var status proto.CertificateStatus
 	if err := json.Unmarshal([]byte(out), &status); err != nil || status.Code != proto.CodeCertificateRevoked || status.Validate() != nil {
 		t.Errorf("revoked: %v %+v\n%s", err, status, errOut)
@@ -340,37 +339,37 @@ func TestCertCommands(t *testing.T) {
 	if code != exitFailed || !strings.HasPrefix(errOut, "{") || !strings.Contains(errOut, "certificate_revoked") {
 		t.Errorf("revoked: exit %d, %s", code, errOut)
 	}
-	if _, errOut, code = v.persten("cert", "check", v.path("signer.pem"), "--offline"); code != exitUnsure || !strings.HasPrefix(errOut, "certificate_untrusted: ") {
+	if _, errOut, code = v.persten("cert", "check", v.Path("signer.pem"), "--offline"); code != exitUnsure || !strings.HasPrefix(errOut, "certificate_untrusted: ") {
 		t.Errorf("without the root: exit %d, %s", code, errOut)
 	}
 	v.forget()
-	out, errOut, code = v.persten("cert", "import-crl", v.path("root.crl"))
+	out, errOut, code = v.persten("cert", "import-crl", v.Path("root.crl"))
 	if code != exitOK || !strings.Contains(out, "Example root") {
 		t.Errorf("import: exit %d\n%s%s", code, out, errOut)
 	}
 	asked := v.requests()
-	_, errOut, _ = v.persten("cert", "check", v.path("signer.pem"), "--roots", v.path("root.pem"), "--offline")
+	_, errOut, _ = v.persten("cert", "check", v.Path("signer.pem"), "--roots", v.Path("root.pem"), "--offline")
 	if !strings.HasPrefix(errOut, "certificate_revoked: ") || v.requests() != asked {
 		t.Errorf("offline with the imported list: %s", errOut)
 	}
 	v.forget()
-	out, errOut, code = v.persten("cert", "import-crl", "--fetch", v.path("signer.pem"), "--roots", v.path("root.pem"))
+	out, errOut, code = v.persten("cert", "import-crl", "--fetch", v.Path("signer.pem"), "--roots", v.Path("root.pem"))
 	if code != exitOK || !strings.Contains(out, "Example root") {
 		t.Errorf("fetch: exit %d\n%s%s", code, out, errOut)
 	}
-	if _, errOut, code = v.persten("cert", "import-crl", v.path("doc.txt")); code != exitFailed || !strings.HasPrefix(errOut, "format_crl: ") {
+	if _, errOut, code = v.persten("cert", "import-crl", v.Path("doc.txt")); code != exitFailed || !strings.HasPrefix(errOut, "format_crl: ") {
 		t.Errorf("what is no list: exit %d, %s", code, errOut)
 	}
 	for _, form := range []string{"cer", "pem", "p7b"} {
-		file := v.path("out." + form)
-		if _, errOut, code = v.persten("cert", "export", v.path("signer.pem"), "--roots", v.path("root.pem"), "--out", file); code != exitOK {
+		file := v.Path("out." + form)
+		if _, errOut, code = v.persten("cert", "export", v.Path("signer.pem"), "--roots", v.Path("root.pem"), "--out", file); code != exitOK {
 			t.Errorf("export %s: exit %d, %s", form, code, errOut)
 		}
 	}
-	v.openssl("x509", "-inform", "DER", "-in", "out.cer", "-noout")
-	v.openssl("verify", "-CAfile", "root.pem", "out.pem")
-	v.openssl("pkcs7", "-inform", "DER", "-in", "out.p7b", "-print_certs", "-out", "both.pem")
-	if n := bytes.Count(v.read("both.pem"), []byte("BEGIN CERTIFICATE")); n != 2 {
+	v.Run("x509", "-inform", "DER", "-in", "out.cer", "-noout")
+	v.Run("verify", "-CAfile", "root.pem", "out.pem")
+	v.Run("pkcs7", "-inform", "DER", "-in", "out.p7b", "-print_certs", "-out", "both.pem")
+	if n := bytes.Count(v.Read("both.pem"), []byte("BEGIN CERTIFICATE")); n != 2 {
 		t.Errorf("the chain has %d certificates", n)
 	}
 }
@@ -383,20 +382,20 @@ func TestTrustCommands(t *testing.T) {
 	v.sign("signer", "bes.p7s", "-cades")
 	check := func(what string, want int) {
 		t.Helper()
-		if out, _, code := v.persten("verify", v.path("bes.p7s"), "--content", v.path("doc.txt")); code != want {
+		if out, _, code := v.persten("verify", v.Path("bes.p7s"), "--content", v.Path("doc.txt")); code != want {
 			t.Errorf("%s: exit %d, want %d\n%s", what, code, want, out)
 		}
 	}
 	check("before", exitUnsure)
-	if _, _, code := v.persten("trust", "add", v.path("root.pem")); code != exitRefused {
+	if _, _, code := v.persten("trust", "add", v.Path("root.pem")); code != exitRefused {
 		t.Errorf("nobody asked: exit %d", code)
 	}
-	if _, _, code := v.persten("trust", "add", v.path("root.pem"), "--fingerprint", strings.Repeat("00", 32)); code != exitRefused {
+	if _, _, code := v.persten("trust", "add", v.Path("root.pem"), "--fingerprint", strings.Repeat("00", 32)); code != exitRefused {
 		t.Errorf("another fingerprint: exit %d", code)
 	}
 	check("refused", exitUnsure)
 	print := fmt.Sprintf("%X", sha256.Sum256(v.der("root.pem")))
-	if _, errOut, code := v.persten("trust", "add", v.path("root.pem"), "--fingerprint", print); code != exitOK {
+	if _, errOut, code := v.persten("trust", "add", v.Path("root.pem"), "--fingerprint", print); code != exitOK {
 		t.Fatalf("add: exit %d, %s", code, errOut)
 	}
 	check("added", exitOK)
@@ -404,7 +403,7 @@ func TestTrustCommands(t *testing.T) {
 	if !strings.Contains(out, "Example root") {
 		t.Errorf("list: %s", out)
 	}
-	if _, _, code := v.persten("trust", "add", v.path("signer.pem"), "--fingerprint", fmt.Sprintf("%x", sha256.Sum256(v.der("signer.pem")))); code != exitFailed {
+	if _, _, code := v.persten("trust", "add", v.Path("signer.pem"), "--fingerprint", fmt.Sprintf("%x", sha256.Sum256(v.der("signer.pem")))); code != exitFailed {
 		t.Errorf("what is no root: exit %d", code)
 	}
 	if _, errOut, code := v.persten("trust", "remove", print); code != exitOK {
@@ -420,18 +419,18 @@ func TestReportFiles(t *testing.T) {
 	v.list("root")
 	v.sign("signer", "att.p7m", "-cades", "-nodetach")
 	for _, name := range []string{"report.html", "report.pdf"} {
-		if _, errOut, code := v.persten("verify", v.path("att.p7m"), "--roots", v.path("root.pem"), "--report", v.path(name)); code != exitOK {
+		if _, errOut, code := v.persten("verify", v.Path("att.p7m"), "--roots", v.Path("root.pem"), "--report", v.Path(name)); code != exitOK {
 			t.Fatalf("%s: exit %d, %s", name, code, errOut)
 		}
 	}
-	page := string(v.read("report.html"))
+	page := string(v.Read("report.html"))
 	if !strings.Contains(page, "Contract 17") || !strings.Contains(page, "The signature is valid") {
 		t.Error("the page has not the document and the verdict")
 	}
-	if !bytes.HasPrefix(v.read("report.pdf"), []byte("%PDF-")) {
+	if !bytes.HasPrefix(v.Read("report.pdf"), []byte("%PDF-")) {
 		t.Error("not a PDF")
 	}
-	if _, errOut, code := v.persten("verify", v.path("att.p7m"), "--report", filepath.Join(v.dir, "report.doc")); code != exitUsage {
+	if _, errOut, code := v.persten("verify", v.Path("att.p7m"), "--report", v.Path("report.doc")); code != exitUsage {
 		t.Errorf("a name that is no report: exit %d, %s", code, errOut)
 	}
 }
@@ -443,13 +442,13 @@ func TestSystemRoots(t *testing.T) {
 	v.list("root")
 	v.sign("signer", "bes.p7s", "-cades")
 	before := systemBundles
-	systemBundles = []string{v.path("none"), v.path("root.pem")}
+	systemBundles = []string{v.Path("none"), v.Path("root.pem")}
 	defer func() { systemBundles = before }()
-	verify := []string{"verify", v.path("bes.p7s"), "--content", v.path("doc.txt")}
+	verify := []string{"verify", v.Path("bes.p7s"), "--content", v.Path("doc.txt")}
 	if _, _, code := v.persten(verify...); code != exitUnsure {
 		t.Errorf("without the setting: exit %d", code)
 	}
-	v.write("config.toml", string(v.read("config.toml"))+"[trust]\nsystem = true\n")
+	v.write("config.toml", string(v.Read("config.toml"))+"[trust]\nsystem = true\n")
 	if out, _, code := v.persten(verify...); code != exitOK {
 		t.Errorf("with the setting: exit %d, %s", code, out)
 	}
@@ -497,21 +496,21 @@ func TestAccreditedList(t *testing.T) {
 	v.write("unsigned.xml", list)
 	print := c.ID()
 	for _, bad := range []string{"changed.xml", "unsigned.xml", "doc.txt"} {
-		if _, errOut, code := v.persten("trust", "import-accredited", v.path(bad), "--fingerprint", print); code != exitFailed || !strings.HasPrefix(errOut, "format_trust_list: ") {
+		if _, errOut, code := v.persten("trust", "import-accredited", v.Path(bad), "--fingerprint", print); code != exitFailed || !strings.HasPrefix(errOut, "format_trust_list: ") {
 			t.Errorf("%s: exit %d, %s", bad, code, errOut)
 		}
 	}
-	out, _, code := v.persten("trust", "import-accredited", v.path("list.xml"))
+	out, _, code := v.persten("trust", "import-accredited", v.Path("list.xml"))
 	if code != exitRefused || !strings.Contains(out, "Example Ministry") || !strings.Contains(out, spaced(print)) {
 		t.Errorf("nobody asked: exit %d, %s", code, out)
 	}
-	if _, _, code = v.persten("verify", v.path("bes.p7s"), "--content", v.path("doc.txt")); code != exitUnsure {
+	if _, _, code = v.persten("verify", v.Path("bes.p7s"), "--content", v.Path("doc.txt")); code != exitUnsure {
 		t.Errorf("before consent: exit %d", code)
 	}
-	if _, errOut, code := v.persten("trust", "import-accredited", v.path("list.xml"), "--fingerprint", print); code != exitOK {
+	if _, errOut, code := v.persten("trust", "import-accredited", v.Path("list.xml"), "--fingerprint", print); code != exitOK {
 		t.Fatalf("exit %d, %s", code, errOut)
 	}
-	if out, _, code = v.persten("verify", v.path("bes.p7s"), "--content", v.path("doc.txt")); code != exitOK {
+	if out, _, code = v.persten("verify", v.Path("bes.p7s"), "--content", v.Path("doc.txt")); code != exitOK {
 		t.Errorf("after consent: exit %d, %s", code, out)
 	}
 }

@@ -233,18 +233,18 @@ func TestRSASHA1(t *testing.T) {
 
 // TestOpenSSLGOST94 compares with OpenSSL's GOST engine around the block boundaries, written in pieces.
 func TestOpenSSLGOST94(t *testing.T) {
-	dir := opensslDir(t)
+	o := openssl(t)
 	for _, n := range []int{1, 31, 32, 33, 63, 64, 65, 1000} {
 		for _, fill := range []byte{0, 'a', 0xff} {
 			message := bytes.Repeat([]byte{fill}, n)
-			put(t, dir, "long", message)
-			openssl(t, dir, "dgst", "-md_gost94", "-binary", "-out", "sum", "long")
+			o.Write("long", message)
+			o.Run("dgst", "-md_gost94", "-binary", "-out", "sum", "long")
 			h := GOST94.New()
 			for p := message; len(p) > 0; p = p[min(7, len(p)):] {
 				h.Write(p[:min(7, len(p))])
 				h.Sum(nil)
 			}
-			if got, want := h.Sum(nil), get(t, dir, "sum"); !bytes.Equal(got, want) {
+			if got, want := h.Sum(nil), o.Read("sum"); !bytes.Equal(got, want) {
 				t.Errorf("%d times %#x: %x, OpenSSL has %x", n, fill, got, want)
 			}
 		}
@@ -268,25 +268,25 @@ func TestGOST94Vectors(t *testing.T) {
 
 // TestOpenSSLGOST2001 reads keys and signatures of every parameter set OpenSSL knows.
 func TestOpenSSLGOST2001(t *testing.T) {
-	dir := opensslDir(t)
+	o := openssl(t)
 	for _, set := range []string{"A", "B", "C", "XA", "XB"} {
-		openssl(t, dir, "genpkey", "-algorithm", "gost2001", "-pkeyopt", "paramset:"+set, "-out", "key.pem")
-		openssl(t, dir, "pkey", "-in", "key.pem", "-pubout", "-out", "pub.pem")
-		openssl(t, dir, "dgst", "-md_gost94", "-sign", "key.pem", "-out", "sig", "message")
-		block, _ := pem.Decode(get(t, dir, "pub.pem"))
+		o.Run("genpkey", "-algorithm", "gost2001", "-pkeyopt", "paramset:"+set, "-out", "key.pem")
+		o.Run("pkey", "-in", "key.pem", "-pubout", "-out", "pub.pem")
+		o.Run("dgst", "-md_gost94", "-sign", "key.pem", "-out", "sig", "message")
+		block, _ := pem.Decode(o.Read("pub.pem"))
 		pub, err := ParsePublicKey(block.Bytes)
 		if err != nil {
 			t.Errorf("%s: %v", set, err)
 			continue
 		}
-		sig := get(t, dir, "sig")
+		sig := o.Read("sig")
 		if err := pub.Verify(GOST2001, Input{Message: []byte("message")}, sig); err != nil {
 			t.Errorf("%s: %v", set, err)
 		}
 		if err := pub.Verify(GOST2001, Input{Message: []byte("massage")}, sig); !errors.Is(err, ErrSignature) {
 			t.Errorf("%s, other message: %v", set, err)
 		}
-		block, _ = pem.Decode(get(t, dir, "key.pem"))
+		block, _ = pem.Decode(o.Read("key.pem"))
 		if _, err := ParsePKCS8(block.Bytes); !errors.Is(err, ErrUnsupported) {
 			t.Errorf("%s: the private key: %v", set, err)
 		}

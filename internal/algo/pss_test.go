@@ -22,7 +22,7 @@ var pssOptionsOpenSSL = []string{"-sigopt", "rsa_padding_mode:pss", "-sigopt", "
 
 // TestOpenSSLPSS has OpenSSL check our signatures and checks OpenSSL's.
 func TestOpenSSLPSS(t *testing.T) {
-	dir := opensslDir(t)
+	o := openssl(t)
 	k, err := GenerateKey("rsa2048")
 	if err != nil {
 		t.Fatal(err)
@@ -31,19 +31,19 @@ func TestOpenSSLPSS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, dir, "key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	put(t, dir, "pub.pem", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: k.Public().SPKI()}))
+	o.Write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	o.Write("pub.pem", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: k.Public().SPKI()}))
 	in := Input{Message: []byte("message")}
 	for _, id := range pssIDs {
 		sig, err := k.Sign(rand.Reader, id, in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		put(t, dir, "sig", sig)
+		o.Write("sig", sig)
 		args := append([]string{"dgst", dgst(id)}, pssOptionsOpenSSL...)
-		openssl(t, dir, slices.Concat(args, []string{"-verify", "pub.pem", "-signature", "sig", "message"})...)
-		openssl(t, dir, slices.Concat(args, []string{"-sign", "key.pem", "-out", "sig", "message"})...)
-		if err := k.Public().Verify(id, in, get(t, dir, "sig")); err != nil {
+		o.Run(slices.Concat(args, []string{"-verify", "pub.pem", "-signature", "sig", "message"})...)
+		o.Run(slices.Concat(args, []string{"-sign", "key.pem", "-out", "sig", "message"})...)
+		if err := k.Public().Verify(id, in, o.Read("sig")); err != nil {
 			t.Errorf("%s: %v", id, err)
 		}
 	}

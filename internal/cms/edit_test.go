@@ -290,13 +290,13 @@ func TestEditForms(t *testing.T) {
 	second := ownerOf(t, "p256")
 	o.owner(w)
 	big := bytes.Repeat(document, 3000)
-	o.write("content", big)
+	o.Write("content", big)
 	for _, args := range [][]string{{"-stream", "-nodetach"}, {"-stream"}, {"-nodetach"}, {"-nodetach", "-keyid", "-nocerts"}} {
 		base := []string{"cms", "-sign", "-cades", "-binary", "-in", "content", "-signer", "cert.pem", "-inkey", "key.pem", "-outform", "DER", "-out", "sig"}
-		if out, err := o.run(append(base, args...)...); err != nil {
+		if out, err := o.Try(append(base, args...)...); err != nil {
 			t.Fatal(out)
 		}
-		der, err := os.ReadFile(o.path("sig"))
+		der, err := os.ReadFile(o.Path("sig"))
 		if err != nil {
 			t.Fatal(err)
 		}

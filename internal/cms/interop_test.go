@@ -65,7 +65,7 @@ type peer struct {
 
 func (p *peer) must(args ...string) string {
 	p.t.Helper()
-	out, err := p.run(args...)
+	out, err := p.Try(args...)
 	if err != nil {
 		p.t.Fatalf("openssl %s: %s", strings.Join(args, " "), out)
 	}
@@ -74,7 +74,7 @@ func (p *peer) must(args ...string) string {
 
 func (p *peer) read(name string) []byte {
 	p.t.Helper()
-	b, err := os.ReadFile(p.path(name))
+	b, err := os.ReadFile(p.Path(name))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -84,12 +84,12 @@ func (p *peer) read(name string) []byte {
 func newPeer(t *testing.T, k peerKind) *peer {
 	t.Helper()
 	p := &peer{openssl: newOpenSSL(t), kind: k}
-	p.write("req.cnf", []byte("[req]\ndistinguished_name=dn\n[dn]\n[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"+
+	p.Write("req.cnf", []byte("[req]\ndistinguished_name=dn\n[dn]\n[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"+
 		"[leaf]\nkeyUsage=critical,digitalSignature,nonRepudiation\nsubjectKeyIdentifier=hash\n"+
 		"[tsa]\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=critical,timeStamping\nsubjectKeyIdentifier=hash\n"))
-	p.write("tsa.cnf", []byte("[tsa]\ndefault_tsa=t\n[t]\nserial="+p.path("serial")+"\nsigner_digest="+k.md+"\ndefault_policy=1.2.3.4.1\ndigests=sha256,sha384,sha512,md_gost12_256,md_gost12_512\n"+
+	p.Write("tsa.cnf", []byte("[tsa]\ndefault_tsa=t\n[t]\nserial="+p.Path("serial")+"\nsigner_digest="+k.md+"\ndefault_policy=1.2.3.4.1\ndigests=sha256,sha384,sha512,md_gost12_256,md_gost12_512\n"+
 		"accuracy=secs:1,millisecs:500\ness_cert_id_chain=no\ness_cert_id_alg=sha256\n"))
-	p.write("serial", []byte("01\n"))
+	p.Write("serial", []byte("01\n"))
 	for _, name := range []string{"root", "key", "second", "tsa"} {
 		p.must(append([]string{"genpkey", "-out", name + "-key.pem"}, k.genpkey...)...)
 	}
@@ -131,9 +131,9 @@ var opensslDigests = map[algo.Digest]string{
 // Stamp implements Stamper with openssl ts.
 func (p *peer) Stamp(_ context.Context, d algo.Digest, imprint []byte) ([]byte, error) {
 	p.must("ts", "-query", "-digest", hex.EncodeToString(imprint), "-"+opensslDigests[d], "-cert", "-out", "query")
-	os.Remove(p.path("token"))
-	out, _ := p.run("ts", "-reply", "-config", p.path("tsa.cnf"), "-queryfile", "query", "-signer", "tsa.pem", "-inkey", "tsa-key.pem", "-token_out", "-out", "token")
-	token, err := os.ReadFile(p.path("token"))
+	os.Remove(p.Path("token"))
+	out, _ := p.Try("ts", "-reply", "-config", p.Path("tsa.cnf"), "-queryfile", "query", "-signer", "tsa.pem", "-inkey", "tsa-key.pem", "-token_out", "-out", "token")
+	token, err := os.ReadFile(p.Path("token"))
 	if err != nil {
 		return nil, fmt.Errorf("openssl ts: %s", out)
 	}
@@ -142,7 +142,7 @@ func (p *peer) Stamp(_ context.Context, d algo.Digest, imprint []byte) ([]byte, 
 
 // accepts asks OpenSSL about a file: the CAdES signatures in it, and the first signer's time-stamp.
 func (p *peer) accepts(sig []byte, attached bool) error {
-	p.write("sig", sig)
+	p.Write("sig", sig)
 	seen, out, ok := p.verifies(attached)
 	if !ok || !bytes.Equal(seen, document) {
 		return errors.New(out)
@@ -162,8 +162,8 @@ func (p *peer) accepts(sig []byte, attached bool) error {
 }
 
 func (p *peer) acceptsStamp(ts TimeStamp) error {
-	p.write("token", ts.Raw)
-	out, err := p.run("ts", "-verify", "-token_in", "-in", "token", "-digest", hex.EncodeToString(ts.Imprint), "-CAfile", "root.pem")
+	p.Write("token", ts.Raw)
+	out, err := p.Try("ts", "-verify", "-token_in", "-in", "token", "-digest", hex.EncodeToString(ts.Imprint), "-CAfile", "root.pem")
 	if err != nil || !strings.Contains(out, "Verification: OK") {
 		return fmt.Errorf("openssl ts -verify: %s", out)
 	}
@@ -198,9 +198,9 @@ func (p *peer) ours(attached bool, o Options, more func(sig []byte) []byte) erro
 
 // theirs has OpenSSL make a file, which is then checked here.
 func (p *peer) theirs(want error, signers int, args ...string) error {
-	p.write("content", document)
+	p.Write("content", document)
 	base := []string{"cms", "-sign", "-binary", "-in", "content", "-signer", "key.pem", "-inkey", "key-key.pem", "-md", p.kind.md, "-outform", "DER", "-out", "made"}
-	out, err := p.run(append(append(base, p.kind.sign...), args...)...)
+	out, err := p.Try(append(append(base, p.kind.sign...), args...)...)
 	switch {
 	case err != nil && p.kind.id == algo.RSAPSSSHA256 && strings.Contains(out, "illegal zero content"):
 		return errNotMade
@@ -287,7 +287,7 @@ func (p *peer) extended(sig []byte) []byte {
 
 // resigned has OpenSSL add a signer to our file, and us one to theirs. OpenSSL's own signer is never an RSA-PSS one: see errNotMade.
 func (p *peer) resigned() error {
-	p.write("made", sign(p.t, p.owner, document, Options{Attached: true}))
+	p.Write("made", sign(p.t, p.owner, document, Options{Attached: true}))
 	p.must("cms", "-resign", "-cades", "-in", "made", "-inform", "DER", "-signer", "second.pem", "-inkey", "second-key.pem", "-md", p.kind.md,
 		"-outform", "DER", "-out", "again")
 	if err := p.holds("again", nil, 2); err != nil {
@@ -306,9 +306,9 @@ func (p *peer) gnutls() string {
 		return "not run"
 	}
 	accepts := func(sig []byte) (string, bool) {
-		p.write("sig", sig)
+		p.Write("sig", sig)
 		cmd := exec.Command(program, "--p7-verify", "--inder", "--load-ca-certificate", "root.pem", "--load-data", "content", "--infile", "sig")
-		cmd.Dir = p.dir
+		cmd.Dir = p.Path("")
 		out, err := cmd.CombinedOutput()
 		return string(out), err == nil
 	}
@@ -354,16 +354,16 @@ func (p *peer) pkijs() string {
 	}
 	run := func(args ...string) (string, bool) {
 		cmd := exec.Command("node", append([]string{filepath.Join(folder, "cms.mjs")}, args...)...)
-		cmd.Dir = p.dir
+		cmd.Dir = p.Path("")
 		out, err := cmd.CombinedOutput()
 		return string(out), err == nil
 	}
-	p.write("other", append([]byte("x"), document...))
+	p.Write("other", append([]byte("x"), document...))
 	for _, where := range []string{"attached", "detached"} {
 		content := map[string]string{"detached": "content"}[where]
 		for _, o := range []Options{{}, {Profile: ProfileT, Stamper: p}} {
 			o.Attached = where == "attached"
-			p.write("sig", sign(p.t, p.owner, document, o))
+			p.Write("sig", sign(p.t, p.owner, document, o))
 			if out, ok := run("verify", "sig", content, "root.pem"); !ok {
 				p.t.Errorf("pkijs, %s %s: %s", where, o.Profile, out)
 				return "no"
@@ -407,7 +407,7 @@ func TestInterop(t *testing.T) {
 	for _, kind := range peers {
 		t.Run(kind.name, func(t *testing.T) {
 			p := newPeer(t, kind)
-			p.write("content", document)
+			p.Write("content", document)
 			cells := []string{kind.name}
 			for _, c := range interop {
 				cell := "ok"

@@ -8,49 +8,23 @@ import (
 	"encoding/pem"
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"persten/internal/algo"
+	"persten/internal/algo/openssltest"
 )
 
-// openssl is the independent program: OpenSSL with Debian's libengine-gost-openssl.
+// openssl is the independent program.
 type openssl struct {
-	t   *testing.T
-	dir string
+	*openssltest.Folder
+	t *testing.T
 }
 
 func newOpenSSL(t *testing.T) *openssl {
 	t.Helper()
-	engines, _ := filepath.Glob("/usr/lib/*/engines-3/gost.so")
-	if _, err := exec.LookPath("openssl"); err != nil || len(engines) == 0 {
-		t.Skip("openssl with libengine-gost-openssl is not installed; its comparison was not run")
-	}
-	o := &openssl{t, t.TempDir()}
-	o.write("openssl.cnf", []byte("openssl_conf=a\n[a]\nengines=b\n[b]\ngost=c\n[c]\nengine_id=gost\ndynamic_path="+
-		engines[0]+"\ndefault_algorithms=ALL\n"))
-	return o
-}
-
-func (o *openssl) path(name string) string { return filepath.Join(o.dir, name) }
-
-func (o *openssl) write(name string, b []byte) {
-	o.t.Helper()
-	if err := os.WriteFile(o.path(name), b, 0o600); err != nil {
-		o.t.Fatal(err)
-	}
-}
-
-// run starts openssl in the test's folder.
-func (o *openssl) run(args ...string) (string, error) {
-	cmd := exec.Command("openssl", args...)
-	cmd.Dir = o.dir
-	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+o.path("openssl.cnf"))
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	return &openssl{openssltest.New(t, "its comparison was not run"), t}
 }
 
 // owner writes the files OpenSSL needs to sign and to trust.
@@ -60,9 +34,9 @@ func (o *openssl) owner(w *owner) {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	o.write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	o.write("cert.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.cert.Raw}))
-	o.write("root.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.root.Raw}))
+	o.Write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	o.Write("cert.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.cert.Raw}))
+	o.Write("root.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.root.Raw}))
 }
 
 // verifies reports whether OpenSSL takes the signature as CAdES-BES, and returns the content it saw.
@@ -71,8 +45,8 @@ func (o *openssl) verifies(attached bool) ([]byte, string, bool) {
 	if !attached {
 		args = append(args, "-content", "content")
 	}
-	out, err := o.run(args...)
-	seen, _ := os.ReadFile(o.path("seen"))
+	out, err := o.Try(args...)
+	seen, _ := os.ReadFile(o.Path("seen"))
 	return seen, out, err == nil
 }
 
@@ -83,9 +57,9 @@ func TestOpenSSLVerifies(t *testing.T) {
 		for _, attached := range []bool{false, true} {
 			o, w := newOpenSSL(t), ownerOf(t, kind)
 			o.owner(w)
-			o.write("content", document)
+			o.Write("content", document)
 			sig := sign(t, w, document, Options{Attached: attached, FileName: "приказ.txt", MIMEType: "text/plain"})
-			o.write("sig", sig)
+			o.Write("sig", sig)
 			if seen, out, ok := o.verifies(attached); !ok || !bytes.Equal(seen, document) {
 				t.Errorf("%s attached %v: %s", kind, attached, out)
 			}
@@ -109,8 +83,8 @@ func TestOpenSSLVerifies(t *testing.T) {
 
 func refusedByBoth(t *testing.T, o *openssl, w *owner, sig, content []byte, attached bool, what string) {
 	t.Helper()
-	o.write("sig", sig)
-	o.write("content", content)
+	o.Write("sig", sig)
+	o.Write("content", content)
 	if _, _, ok := o.verifies(attached); ok {
 		t.Errorf("%s flipped: OpenSSL accepts", what)
 	}
@@ -133,7 +107,7 @@ func TestOpenSSLSigns(t *testing.T) {
 	for _, kind := range kinds {
 		o, w := newOpenSSL(t), ownerOf(t, kind)
 		o.owner(w)
-		o.write("content", big)
+		o.Write("content", big)
 		for name, args := range map[string][]string{
 			"detached":          {},
 			"attached":          {"-nodetach"},
@@ -142,10 +116,10 @@ func TestOpenSSLSigns(t *testing.T) {
 			"by key identifier": {"-nodetach", "-keyid"},
 		} {
 			base := []string{"cms", "-sign", "-cades", "-binary", "-in", "content", "-signer", "cert.pem", "-inkey", "key.pem", "-outform", "DER", "-out", "sig"}
-			if out, err := o.run(append(base, args...)...); err != nil {
+			if out, err := o.Try(append(base, args...)...); err != nil {
 				t.Fatalf("%s %s: %s", kind, name, out)
 			}
-			sig, err := os.ReadFile(o.path("sig"))
+			sig, err := os.ReadFile(o.Path("sig"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,12 +142,12 @@ func TestOpenSSLSigns(t *testing.T) {
 func TestOpenSSLWithoutCAdES(t *testing.T) {
 	o, w := newOpenSSL(t), ownerOf(t, "gost256")
 	o.owner(w)
-	o.write("content", document)
+	o.Write("content", document)
 	for arg, want := range map[string]error{"-nosmimecap": ErrSigningCertificate, "-noattr": ErrAttributes} {
-		if out, err := o.run("cms", "-sign", arg, "-binary", "-in", "content", "-signer", "cert.pem", "-inkey", "key.pem", "-outform", "DER", "-out", "sig"); err != nil {
+		if out, err := o.Try("cms", "-sign", arg, "-binary", "-in", "content", "-signer", "cert.pem", "-inkey", "key.pem", "-outform", "DER", "-out", "sig"); err != nil {
 			t.Fatal(out)
 		}
-		sig, err := os.ReadFile(o.path("sig"))
+		sig, err := os.ReadFile(o.Path("sig"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,18 +162,18 @@ func TestOpenSSLTwoSigners(t *testing.T) {
 	o, first, second := newOpenSSL(t), ownerOf(t, "gost512"), ownerOf(t, "rsa2048")
 	o.owner(first)
 	for _, name := range []string{"key.pem", "cert.pem"} {
-		if err := os.Rename(o.path(name), o.path("first-"+name)); err != nil {
+		if err := os.Rename(o.Path(name), o.Path("first-"+name)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	o.owner(second)
-	o.write("content", document)
-	out, err := o.run("cms", "-sign", "-cades", "-nodetach", "-binary", "-in", "content", "-outform", "DER", "-out", "sig",
+	o.Write("content", document)
+	out, err := o.Try("cms", "-sign", "-cades", "-nodetach", "-binary", "-in", "content", "-outform", "DER", "-out", "sig",
 		"-signer", "first-cert.pem", "-inkey", "first-key.pem", "-signer", "cert.pem", "-inkey", "key.pem")
 	if err != nil {
 		t.Fatal(out)
 	}
-	sig, err := os.ReadFile(o.path("sig"))
+	sig, err := os.ReadFile(o.Path("sig"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,11 +19,11 @@ import (
 func TestPSS(t *testing.T) {
 	o, w := newOpenSSL(t), ownerOf(t, "rsa2048")
 	o.owner(w)
-	o.write("content", document)
+	o.Write("content", document)
 	for id, md := range map[algo.ID]string{algo.RSAPSSSHA256: "sha256", algo.RSAPSSSHA384: "sha384", algo.RSAPSSSHA512: "sha512"} {
 		w.id = id
 		sig := sign(t, w, document, Options{})
-		o.write("sig", sig)
+		o.Write("sig", sig)
 		if _, out, ok := o.verifies(false); !ok {
 			t.Errorf("%s: %s", id, out)
 		}
@@ -33,14 +33,14 @@ func TestPSS(t *testing.T) {
 		bad := slices.Clone(sig)
 		bad[len(bad)-1] ^= 1
 		refusedByBoth(t, o, w, bad, document, false, string(id))
-		o.write("content", document)
+		o.Write("content", document)
 		for _, salt := range []string{"digest", "max", "20"} {
-			out, err := o.run("cms", "-sign", "-cades", "-binary", "-in", "content", "-signer", "cert.pem", "-inkey", "key.pem", "-md", md,
+			out, err := o.Try("cms", "-sign", "-cades", "-binary", "-in", "content", "-signer", "cert.pem", "-inkey", "key.pem", "-md", md,
 				"-keyopt", "rsa_padding_mode:pss", "-keyopt", "rsa_pss_saltlen:"+salt, "-outform", "DER", "-out", "theirs")
 			if err != nil {
 				t.Fatal(out)
 			}
-			theirs, err := os.ReadFile(o.path("theirs"))
+			theirs, err := os.ReadFile(o.Path("theirs"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,22 +61,22 @@ func TestPSS(t *testing.T) {
 // with such a certificate here.
 func TestGOST2001(t *testing.T) {
 	o := newOpenSSL(t)
-	o.write("content", document)
-	o.write("req.cnf", []byte("[req]\ndistinguished_name=dn\n[dn]\n"))
+	o.Write("content", document)
+	o.Write("req.cnf", []byte("[req]\ndistinguished_name=dn\n[dn]\n"))
 	for _, args := range [][]string{
 		{"req", "-x509", "-newkey", "gost2001", "-pkeyopt", "paramset:A", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=2001",
 			"-md_gost94", "-addext", "basicConstraints=CA:TRUE", "-config", "req.cnf"},
 		{"cms", "-sign", "-cades", "-binary", "-in", "content", "-signer", "cert.pem", "-inkey", "key.pem", "-md", "md_gost94", "-outform", "DER", "-out", "sig"},
 	} {
-		if out, err := o.run(args...); err != nil {
+		if out, err := o.Try(args...); err != nil {
 			t.Fatal(out)
 		}
 	}
-	sig, err := os.ReadFile(o.path("sig"))
+	sig, err := os.ReadFile(o.Path("sig"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(o.path("cert.pem"))
+	text, err := os.ReadFile(o.Path("cert.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,20 +11,19 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	"persten/internal/algo/openssltest"
 	"persten/internal/cert"
 )
 
 // authority is a certification authority with its time-stamping, OCSP and revocation services, all of them OpenSSL's
 // (with Debian's libengine-gost-openssl). A loopback server runs the program for each question.
 type authority struct {
+	*openssltest.Folder
 	t      *testing.T
-	dir    string
 	digest string // of its signatures, as OpenSSL names it
 	mu     sync.Mutex
 	server *httptest.Server
@@ -110,67 +109,34 @@ ess_cert_id_alg=sha256
 
 func newAuthority(t *testing.T, kind string) *authority {
 	t.Helper()
-	engines, _ := filepath.Glob("/usr/lib/*/engines-3/gost.so")
-	if _, err := exec.LookPath("openssl"); err != nil || len(engines) == 0 {
-		t.Skip("openssl with libengine-gost-openssl is not installed; its services were not asked")
-	}
-	a := &authority{t: t, dir: t.TempDir(), digest: keyDigest[kind], asked: map[string]int{}}
+	a := &authority{Folder: openssltest.New(t, "its services were not asked"), t: t, digest: keyDigest[kind], asked: map[string]int{}}
 	a.server = httptest.NewServer(http.HandlerFunc(a.serve))
 	t.Cleanup(a.server.Close)
-	a.write("openssl.cnf", "openssl_conf=a\n[a]\nengines=b\n[b]\ngost=c\n[c]\nengine_id=gost\ndynamic_path="+engines[0]+"\ndefault_algorithms=ALL\n")
 	a.write("ext.cnf", strings.ReplaceAll(extensions, "URL", a.server.URL)) // -config with engines a second time is an error
 	a.write("tsa.cnf", strings.ReplaceAll(tsaConfig, "DIGEST", a.digest))
 	for name, text := range map[string]string{"index.txt": "", "crlnumber": "01\n", "serial": "1000\n", "tsaserial": "01\n"} {
 		a.write(name, text)
 	}
 	a.key("ca", kind)
-	a.run("req", "-x509", "-new", "-key", "ca.key", "-subj", "/O=Example/CN=Root "+kind, "-days", "30", "-"+a.digest, "-config", "ext.cnf", "-extensions", "ca", "-out", "ca.pem")
+	a.Run("req", "-x509", "-new", "-key", "ca.key", "-subj", "/O=Example/CN=Root "+kind, "-days", "30", "-"+a.digest, "-config", "ext.cnf", "-extensions", "ca", "-out", "ca.pem")
 	return a
 }
 
-func (a *authority) path(name string) string { return filepath.Join(a.dir, name) }
-
 func (a *authority) write(name, text string) {
 	a.t.Helper()
-	if err := os.WriteFile(a.path(name), []byte(text), 0o600); err != nil {
-		a.t.Fatal(err)
-	}
-}
-
-func (a *authority) read(name string) []byte {
-	a.t.Helper()
-	b, err := os.ReadFile(a.path(name))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return b
-}
-
-func (a *authority) try(args ...string) (string, error) {
-	cmd := exec.Command("openssl", args...)
-	cmd.Dir = a.dir
-	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+a.path("openssl.cnf"))
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-func (a *authority) run(args ...string) {
-	a.t.Helper()
-	if out, err := a.try(args...); err != nil {
-		a.t.Fatalf("openssl %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
+	a.Write(name, []byte(text))
 }
 
 func (a *authority) key(name, kind string) {
-	a.run(append([]string{"genpkey", "-out", name + ".key"}, keyArgs[kind]...)...)
+	a.Run(append([]string{"genpkey", "-out", name + ".key"}, keyArgs[kind]...)...)
 }
 
 // issue makes NAME.key and NAME.pem with a section of extensions.
 func (a *authority) issue(name, kind, section string, more ...string) *cert.Certificate {
 	a.t.Helper()
 	a.key(name, kind)
-	a.run("req", "-new", "-key", name+".key", "-subj", "/O=Example/CN="+name, "-"+a.digest, "-config", "ext.cnf", "-out", name+".csr")
-	a.run(append([]string{
+	a.Run("req", "-new", "-key", name+".key", "-subj", "/O=Example/CN="+name, "-"+a.digest, "-config", "ext.cnf", "-out", name+".csr")
+	a.Run(append([]string{
 		"x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAserial", "serial", "-days", "20", "-" + a.digest,
 		"-extfile", "ext.cnf", "-extensions", section, "-out", name + ".pem",
 	}, more...)...)
@@ -181,8 +147,8 @@ func (a *authority) issue(name, kind, section string, more ...string) *cert.Cert
 func (a *authority) issueDated(name, kind, section, from, to string) {
 	a.t.Helper()
 	a.key(name, kind)
-	a.run("req", "-new", "-key", name+".key", "-subj", "/O=Example/CN="+name, "-"+a.digest, "-config", "ext.cnf", "-out", name+".csr")
-	a.run("ca", "-batch", "-config", "ext.cnf", "-name", "d", "-in", name+".csr", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest,
+	a.Run("req", "-new", "-key", name+".key", "-subj", "/O=Example/CN="+name, "-"+a.digest, "-config", "ext.cnf", "-out", name+".csr")
+	a.Run("ca", "-batch", "-config", "ext.cnf", "-name", "d", "-in", name+".csr", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest,
 		"-startdate", from, "-enddate", to, "-extensions", section, "-notext", "-out", name+".pem")
 }
 
@@ -193,10 +159,10 @@ func (a *authority) resign(answer []byte, signer string, args ...string) []byte 
 		a.t.Error(err)
 		return nil
 	}
-	os.WriteFile(a.path("token"), token, 0o600)
-	out, err := a.try("cms", "-verify", "-noverify", "-inform", "DER", "-in", "token", "-binary", "-out", "tst")
+	os.WriteFile(a.Path("token"), token, 0o600)
+	out, err := a.Try("cms", "-verify", "-noverify", "-inform", "DER", "-in", "token", "-binary", "-out", "tst")
 	if err == nil {
-		out, err = a.try(append([]string{
+		out, err = a.Try(append([]string{
 			"cms", "-sign", "-in", "tst", "-binary", "-nodetach", "-signer", signer + ".pem", "-inkey", signer + ".key", "-md", a.digest, "-outform", "DER", "-out", "token",
 		}, args...)...)
 	}
@@ -204,7 +170,7 @@ func (a *authority) resign(answer []byte, signer string, args ...string) []byte 
 		a.t.Errorf("%v: %s", err, out)
 		return nil
 	}
-	token, _ = os.ReadFile(a.path("token"))
+	token, _ = os.ReadFile(a.Path("token"))
 	whole, _ := asn1.Marshal(struct {
 		Status struct{ Status int }
 		Token  asn1.RawValue
@@ -214,7 +180,7 @@ func (a *authority) resign(answer []byte, signer string, args ...string) []byte 
 
 func (a *authority) cert(name string) *cert.Certificate {
 	a.t.Helper()
-	block, _ := pem.Decode(a.read(name + ".pem"))
+	block, _ := pem.Decode(a.Read(name + ".pem"))
 	if block == nil {
 		a.t.Fatalf("%s.pem: no PEM", name)
 	}
@@ -230,17 +196,17 @@ func (a *authority) trust() cert.Trust { return cert.Trust{Roots: []*cert.Certif
 // registered adds a certificate to the database as good, then revokes it when a reason is given.
 func (a *authority) registered(name, reason string) {
 	a.t.Helper()
-	a.run("ca", "-config", "ext.cnf", "-name", "d", "-valid", name+".pem", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest)
+	a.Run("ca", "-config", "ext.cnf", "-name", "d", "-valid", name+".pem", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest)
 	if reason != "" {
-		a.run("ca", "-config", "ext.cnf", "-name", "d", "-revoke", name+".pem", "-crl_reason", reason, "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest)
+		a.Run("ca", "-config", "ext.cnf", "-name", "d", "-revoke", name+".pem", "-crl_reason", reason, "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest)
 	}
 }
 
 // crl makes ca.crl, DER.
 func (a *authority) crl(more ...string) {
 	a.t.Helper()
-	a.run(append([]string{"ca", "-config", "ext.cnf", "-name", "d", "-gencrl", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest, "-crldays", "7", "-out", "crl.pem"}, more...)...)
-	a.run("crl", "-in", "crl.pem", "-outform", "DER", "-out", "ca.crl")
+	a.Run(append([]string{"ca", "-config", "ext.cnf", "-name", "d", "-gencrl", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest, "-crldays", "7", "-out", "crl.pem"}, more...)...)
+	a.Run("crl", "-in", "crl.pem", "-outform", "DER", "-out", "ca.crl")
 }
 
 func (a *authority) serve(w http.ResponseWriter, r *http.Request) {
@@ -254,40 +220,40 @@ func (a *authority) serve(w http.ResponseWriter, r *http.Request) {
 	if a.change != nil {
 		q = a.change(r.URL.Path, q)
 	}
-	os.WriteFile(a.path("q"), q, 0o600)
+	os.WriteFile(a.Path("q"), q, 0o600)
 	out, err, media := "", error(nil), ""
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/tsa"):
 		name := strings.Trim(path, "/")
-		out, err = a.try("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "q", "-signer", name+".pem", "-inkey", name+".key", "-out", "answer")
+		out, err = a.Try("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "q", "-signer", name+".pem", "-inkey", name+".key", "-out", "answer")
 		media = "application/timestamp-reply"
 	case path == "/ocsp":
 		args := []string{"ocsp", "-index", "index.txt", "-rsigner", "ocsp.pem", "-rkey", "ocsp.key", "-CA", "ca.pem", "-rmd", a.digest, "-reqin", "q", "-respout", "answer"}
 		if !a.noNextUpdate {
 			args = append(args, "-ndays", "1")
 		}
-		out, err = a.try(args...)
+		out, err = a.Try(args...)
 		media = "application/ocsp-response"
 	case path == "/ca.cer":
-		out, err = a.try("x509", "-in", "ca.pem", "-outform", "DER", "-out", "answer")
+		out, err = a.Try("x509", "-in", "ca.pem", "-outform", "DER", "-out", "answer")
 		media = "application/pkix-cert"
 	case path == "/ca.p7c":
-		out, err = a.try("crl2pkcs7", "-nocrl", "-certfile", "ca.pem", "-outform", "DER", "-out", "answer")
+		out, err = a.Try("crl2pkcs7", "-nocrl", "-certfile", "ca.pem", "-outform", "DER", "-out", "answer")
 		media = "application/pkcs7-mime"
 	case path == "/ca.crl":
-		http.ServeFile(w, r, a.path("ca.crl")) // Last-Modified, If-Modified-Since
+		http.ServeFile(w, r, a.Path("ca.crl")) // Last-Modified, If-Modified-Since
 		return
 	default:
 		http.NotFound(w, r)
 		return
 	}
-	answer, readErr := os.ReadFile(a.path("answer"))
+	answer, readErr := os.ReadFile(a.Path("answer"))
 	if readErr != nil || len(answer) == 0 {
 		a.t.Errorf("openssl for %s: %v %v\n%s", r.URL.Path, err, readErr, out)
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	os.Remove(a.path("answer"))
+	os.Remove(a.Path("answer"))
 	if a.alter != nil {
 		answer = a.alter(r.URL.Path, answer)
 	}
@@ -298,7 +264,7 @@ func (a *authority) serve(w http.ResponseWriter, r *http.Request) {
 // verifiesStamp asks OpenSSL about a token over a digest.
 func (a *authority) verifiesStamp(token, digest []byte) error {
 	a.write("token", string(token))
-	out, err := a.try("ts", "-verify", "-token_in", "-in", "token", "-digest", fmt.Sprintf("%x", digest), "-CAfile", "ca.pem")
+	out, err := a.Try("ts", "-verify", "-token_in", "-in", "token", "-digest", fmt.Sprintf("%x", digest), "-CAfile", "ca.pem")
 	if err != nil || !bytes.Contains([]byte(out), []byte("Verification: OK")) {
 		return fmt.Errorf("%v: %s", err, out)
 	}

@@ -23,7 +23,7 @@ func TestRekeyedCA(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.key("ca", "ecdsa")
-	a.run("req", "-x509", "-new", "-key", "ca.key", "-subj", "/O=Example/CN=Root ecdsa", "-days", "30", "-"+a.digest, "-config", "ext.cnf", "-extensions", "ca", "-out", "ca.pem")
+	a.Run("req", "-x509", "-new", "-key", "ca.key", "-subj", "/O=Example/CN=Root ecdsa", "-days", "30", "-"+a.digest, "-config", "ext.cnf", "-extensions", "ca", "-out", "ca.pem")
 	next, nextListed := a.issue("next", "ecdsa", "leaf"), a.issue("nextlisted", "ecdsa", "leaf_crl")
 	a.registered("nextlisted", "superseded")
 	a.crl()

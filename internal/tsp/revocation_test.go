@@ -112,7 +112,7 @@ func TestImport(t *testing.T) {
 	dir := t.TempDir()
 	c := here(t, Options{Dir: dir, Offline: true})
 	for _, file := range []string{"ca.crl", "crl.pem"} {
-		if l, err := c.Import(a.path(file)); err != nil || l.Len != 2 {
+		if l, err := c.Import(a.Path(file)); err != nil || l.Len != 2 {
 			t.Fatalf("%s: %+v, %v", file, l, err)
 		}
 	}
@@ -124,20 +124,20 @@ func TestImport(t *testing.T) {
 	}
 	for range maxImported + 3 {
 		a.crl()
-		if _, err := c.Import(a.path("ca.crl")); err != nil {
+		if _, err := c.Import(a.Path("ca.crl")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if list, _ := c.Revocation(t.Context(), good, ca); len(list) != maxImported {
 		t.Errorf("%d lists are kept", len(list))
 	}
-	for name, text := range map[string]string{"empty": "", "text": "hello", "cert": string(a.read("ca.pem")), "junk": "\x30\x03\x02\x01\x00"} {
+	for name, text := range map[string]string{"empty": "", "text": "hello", "cert": string(a.Read("ca.pem")), "junk": "\x30\x03\x02\x01\x00"} {
 		a.write(name, text)
-		if _, err := c.Import(a.path(name)); !errors.Is(err, ErrAnswer) {
+		if _, err := c.Import(a.Path(name)); !errors.Is(err, ErrAnswer) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := c.Import(a.path("absent")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := c.Import(a.Path("absent")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	if _, err := c.Import("/dev/zero"); !errors.Is(err, ErrTooLarge) {
@@ -202,13 +202,13 @@ func TestRevocationRefused(t *testing.T) {
 		here(t, Options{}).Revocation(t.Context(), good, ca)
 		replay := func([]byte) []byte { return old }
 		a.crl("-crldays", "7")
-		rightCRL := a.read("ca.crl")
-		a.run("ca", "-config", "ext.cnf", "-name", "d", "-gencrl", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest, "-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20200201000000Z", "-out", "crl.pem")
-		a.run("crl", "-in", "crl.pem", "-outform", "DER", "-out", "old.crl")
-		a.run("ca", "-config", "ext.cnf", "-name", "d", "-gencrl", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest, "-crl_lastupdate", "20400101000000Z", "-crl_nextupdate", "20400201000000Z", "-out", "crl.pem")
-		a.run("crl", "-in", "crl.pem", "-outform", "DER", "-out", "future.crl")
+		rightCRL := a.Read("ca.crl")
+		a.Run("ca", "-config", "ext.cnf", "-name", "d", "-gencrl", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest, "-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20200201000000Z", "-out", "crl.pem")
+		a.Run("crl", "-in", "crl.pem", "-outform", "DER", "-out", "old.crl")
+		a.Run("ca", "-config", "ext.cnf", "-name", "d", "-gencrl", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", a.digest, "-crl_lastupdate", "20400101000000Z", "-crl_nextupdate", "20400201000000Z", "-out", "crl.pem")
+		a.Run("crl", "-in", "crl.pem", "-outform", "DER", "-out", "future.crl")
 		a.crl("-crlexts", "delta")
-		delta := a.read("ca.crl")
+		delta := a.Read("ca.crl")
 		serveCRL := func(b []byte) func(http.ResponseWriter, *http.Request) bool {
 			return func(w http.ResponseWriter, r *http.Request) bool {
 				if r.URL.Path != "/ca.crl" {
@@ -240,15 +240,15 @@ func TestRevocationRefused(t *testing.T) {
 			{name: "OCSP cut", who: good, alter: func(b []byte) []byte { return b[:len(b)/2] }, want: ErrAnswer},
 			{name: "OCSP of yesterday", who: good, now: 48 * time.Hour, want: ErrOutdated},
 			{name: "OCSP of tomorrow", who: good, now: -48 * time.Hour, want: ErrAnswer},
-			{name: "old list", who: fine, hook: serveCRL(a.read("old.crl")), want: ErrOutdated},
-			{name: "list from the future", who: listed, hook: serveCRL(a.read("future.crl")), want: ErrAnswer},
-			{name: "list of a stranger", who: listed, hook: serveCRL(stranger.read("ca.crl"))},
+			{name: "old list", who: fine, hook: serveCRL(a.Read("old.crl")), want: ErrOutdated},
+			{name: "list from the future", who: listed, hook: serveCRL(a.Read("future.crl")), want: ErrAnswer},
+			{name: "list of a stranger", who: listed, hook: serveCRL(stranger.Read("ca.crl"))},
 			{name: "flipped list", who: listed, hook: serveCRL(flip(-9)(rightCRL))},
 			{name: "delta list", who: fine, hook: serveCRL(delta), want: ErrAnswer},
 			{name: "cut list", who: listed, hook: serveCRL(rightCRL[:len(rightCRL)-1]), want: ErrAnswer},
 			{name: "list with a tail", who: listed, hook: serveCRL(append(bytes.Clone(rightCRL), 0)), want: ErrAnswer},
 			{name: "not a list", who: listed, hook: serveCRL(ca.Raw), want: ErrAnswer},
-			{name: "PEM without a list", who: listed, hook: serveCRL(a.read("ca.pem")), want: ErrAnswer},
+			{name: "PEM without a list", who: listed, hook: serveCRL(a.Read("ca.pem")), want: ErrAnswer},
 			{name: "a web page as a list", who: listed, hook: serveCRL([]byte("<html>")), want: ErrAnswer},
 		} {
 			a.change, a.alter, a.hook = nil, nil, m.hook
@@ -298,12 +298,12 @@ func flipSignature(responder *cert.Certificate) func([]byte) []byte {
 
 // answerOf asks a stranger's responder about the question that lies in a's folder.
 func answerOf(stranger, a *authority) []byte {
-	q, _ := os.ReadFile(a.path("q"))
-	os.WriteFile(stranger.path("q"), q, 0o600)
-	if out, err := stranger.try("ocsp", "-index", a.path("index.txt"), "-rsigner", "ocsp.pem", "-rkey", "ocsp.key", "-CA", a.path("ca.pem"), "-rmd", a.digest, "-reqin", "q", "-ndays", "1", "-respout", "answer"); err != nil {
+	q, _ := os.ReadFile(a.Path("q"))
+	os.WriteFile(stranger.Path("q"), q, 0o600)
+	if out, err := stranger.Try("ocsp", "-index", a.Path("index.txt"), "-rsigner", "ocsp.pem", "-rkey", "ocsp.key", "-CA", a.Path("ca.pem"), "-rmd", a.digest, "-reqin", "q", "-ndays", "1", "-respout", "answer"); err != nil {
 		a.t.Errorf("%v: %s", err, out)
 	}
-	b, _ := os.ReadFile(stranger.path("answer"))
+	b, _ := os.ReadFile(stranger.Path("answer"))
 	return b
 }
 
@@ -316,11 +316,11 @@ func TestIssuers(t *testing.T) {
 		body []byte
 		ok   bool
 	}{
-		{"DER", ca.Raw, true}, {"PEM", a.read("ca.pem"), true},
+		{"DER", ca.Raw, true}, {"PEM", a.Read("ca.pem"), true},
 		{"bundle", bundle(a, "DER", "ca.pem"), true}, {"bundle in PEM", bundle(a, "PEM", "ca.pem", "good.pem"), true},
-		{"two in PEM", append(other.read("ca.pem"), a.read("ca.pem")...), true},
-		{"somebody else", other.read("ca.pem"), false}, {"empty bundle", bundle(a, "DER"), false}, {"text", []byte("hello"), false},
-		{"itself", good.Raw, false}, {"cut bundle", bundle(a, "DER", "ca.pem")[:300], false}, {"a list", a.read("ca.crl"), false},
+		{"two in PEM", append(other.Read("ca.pem"), a.Read("ca.pem")...), true},
+		{"somebody else", other.Read("ca.pem"), false}, {"empty bundle", bundle(a, "DER"), false}, {"text", []byte("hello"), false},
+		{"itself", good.Raw, false}, {"cut bundle", bundle(a, "DER", "ca.pem")[:300], false}, {"a list", a.Read("ca.crl"), false},
 	} {
 		a.hook = func(w http.ResponseWriter, _ *http.Request) bool { w.Write(m.body); return true }
 		list, err := here(t, Options{Dir: t.TempDir()}).Issuers(t.Context(), good)
@@ -348,8 +348,8 @@ func bundle(a *authority, form string, files ...string) []byte {
 	if len(files) == 0 {
 		args = []string{"crl2pkcs7", "-in", "crl.pem", "-outform", form, "-out", "bundle"}
 	}
-	a.run(args...)
-	return a.read("bundle")
+	a.Run(args...)
+	return a.Read("bundle")
 }
 
 // TestCancelled: the caller's own reason comes back, not ours.

@@ -6,61 +6,14 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"persten/internal/algo/openssltest"
 	"persten/internal/token"
 	"persten/internal/token/tokentest"
 )
-
-const opensslConf = `openssl_conf = conf
-[conf]
-engines = engines
-[engines]
-gost = gost
-[gost]
-engine_id = gost
-default_algorithms = ALL
-[req]
-distinguished_name = dn
-[dn]
-`
-
-// openssl runs the tool with the GOST engine.
-type openssl struct{ dir string }
-
-func newOpenSSL(t *testing.T) openssl {
-	t.Helper()
-	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip("not run: openssl is not installed")
-	}
-	o := openssl{t.TempDir()}
-	if err := os.WriteFile(o.path("openssl.cnf"), []byte(opensslConf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return o
-}
-
-func (o openssl) path(name string) string { return filepath.Join(o.dir, name) }
-
-func (o openssl) run(args ...string) (string, error) {
-	cmd := exec.Command("openssl", args...)
-	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+o.path("openssl.cnf"))
-	cmd.Dir = o.dir
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-func (o openssl) must(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := o.run(args...)
-	if err != nil {
-		t.Fatalf("openssl %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return out
-}
 
 var opensslKeys = []struct {
 	name    string
@@ -90,9 +43,9 @@ var opensslVariants = []struct {
 }
 
 func TestOpensOpenSSL(t *testing.T) {
-	o := newOpenSSL(t)
+	o := openssltest.New(t, "its comparison was not run")
 	engine := true
-	if out, err := o.run("engine", "gost"); err != nil {
+	if out, err := o.Try("engine", "gost"); err != nil {
 		engine = false
 		t.Logf("not run: the GOST cases; no gost engine: %s", out)
 	}
@@ -100,14 +53,14 @@ func TestOpensOpenSSL(t *testing.T) {
 		if k.gost && !engine {
 			continue
 		}
-		o.must(t, append([]string{"genpkey", "-out", k.name + ".key"}, k.genpkey...)...)
-		o.must(t, "req", "-x509", "-new", "-key", k.name+".key", "-subj", "/CN="+k.name, "-out", k.name+".pem", "-addext", "basicConstraints=CA:FALSE")
+		o.Run(append([]string{"genpkey", "-out", k.name + ".key"}, k.genpkey...)...)
+		o.Run("req", "-x509", "-new", "-key", k.name+".key", "-subj", "/CN="+k.name, "-out", k.name+".pem", "-addext", "basicConstraints=CA:FALSE")
 		for _, v := range opensslVariants {
 			t.Run(k.name+"/"+v.name, func(t *testing.T) {
 				for _, password := range []string{"secret-1", "пароль Ё", strings.Repeat("long ", 50)} {
-					o.must(t, append([]string{"pkcs12", "-export", "-inkey", k.name + ".key", "-in", k.name + ".pem",
+					o.Run(append([]string{"pkcs12", "-export", "-inkey", k.name + ".key", "-in", k.name + ".pem",
 						"-name", "ключ", "-out", "out.p12", "-passout", "pass:" + password}, v.args...)...)
-					opens(t, o.path("out.p12"), password, v.clear)
+					opens(t, o.Path("out.p12"), password, v.clear)
 				}
 			})
 		}
@@ -155,23 +108,23 @@ func opens(t *testing.T, path, password string, clear bool) {
 
 // TestOpenSSLOpensOurs reads the demo token's files with OpenSSL, and has it verify the demo certificates.
 func TestOpenSSLOpensOurs(t *testing.T) {
-	o := newOpenSSL(t)
+	o := openssltest.New(t, "its comparison was not run")
 	d := newDemo(t)
 	for _, k := range demoKeys {
-		out, err := o.run("pkcs12", "-in", filepath.Join(d.dir, k.kind+".p12"), "-nodes", "-passin", "pass:"+DemoPIN)
+		out, err := o.Try("pkcs12", "-in", filepath.Join(d.dir, k.kind+".p12"), "-nodes", "-passin", "pass:"+DemoPIN)
 		if err != nil || !strings.Contains(out, "BEGIN PRIVATE KEY") || strings.Count(out, "BEGIN CERTIFICATE") != 2 {
 			t.Errorf("%s: %v\n%s", k.kind, err, out)
 			continue
 		}
-		if err := os.WriteFile(o.path("all.pem"), []byte(out), 0o600); err != nil {
+		if err := os.WriteFile(o.Path("all.pem"), []byte(out), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		o.must(t, "x509", "-in", "all.pem", "-out", "leaf.pem")
-		if out := o.must(t, "verify", "-CAfile", d.CAFile(), "leaf.pem"); !strings.Contains(out, "leaf.pem: OK") {
+		o.Run("x509", "-in", "all.pem", "-out", "leaf.pem")
+		if out := o.Run("verify", "-CAfile", d.CAFile(), "leaf.pem"); !strings.Contains(out, "leaf.pem: OK") {
 			t.Errorf("%s: %s", k.kind, out)
 		}
-		o.must(t, "pkey", "-in", "all.pem", "-pubout", "-out", "key.pub")
-		if a, b := o.must(t, "x509", "-in", "leaf.pem", "-noout", "-pubkey"), read(t, o.path("key.pub")); a != b {
+		o.Run("pkey", "-in", "all.pem", "-pubout", "-out", "key.pub")
+		if a, b := o.Run("x509", "-in", "leaf.pem", "-noout", "-pubkey"), read(t, o.Path("key.pub")); a != b {
 			t.Errorf("%s: key and certificate differ", k.kind)
 		}
 	}
