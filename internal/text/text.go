@@ -4,8 +4,8 @@
 //
 // # Messages
 //
-// messages.ru.json and messages.en.json are flat objects from a dotted key (prompt.sign.title) to a text with {name}
-// places; [[a clause]] in double square brackets is left out when an argument in it is missing, empty or -1. Both files
+// ru/AREA.json and en/AREA.json are flat objects from a dotted key that begins with the area (prompt.sign.title) to a text with
+// {name} places; [[a clause]] in double square brackets is left out when an argument in it is missing, empty or -1. Both languages
 // have the same keys and places. What is counted has four keys, KEY.one, KEY.few, KEY.many and KEY.other, chosen by the
 // language's plural rules with the number in {n}; English says the same in few, many and other.
 //
@@ -17,8 +17,10 @@
 package text
 
 import (
-	_ "embed"
+	"embed"
 	"encoding/json"
+	"errors"
+	"path"
 	"strconv"
 	"sync"
 
@@ -37,21 +39,24 @@ const (
 	English Lang = "en"
 )
 
-//go:embed messages.ru.json
-var russianJSON []byte
-
-//go:embed messages.en.json
-var englishJSON []byte
+//go:embed ru/*.json en/*.json
+var files embed.FS
 
 var (
-	russian = sync.OnceValue(func() map[string]string { return load(russianJSON) })
-	english = sync.OnceValue(func() map[string]string { return load(englishJSON) })
+	russian = sync.OnceValue(func() map[string]string { return load(Russian) })
+	english = sync.OnceValue(func() map[string]string { return load(English) })
 )
 
-func load(data []byte) map[string]string {
-	var m map[string]string
-	if err := json.Unmarshal(data, &m); err != nil {
-		panic("text: " + err.Error()) // embedded; cannot happen in a build whose tests passed
+// load reads the areas of a language. They are embedded: it cannot fail in a build whose tests passed.
+func load(lang Lang) map[string]string {
+	m := map[string]string{}
+	areas, err := files.ReadDir(string(lang))
+	for _, a := range areas {
+		data, _ := files.ReadFile(path.Join(string(lang), a.Name()))
+		err = errors.Join(err, json.Unmarshal(data, &m))
+	}
+	if err != nil {
+		panic("text: " + err.Error())
 	}
 	return m
 }

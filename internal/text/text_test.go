@@ -48,25 +48,44 @@ func TestSameKeys(t *testing.T) {
 	}
 }
 
-// TestNoDuplicates finds a key given twice, which decoding would hide.
+// TestNoDuplicates finds a key given twice, which decoding would hide, and one in the file of another area.
 func TestNoDuplicates(t *testing.T) {
-	for name, data := range map[string][]byte{"ru": russianJSON, "en": englishJSON} {
-		dec := json.NewDecoder(strings.NewReader(string(data)))
+	for _, lang := range []Lang{Russian, English} {
 		seen := map[string]bool{}
-		for i := 0; ; i++ {
-			token, err := dec.Token()
-			if err != nil {
-				break
-			}
-			if key, ok := token.(string); ok && i%2 == 1 {
-				if seen[key] {
-					t.Errorf("%s: %s is given twice", name, key)
+		areas, err := fs.Glob(files, string(lang)+"/*.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range areas {
+			area := strings.TrimSuffix(filepath.Base(name), ".json")
+			for _, key := range keysOf(t, name) {
+				if seen[key] || !strings.HasPrefix(key, area+".") {
+					t.Errorf("%s: %s is given twice, or is not of this area", name, key)
 				}
 				seen[key] = true
 			}
 		}
 		if len(seen) != len(english()) {
-			t.Errorf("%s: %d keys, want %d", name, len(seen), len(english()))
+			t.Errorf("%s: %d keys, want %d", lang, len(seen), len(english()))
+		}
+	}
+}
+
+// keysOf reads the keys of a flat object in the order they stand.
+func keysOf(t *testing.T, name string) (keys []string) {
+	t.Helper()
+	data, err := files.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(strings.NewReader(string(data)))
+	for i := 0; ; i++ {
+		token, err := dec.Token()
+		if err != nil {
+			return keys
+		}
+		if key, ok := token.(string); ok && i%2 == 1 {
+			keys = append(keys, key)
 		}
 	}
 }
