@@ -51,6 +51,9 @@ var results = map[string]func() validator{
 	"journal.verify":      func() validator { return new(proto.JournalVerifyResult) },
 	"doctor.run":          func() validator { return new(proto.DoctorRunResult) },
 	"doctor.fix":          func() validator { return new(proto.DoctorFixResult) },
+	"requests.show":       func() validator { return new(proto.RequestsShowResult) },
+	"window.show":         func() validator { return new(proto.WindowShowResult) },
+	"window.serve":        func() validator { return new(proto.WindowServeResult) },
 	"agent.pause":         func() validator { return new(proto.AgentPauseResult) },
 	"agent.stop":          func() validator { return new(proto.AgentStopResult) },
 }
