@@ -12,8 +12,8 @@ import (
 	"persten/proto"
 )
 
-// enough is what a document of some size needs beside itself; the content store keeps as much free.
-const enough = 64 << 20
+// spare is what a document of some size needs beside itself; the content store keeps as much free.
+const spare = 64 << 20
 
 // checkJournal makes sure that a use of a key can be recorded, without which none is made, and that the records are whole.
 func checkJournal(_ context.Context, m *Machine) []Finding {
@@ -63,8 +63,8 @@ func checkDisk(_ context.Context, m *Machine) []Finding {
 		return nil
 	}
 	free, err := free(m.State)
-	if err != nil || free >= enough {
+	if err != nil || free >= spare {
 		return nil
 	}
-	return []Finding{problem("disk_full", m.State, "free", strconv.FormatUint(free>>20, 10), "needed", strconv.Itoa(enough>>20))}
+	return []Finding{problem("disk_full", m.State, "free", strconv.FormatUint(free>>20, 10), "needed", strconv.Itoa(spare>>20))}
 }
