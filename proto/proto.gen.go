@@ -38,6 +38,9 @@ const (
 	MethodJournalList        = "journal.list"        // local; Lists the latest records of the journal, newest last.
 	MethodJournalVerify      = "journal.verify"      // local; Checks that no record of the journal was changed, removed or reordered.
 	MethodAgentPause         = "agent.pause"         // local; Stops or resumes answering sites.
+	MethodRequestsShow       = "requests.show"       // local; Raises the window of a request that waits for the person.
+	MethodWindowShow         = "window.show"         // local; Raises the main window, if one is open, at a page.
+	MethodWindowServe        = "window.serve"        // local; Says that the caller is the main window, which window.page then reaches until its connection ends.
 	MethodAgentStop          = "agent.stop"          // local; Ends the agent after the requests under way.
 )
 
@@ -49,6 +52,8 @@ const (
 	NotifyContentReceived = "content.received" // How much of a stream is kept. Comes at least after every quarter of the window.
 	NotifyContentFailed   = "content.failed"   // A stream came to an end before its document was whole; the document is dropped. content.close answers the same.
 	NotifyAgentChanged    = "agent.changed"    // The agent's state changed.
+	NotifyAgentNotice     = "agent.notice"     // Something the person should know; the tray shows it through the desktop's own service.
+	NotifyWindowPage      = "window.page"      // Tells the main window to come to the front at a page.
 	NotifyCancel          = "$/cancel"         // Cancels a request under way; it answers request_cancelled.
 )
 
@@ -84,6 +89,8 @@ const (
 	CodeUserTimeout Code = "user_timeout"
 	// There is no display, terminal or other way to ask the person.
 	CodePromptUnavailable Code = "prompt_unavailable"
+	// The window was ended from outside: before an answer twice in a row, or after it while the PIN was still wanted. Nothing was signed.
+	CodePromptLost Code = "prompt_lost"
 	// The person paused the agent.
 	CodeAgentPaused Code = "agent_paused"
 	// The agent is ending and takes no new requests.
@@ -374,6 +381,12 @@ type Server interface {
 	JournalVerify(ctx context.Context, p JournalVerifyParams) (*JournalVerifyResult, error)
 	// AgentPause: stops or resumes answering sites.
 	AgentPause(ctx context.Context, p AgentPauseParams) (*AgentPauseResult, error)
+	// RequestsShow: raises the window of a request that waits for the person.
+	RequestsShow(ctx context.Context, p RequestsShowParams) (*RequestsShowResult, error)
+	// WindowShow: raises the main window, if one is open, at a page.
+	WindowShow(ctx context.Context, p WindowShowParams) (*WindowShowResult, error)
+	// WindowServe: says that the caller is the main window, which window.page then reaches until its connection ends.
+	WindowServe(ctx context.Context, p WindowServeParams) (*WindowServeResult, error)
 	// AgentStop: ends the agent after the requests under way.
 	AgentStop(ctx context.Context, p AgentStopParams) (*AgentStopResult, error)
 }
@@ -405,6 +418,9 @@ var handlers = map[string]handler{
 	"journal.list":        {audience: "local", params: "JournalListParams", call: call(Server.JournalList)},
 	"journal.verify":      {audience: "local", params: "JournalVerifyParams", call: call(Server.JournalVerify)},
 	"agent.pause":         {audience: "local", params: "AgentPauseParams", call: call(Server.AgentPause)},
+	"requests.show":       {audience: "local", params: "RequestsShowParams", call: call(Server.RequestsShow)},
+	"window.show":         {audience: "local", params: "WindowShowParams", call: call(Server.WindowShow)},
+	"window.serve":        {audience: "local", params: "WindowServeParams", call: call(Server.WindowServe)},
 	"agent.stop":          {audience: "local", params: "AgentStopParams", call: call(Server.AgentStop)},
 }
 
@@ -417,16 +433,71 @@ const (
 	LangEn Lang = "en"
 )
 
-// State: how the agent is: ready, waiting for the person, hindered by a problem, or paused by the person.
+// State: how the agent is: ready, using a key, waiting for the person, hindered by a problem, or paused by the person.
 type State string
 
 // The values of State.
 const (
 	StateReady   State = "ready"
+	StateBusy    State = "busy"
 	StateWaiting State = "waiting"
 	StateProblem State = "problem"
 	StatePaused  State = "paused"
 )
+
+// WindowPage: a page of the main window.
+type WindowPage string
+
+// The values of WindowPage.
+const (
+	WindowPageTokens   WindowPage = "tokens"
+	WindowPageSign     WindowPage = "sign"
+	WindowPageJournal  WindowPage = "journal"
+	WindowPageSites    WindowPage = "sites"
+	WindowPageSettings WindowPage = "settings"
+	WindowPageDoctor   WindowPage = "doctor"
+)
+
+// NoticeKind: what a notice is about. keyEnds: the key may sign for fewer days than its certificate is valid.
+type NoticeKind string
+
+// The values of NoticeKind.
+const (
+	NoticeKindTokenInserted   NoticeKind = "tokenInserted"
+	NoticeKindRequestWaiting  NoticeKind = "requestWaiting"
+	NoticeKindSignatureMade   NoticeKind = "signatureMade"
+	NoticeKindCertificateEnds NoticeKind = "certificateEnds"
+	NoticeKindKeyEnds         NoticeKind = "keyEnds"
+)
+
+// RequestRef: names a request that waits for the person.
+type RequestRef = string
+
+// RequestKind: what the person is asked: to sign, to log in, to let a site in, to let it sign what cannot be shown, for a certificate, for a PIN.
+type RequestKind string
+
+// The values of RequestKind.
+const (
+	RequestKindSign   RequestKind = "sign"
+	RequestKindLogin  RequestKind = "login"
+	RequestKindOrigin RequestKind = "origin"
+	RequestKindHidden RequestKind = "hidden"
+	RequestKindSelect RequestKind = "select"
+	RequestKindPIN    RequestKind = "pin"
+)
+
+// OpenRequest: a request that waits for the person, or is being worked on.
+type OpenRequest struct {
+	ID        RequestRef  `json:"id"`
+	Kind      RequestKind `json:"kind"`
+	Origin    string      `json:"origin,omitempty"` // The site that asks; absent for a program.
+	Documents int         `json:"documents"`        // How many are to be signed.
+	Since     time.Time   `json:"since"`
+	Decided   bool        `json:"decided,omitempty"` // The person has said yes; the key is in use.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v OpenRequest) Validate() error { return validate("OpenRequest", v) }
 
 // Step: where a request stands: waiting for the person, for the token, signing, or waiting for the time-stamping authority.
 type Step string
@@ -1145,12 +1216,14 @@ func (v AgentStatusParams) Validate() error { return validate("AgentStatusParams
 
 // AgentStatusResult is the result of agent.status.
 type AgentStatusResult struct {
-	Version    string    `json:"version"` // Version of the agent.
-	State      State     `json:"state"`
-	Tokens     int       `json:"tokens"`               // Tokens plugged in.
-	Prompts    int       `json:"prompts"`              // Windows waiting for the person.
-	Unattended int       `json:"unattended,omitempty"` // Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only.
-	Problems   []Problem `json:"problems"`
+	Version     string        `json:"version"` // Version of the agent.
+	State       State         `json:"state"`
+	Tokens      int           `json:"tokens"`               // Tokens plugged in.
+	Prompts     int           `json:"prompts"`              // Windows waiting for the person.
+	Requests    []OpenRequest `json:"requests,omitempty"`   // The windows, oldest first. Told to local callers only.
+	PausedUntil time.Time     `json:"pausedUntil,omitzero"` // When the agent goes on by itself; absent when it is not paused, or until the person says so. Told to local callers only.
+	Unattended  int           `json:"unattended,omitempty"` // Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only.
+	Problems    []Problem     `json:"problems"`
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1574,7 +1647,8 @@ func (v JournalVerifyResult) Validate() error { return validate("JournalVerifyRe
 
 // AgentPauseParams are the parameters of agent.pause. Stops or resumes answering sites.
 type AgentPauseParams struct {
-	Paused bool `json:"paused"`
+	Paused  bool `json:"paused"`
+	Minutes int  `json:"minutes,omitempty"` // After this time the agent goes on by itself; without it the pause lasts until it is ended.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1586,6 +1660,52 @@ type AgentPauseResult struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v AgentPauseResult) Validate() error { return validate("AgentPauseResult", v) }
+
+// RequestsShowParams are the parameters of requests.show. Raises the window of a request that waits for the person.
+type RequestsShowParams struct {
+	ID RequestRef `json:"id"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v RequestsShowParams) Validate() error { return validate("RequestsShowParams", v) }
+
+// RequestsShowResult is the result of requests.show.
+type RequestsShowResult struct {
+	Shown bool `json:"shown"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v RequestsShowResult) Validate() error { return validate("RequestsShowResult", v) }
+
+// WindowShowParams are the parameters of window.show. Raises the main window, if one is open, at a page.
+type WindowShowParams struct {
+	Page WindowPage `json:"page"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v WindowShowParams) Validate() error { return validate("WindowShowParams", v) }
+
+// WindowShowResult is the result of window.show.
+type WindowShowResult struct {
+	Shown bool `json:"shown"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v WindowShowResult) Validate() error { return validate("WindowShowResult", v) }
+
+// WindowServeParams are the parameters of window.serve. Says that the caller is the main window, which window.page then reaches until its connection ends.
+type WindowServeParams struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v WindowServeParams) Validate() error { return validate("WindowServeParams", v) }
+
+// WindowServeResult is the result of window.serve.
+type WindowServeResult struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v WindowServeResult) Validate() error { return validate("WindowServeResult", v) }
 
 // AgentStopParams are the parameters of agent.stop. Ends the agent after the requests under way.
 type AgentStopParams struct {
@@ -1660,6 +1780,26 @@ type AgentChangedParams struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v AgentChangedParams) Validate() error { return validate("AgentChangedParams", v) }
 
+// AgentNoticeParams are the parameters of the notification agent.notice. Something the person should know; the tray shows it through the desktop's own service.
+type AgentNoticeParams struct {
+	Kind    NoticeKind `json:"kind"`
+	Title   string     `json:"title"`
+	Body    string     `json:"body"`
+	Page    WindowPage `json:"page"`              // What a click on it opens.
+	Request RequestRef `json:"request,omitempty"` // For requestWaiting: the request whose window a click raises.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v AgentNoticeParams) Validate() error { return validate("AgentNoticeParams", v) }
+
+// WindowPageParams are the parameters of the notification window.page. Tells the main window to come to the front at a page.
+type WindowPageParams struct {
+	Page WindowPage `json:"page"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v WindowPageParams) Validate() error { return validate("WindowPageParams", v) }
+
 // CancelParams are the parameters of the notification $/cancel. Cancels a request under way; it answers request_cancelled.
 type CancelParams struct {
 	ID RequestID `json:"id"`
@@ -1696,8 +1836,20 @@ var schemas map[string]*schema
 
 func init() {
 	schemas = map[string]*schema{
-		"Lang":           {kind: kindString, enum: []string{"ru", "en"}},
-		"State":          {kind: kindString, enum: []string{"ready", "waiting", "problem", "paused"}},
+		"Lang":        {kind: kindString, enum: []string{"ru", "en"}},
+		"State":       {kind: kindString, enum: []string{"ready", "busy", "waiting", "problem", "paused"}},
+		"WindowPage":  {kind: kindString, enum: []string{"tokens", "sign", "journal", "sites", "settings", "doctor"}},
+		"NoticeKind":  {kind: kindString, enum: []string{"tokenInserted", "requestWaiting", "signatureMade", "certificateEnds", "keyEnds"}},
+		"RequestRef":  {kind: kindString, pattern: pattern0},
+		"RequestKind": {kind: kindString, enum: []string{"sign", "login", "origin", "hidden", "select", "pin"}},
+		"OpenRequest": {kind: kindObject, members: []member{
+			{"id", &schema{ref: "RequestRef"}, true},
+			{"kind", &schema{ref: "RequestKind"}, true},
+			{"origin", &schema{kind: kindString}, false},
+			{"documents", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"since", &schema{kind: kindTime}, true},
+			{"decided", &schema{kind: kindBoolean}, false},
+		}},
 		"Step":           {kind: kindString, enum: []string{"waiting", "token", "signing", "timestamp"}},
 		"OriginSource":   {kind: kindString, enum: []string{"policy", "config", "user"}},
 		"ErrorCode":      {kind: kindCode},
@@ -2059,6 +2211,8 @@ func init() {
 			{"state", &schema{ref: "State"}, true},
 			{"tokens", &schema{kind: kindInteger, min: bound(0)}, true},
 			{"prompts", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"requests", &schema{kind: kindArray, maxItems: 8, items: &schema{ref: "OpenRequest"}}, false},
+			{"pausedUntil", &schema{kind: kindTime}, false},
 			{"unattended", &schema{kind: kindInteger, min: bound(1)}, false},
 			{"problems", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "Problem"}}, true},
 		}},
@@ -2266,8 +2420,23 @@ func init() {
 		}},
 		"AgentPauseParams": {kind: kindObject, members: []member{
 			{"paused", &schema{kind: kindBoolean}, true},
+			{"minutes", &schema{kind: kindInteger, min: bound(1), max: bound(1440)}, false},
 		}},
-		"AgentPauseResult":    {kind: kindObject},
+		"AgentPauseResult": {kind: kindObject},
+		"RequestsShowParams": {kind: kindObject, members: []member{
+			{"id", &schema{ref: "RequestRef"}, true},
+		}},
+		"RequestsShowResult": {kind: kindObject, members: []member{
+			{"shown", &schema{kind: kindBoolean}, true},
+		}},
+		"WindowShowParams": {kind: kindObject, members: []member{
+			{"page", &schema{ref: "WindowPage"}, true},
+		}},
+		"WindowShowResult": {kind: kindObject, members: []member{
+			{"shown", &schema{kind: kindBoolean}, true},
+		}},
+		"WindowServeParams":   {kind: kindObject},
+		"WindowServeResult":   {kind: kindObject},
 		"AgentStopParams":     {kind: kindObject},
 		"AgentStopResult":     {kind: kindObject},
 		"TokensChangedParams": {kind: kindObject},
@@ -2297,6 +2466,16 @@ func init() {
 		"AgentChangedParams": {kind: kindObject, members: []member{
 			{"state", &schema{ref: "State"}, true},
 			{"prompts", &schema{kind: kindInteger, min: bound(0)}, true},
+		}},
+		"AgentNoticeParams": {kind: kindObject, members: []member{
+			{"kind", &schema{ref: "NoticeKind"}, true},
+			{"title", &schema{kind: kindString, maxLen: 120}, true},
+			{"body", &schema{kind: kindString, maxLen: 400}, true},
+			{"page", &schema{ref: "WindowPage"}, true},
+			{"request", &schema{ref: "RequestRef"}, false},
+		}},
+		"WindowPageParams": {kind: kindObject, members: []member{
+			{"page", &schema{ref: "WindowPage"}, true},
 		}},
 		"CancelParams": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "RequestID"}, true},

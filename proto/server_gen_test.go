@@ -106,6 +106,18 @@ func (a answers) AgentPause(_ context.Context, p AgentPauseParams) (*AgentPauseR
 	return answer[AgentPauseResult](a, p)
 }
 
+func (a answers) RequestsShow(_ context.Context, p RequestsShowParams) (*RequestsShowResult, error) {
+	return answer[RequestsShowResult](a, p)
+}
+
+func (a answers) WindowShow(_ context.Context, p WindowShowParams) (*WindowShowResult, error) {
+	return answer[WindowShowResult](a, p)
+}
+
+func (a answers) WindowServe(_ context.Context, p WindowServeParams) (*WindowServeResult, error) {
+	return answer[WindowServeResult](a, p)
+}
+
 func (a answers) AgentStop(_ context.Context, p AgentStopParams) (*AgentStopResult, error) {
 	return answer[AgentStopResult](a, p)
 }

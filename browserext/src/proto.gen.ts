@@ -36,6 +36,8 @@ export const ERROR_NUMBERS = {
   user_timeout: 1202,
   /** There is no display, terminal or other way to ask the person. */
   prompt_unavailable: 1203,
+  /** The window was ended from outside: before an answer twice in a row, or after it while the PIN was still wanted. Nothing was signed. */
+  prompt_lost: 1211,
   /** The person paused the agent. */
   agent_paused: 1204,
   /** The agent is ending and takes no new requests. */
@@ -280,8 +282,33 @@ export type ErrorCode = keyof typeof ERROR_NUMBERS;
 /** Language of texts. */
 export type Lang = 'ru' | 'en';
 
-/** How the agent is: ready, waiting for the person, hindered by a problem, or paused by the person. */
-export type State = 'ready' | 'waiting' | 'problem' | 'paused';
+/** How the agent is: ready, using a key, waiting for the person, hindered by a problem, or paused by the person. */
+export type State = 'ready' | 'busy' | 'waiting' | 'problem' | 'paused';
+
+/** A page of the main window. */
+export type WindowPage = 'tokens' | 'sign' | 'journal' | 'sites' | 'settings' | 'doctor';
+
+/** What a notice is about. keyEnds: the key may sign for fewer days than its certificate is valid. */
+export type NoticeKind = 'tokenInserted' | 'requestWaiting' | 'signatureMade' | 'certificateEnds' | 'keyEnds';
+
+/** Names a request that waits for the person. */
+export type RequestRef = string;
+
+/** What the person is asked: to sign, to log in, to let a site in, to let it sign what cannot be shown, for a certificate, for a PIN. */
+export type RequestKind = 'sign' | 'login' | 'origin' | 'hidden' | 'select' | 'pin';
+
+/** A request that waits for the person, or is being worked on. */
+export interface OpenRequest {
+  id: RequestRef;
+  kind: RequestKind;
+  /** The site that asks; absent for a program. */
+  origin?: string;
+  /** How many are to be signed. */
+  documents: number;
+  since: string;
+  /** The person has said yes; the key is in use. */
+  decided?: boolean;
+}
 
 /** Where a request stands: waiting for the person, for the token, signing, or waiting for the time-stamping authority. */
 export type Step = 'waiting' | 'token' | 'signing' | 'timestamp';
@@ -906,6 +933,10 @@ export interface AgentStatusResult {
   tokens: number;
   /** Windows waiting for the person. */
   prompts: number;
+  /** The windows, oldest first. Told to local callers only. */
+  requests?: OpenRequest[];
+  /** When the agent goes on by itself; absent when it is not paused, or until the person says so. Told to local callers only. */
+  pausedUntil?: string;
   /** Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only. */
   unattended?: number;
   problems: Problem[];
@@ -1273,9 +1304,34 @@ export interface JournalVerifyResult {
 /** Stops or resumes answering sites. */
 export interface AgentPauseParams {
   paused: boolean;
+  /** After this time the agent goes on by itself; without it the pause lasts until it is ended. */
+  minutes?: number;
 }
 
 export type AgentPauseResult = Record<string, never>;
+
+/** Raises the window of a request that waits for the person. */
+export interface RequestsShowParams {
+  id: RequestRef;
+}
+
+export interface RequestsShowResult {
+  shown: boolean;
+}
+
+/** Raises the main window, if one is open, at a page. */
+export interface WindowShowParams {
+  page: WindowPage;
+}
+
+export interface WindowShowResult {
+  shown: boolean;
+}
+
+/** Says that the caller is the main window, which window.page then reaches until its connection ends. */
+export type WindowServeParams = Record<string, never>;
+
+export type WindowServeResult = Record<string, never>;
 
 /** Ends the agent after the requests under way. */
 export type AgentStopParams = Record<string, never>;
@@ -1330,6 +1386,22 @@ export interface AgentChangedParams {
   prompts: number;
 }
 
+/** Something the person should know; the tray shows it through the desktop's own service. */
+export interface AgentNoticeParams {
+  kind: NoticeKind;
+  title: string;
+  body: string;
+  /** What a click on it opens. */
+  page: WindowPage;
+  /** For requestWaiting: the request whose window a click raises. */
+  request?: RequestRef;
+}
+
+/** Tells the main window to come to the front at a page. */
+export interface WindowPageParams {
+  page: WindowPage;
+}
+
 /** Cancels a request under way; it answers request_cancelled. */
 export interface CancelParams {
   id: RequestID;
@@ -1362,6 +1434,9 @@ export interface Methods {
   'journal.list': { params: JournalListParams; result: JournalListResult };
   'journal.verify': { params: JournalVerifyParams; result: JournalVerifyResult };
   'agent.pause': { params: AgentPauseParams; result: AgentPauseResult };
+  'requests.show': { params: RequestsShowParams; result: RequestsShowResult };
+  'window.show': { params: WindowShowParams; result: WindowShowResult };
+  'window.serve': { params: WindowServeParams; result: WindowServeResult };
   'agent.stop': { params: AgentStopParams; result: AgentStopResult };
 }
 
@@ -1394,6 +1469,8 @@ export interface Notifications {
   'content.received': ContentReceivedParams;
   'content.failed': ContentFailedParams;
   'agent.changed': AgentChangedParams;
+  'agent.notice': AgentNoticeParams;
+  'window.page': WindowPageParams;
 }
 
 /** The notifications a client sends. */

@@ -61,7 +61,7 @@ func (c *client) AgentStatus(ctx context.Context, _ proto.AgentStatusParams) (*p
 		Problems: c.problems(problems),
 	}
 	if c.local() {
-		out.Unattended = c.o.Engine.Unattended()
+		out.Unattended, out.Requests, out.PausedUntil = c.o.Engine.Unattended(), c.openRequests(), c.respite.until()
 	}
 	return out, nil
 }
@@ -71,7 +71,7 @@ func (s *Server) state(problems []*proto.Error, tokens int) proto.State {
 	case s.paused.Load():
 		return proto.StatePaused
 	case s.o.Engine.Prompts() > 0:
-		return proto.StateWaiting
+		return s.atWork()
 	case slices.ContainsFunc(problems, func(p *proto.Error) bool { return signing.Hinders(p, tokens) }):
 		return proto.StateProblem
 	}

@@ -49,6 +49,9 @@ var results = map[string]func() validator{
 	"origins.forget":      func() validator { return new(proto.OriginsForgetResult) },
 	"journal.list":        func() validator { return new(proto.JournalListResult) },
 	"journal.verify":      func() validator { return new(proto.JournalVerifyResult) },
+	"requests.show":       func() validator { return new(proto.RequestsShowResult) },
+	"window.show":         func() validator { return new(proto.WindowShowResult) },
+	"window.serve":        func() validator { return new(proto.WindowServeResult) },
 	"agent.pause":         func() validator { return new(proto.AgentPauseResult) },
 	"agent.stop":          func() validator { return new(proto.AgentStopResult) },
 }

@@ -55,7 +55,9 @@ func (c *client) decide(origin string, result proto.Code, keep func(string) erro
 	if err := keep(origin); err != nil {
 		return err
 	}
-	return c.o.Engine.NoteOrigin(c.caller(), origin, result)
+	err = c.o.Engine.NoteOrigin(c.caller(), origin, result)
+	c.Changed() // who shows sites shows them anew
+	return err
 }
 
 // JournalList returns the newest records.
@@ -78,14 +80,6 @@ func (c *client) JournalVerify(context.Context, proto.JournalVerifyParams) (*pro
 		return nil, err
 	}
 	return &r, nil
-}
-
-// AgentPause stops and resumes serving pages, and signing without a person for anybody.
-func (c *client) AgentPause(_ context.Context, p proto.AgentPauseParams) (*proto.AgentPauseResult, error) {
-	c.paused.Store(p.Paused)
-	c.o.Engine.Pause(p.Paused)
-	c.Changed()
-	return &proto.AgentPauseResult{}, nil
 }
 
 // stopDelay lets the answer to agent.stop leave before the connection closes.

@@ -64,11 +64,13 @@ type Server struct {
 	opens  *rates
 	paused atomic.Bool
 
+	respite respite
 	windows windows
 
 	mu       sync.Mutex
 	conns    map[*client]bool
-	eager    int // of conns, without the agent's own children
+	window   *client // the main window, nil when none is open
+	eager    int     // of conns, without the agent's own children
 	standing []*proto.Error
 }
 
@@ -119,6 +121,9 @@ func (s *Server) enter(cl *client, watching bool) {
 func (s *Server) leave(cl *client, watching bool) {
 	s.mu.Lock()
 	delete(s.conns, cl)
+	if s.window == cl {
+		s.window = nil
+	}
 	if watching {
 		s.count(-1)
 	}

@@ -35,6 +35,7 @@ func (b *batch) approved(ctx context.Context) error {
 	if err != nil {
 		return b.e.refused(b.who, b.noted(), fault(err))
 	}
+	b.e.desk.agreed(b.q.ID)
 	b.approval, b.viewed = newItemApproval(len(b.r.Items)), d.Viewed
 	first, err := b.intend(ctx, 0)
 	if err != nil {

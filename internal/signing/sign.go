@@ -144,6 +144,7 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 	if err != nil {
 		return e.refused(who, q, fault(err))
 	}
+	e.desk.agreed(q.ID)
 	a := newApproval(len(q.Documents))
 	record := e.record(who, q, string(q.Kind))
 	record.Approval = a.id

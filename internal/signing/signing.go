@@ -200,5 +200,8 @@ type Prompt interface {
 // ErrRejected is returned by prompts when the person declines.
 var ErrRejected = errors.New("rejected by the user")
 
+// ErrPromptLost is returned by prompts whose window was ended from outside.
+var ErrPromptLost = errors.New("the prompt was ended from outside")
+
 // ErrNoPrompt is returned by approvers that cannot reach a person: no display, no terminal.
 var ErrNoPrompt = errors.New("no way to ask the user")

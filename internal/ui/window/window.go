@@ -59,6 +59,7 @@ type Window struct {
 	theme   *material.Theme
 	answers chan answer
 	gone    chan struct{} // closed with the window
+	shown   chan struct{} // closed by the first frame
 	failure error         // why it never appeared; read after gone
 
 	held *secret.Buffer // typed with the yes, wanted a moment later
@@ -94,7 +95,7 @@ type Window struct {
 func New(view ui.Viewer) *Window {
 	w := &Window{
 		view: view, win: new(app.Window), theme: newTheme(),
-		answers: make(chan answer, 1), gone: make(chan struct{}),
+		answers: make(chan answer, 1), gone: make(chan struct{}), shown: make(chan struct{}),
 	}
 	w.batch.stopped = make(chan struct{})
 	w.list.Axis = layout.Vertical
@@ -256,9 +257,7 @@ func (w *Window) run(viewing context.Context) {
 		case app.DestroyEvent:
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			if !w.drawn {
-				w.failure = e.Err
-			}
+			w.failure = e.Err // nil when the person closed it
 			w.field.clear()
 			w.again.clear()
 			if w.many() && w.screen == working {
@@ -270,6 +269,7 @@ func (w *Window) run(viewing context.Context) {
 		case app.FrameEvent:
 			w.frame(viewing, app.NewContext(&ops, e))
 			e.Frame(&ops)
+			w.appeared()
 			w.fit()
 		}
 		w.depart()
