@@ -9,17 +9,15 @@ import (
 
 	"gioui.org/io/event"
 	"gioui.org/io/key"
-	"gioui.org/io/semantic"
 	"gioui.org/layout"
 	"gioui.org/op"
-	"gioui.org/op/clip"
-	"gioui.org/op/paint"
 	"gioui.org/unit"
 	"gioui.org/widget"
 	"gioui.org/widget/material"
 
 	"persten/internal/signing"
 	"persten/internal/ui"
+	"persten/internal/ui/look"
 )
 
 // document is one line of the list and what is shown below it.
@@ -196,28 +194,28 @@ func (w *Window) documentList(gtx layout.Context) layout.Dimensions {
 	rows := make([]layout.Widget, 0, 2*len(w.docs))
 	for i := range w.docs {
 		if i > 0 {
-			rows = append(rows, gap(10), bar(rule, 1), gap(10))
+			rows = append(rows, look.Gap(10), w.look.Line(), look.Gap(10))
 		}
 		rows = append(rows, w.document(&w.docs[i]))
 	}
-	return box(paper, rule, 8, 14, column(rows...))(gtx)
+	return w.look.Box(look.Column(rows...))(gtx)
 }
 
 func (w *Window) document(d *document) layout.Widget {
-	about := column(
-		w.text(d.Name, label{size: 15, bold: true}), gap(2),
-		w.text(d.Size+"   "+d.Digest, label{size: 12, color: soft}),
+	about := look.Column(
+		w.look.Text(d.Name, look.Label{Size: 15, Bold: true}), look.Gap(2),
+		w.look.Text(d.Size+"   "+d.Digest, look.Label{Size: 12, Color: w.look.Soft}),
 	)
 	parts := []layout.Widget{func(gtx layout.Context) layout.Dimensions {
 		return layout.Flex{Alignment: layout.Middle}.Layout(gtx, append([]layout.FlexChild{layout.Flexed(1, about)}, w.handles(d)...)...)
 	}}
 	if d.Signed != "" {
-		parts = append(parts, gap(6), w.text(d.Signed, label{size: 14, bold: true}))
+		parts = append(parts, look.Gap(6), w.look.Text(d.Signed, look.Label{Size: 14, Bold: true}))
 	}
 	if d.open {
-		parts = append(parts, gap(8), w.panel(d))
+		parts = append(parts, look.Gap(8), w.panel(d))
 	}
-	return column(parts...)
+	return look.Column(parts...)
 }
 
 // handles are the buttons of a document, as long as the question stands.
@@ -229,7 +227,7 @@ func (w *Window) handles(d *document) (list []layout.FlexChild) {
 		if set {
 			on = off
 		}
-		list = append(list, layout.Rigid(layout.Spacer{Width: 8}.Layout), layout.Rigid(w.small(b, on)))
+		list = append(list, layout.Rigid(layout.Spacer{Width: 8}.Layout), layout.Rigid(w.look.Small(b, w.card.Say(on), w.accent())))
 	}
 	if d.open && d.treeable() {
 		add(&d.form, d.asTree, "prompt.documents.astree", "prompt.documents.astext")
@@ -238,40 +236,12 @@ func (w *Window) handles(d *document) (list []layout.FlexChild) {
 	return list
 }
 
-// small is a button in the list of documents. It shows no ripple when pressed: while that moves, the toolkit drops Tab.
-func (w *Window) small(b *widget.Clickable, caption string) layout.Widget {
-	return func(gtx layout.Context) layout.Dimensions {
-		border, fill := rule, paper
-		if b.Hovered() || gtx.Focused(b) {
-			fill = rule
-		}
-		if gtx.Focused(b) {
-			border = w.accent()
-		}
-		return b.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
-			semantic.Button.Add(gtx.Ops)
-			return widget.Border{Color: border, CornerRadius: 5, Width: 1}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
-				return layout.Background{}.Layout(gtx,
-					func(gtx layout.Context) layout.Dimensions {
-						defer clip.UniformRRect(image.Rectangle{Max: gtx.Constraints.Min}, gtx.Dp(5)).Push(gtx.Ops).Pop()
-						paint.Fill(gtx.Ops, fill)
-						return layout.Dimensions{Size: gtx.Constraints.Min}
-					},
-					func(gtx layout.Context) layout.Dimensions {
-						return layout.Inset{Top: 5, Bottom: 5, Left: 10, Right: 10}.Layout(gtx,
-							w.text(w.card.Say(caption), label{size: 13, color: w.accent(), bold: true, lines: 1}))
-					})
-			})
-		})
-	}
-}
-
 // panel shows the content of a document, or why it cannot be shown.
 func (w *Window) panel(d *document) layout.Widget {
 	var parts []layout.Widget
 	if d.refused() {
 		why := w.card.Say("prompt.tree.refused", "reason", d.tree.got.Reason.Say(w.card.Lang))
-		parts = append(parts, w.text(why, label{size: 13, color: amber}), gap(6))
+		parts = append(parts, w.look.Text(why, look.Label{Size: 13, Color: w.look.Amber}), look.Gap(6))
 	}
 	body, notice := w.textPanel(d)
 	if d.asTree {
@@ -279,14 +249,16 @@ func (w *Window) panel(d *document) layout.Widget {
 	}
 	parts = append(parts, body)
 	if notice != "" {
-		parts = append(parts, gap(4), w.text(notice, label{size: 13, color: soft}))
+		parts = append(parts, look.Gap(4), w.look.Text(notice, look.Label{Size: 13, Color: w.look.Soft}))
 	}
-	return column(parts...)
+	return look.Column(parts...)
 }
 
 // textPanel is a document as lines, and what is to be said about that.
 func (w *Window) textPanel(d *document) (body layout.Widget, notice string) {
-	say := func(key string) layout.Widget { return w.text(w.card.Say(key), label{size: 13, color: soft}) }
+	say := func(key string) layout.Widget {
+		return w.look.Text(w.card.Say(key), look.Label{Size: 13, Color: w.look.Soft})
+	}
 	lines := d.lines.got
 	switch {
 	case !d.lines.there:
@@ -302,21 +274,21 @@ func (w *Window) textPanel(d *document) (body layout.Widget, notice string) {
 		notice = w.card.Say("prompt.documents.cut")
 	}
 	return w.listing(&d.lines.list, len(lines.Text), 10, func(gtx layout.Context, i int) layout.Dimensions {
-		return w.text(lines.Text[i], label{size: 12, mono: true})(gtx)
+		return w.look.Text(lines.Text[i], look.Label{Size: 12, Mono: true})(gtx)
 	}), notice
 }
 
 // listing scrolls rows within a fixed height; few rows take less.
 func (w *Window) listing(l *widget.List, n, shown int, row layout.ListElement) layout.Widget {
 	const lineHeight, least = 18, 2
-	return box(ground, rule, 6, 10, func(gtx layout.Context) layout.Dimensions {
+	return look.Panel(w.look.Ground, w.look.Rule, 6, 10, func(gtx layout.Context) layout.Dimensions {
 		height := gtx.Dp(lineHeight) * shown
 		if n <= shown {
 			height = min(height, max(gtx.Dp(lineHeight)*least, measure(gtx, n, row)))
 		}
 		gtx.Constraints.Min.Y = height
 		gtx.Constraints.Max = image.Pt(gtx.Constraints.Max.X, height)
-		return material.List(w.theme, l).Layout(gtx, n, row)
+		return material.List(w.look.Material, l).Layout(gtx, n, row)
 	})
 }
 

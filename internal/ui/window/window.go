@@ -17,13 +17,13 @@ import (
 	"gioui.org/op"
 	"gioui.org/unit"
 	"gioui.org/widget"
-	"gioui.org/widget/material"
 
 	"persten/internal/secret"
 	"persten/internal/signing"
 	"persten/internal/text"
 	"persten/internal/token"
 	"persten/internal/ui"
+	"persten/internal/ui/look"
 )
 
 // deafness is how long the window takes no orders after it appeared, changed or got the keyboard.
@@ -56,7 +56,7 @@ type answer struct {
 type Window struct {
 	view    ui.Viewer
 	win     *app.Window
-	theme   *material.Theme
+	look    *look.Theme
 	answers chan answer
 	gone    chan struct{} // closed with the window
 	failure error         // why it never appeared; read after gone
@@ -90,10 +90,10 @@ type Window struct {
 	list         widget.List
 }
 
-// New makes a window that shows documents through view; nil offers no viewing.
-func New(view ui.Viewer) *Window {
+// New makes a window in a look of its own that shows documents through view; nil offers no viewing.
+func New(theme *look.Theme, view ui.Viewer) *Window {
 	w := &Window{
-		view: view, win: new(app.Window), theme: newTheme(),
+		view: view, win: new(app.Window), look: theme,
 		answers: make(chan answer, 1), gone: make(chan struct{}),
 	}
 	w.batch.stopped = make(chan struct{})
