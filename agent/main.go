@@ -120,13 +120,10 @@ func (a *app) config() (*config.Config, error) {
 	for _, w := range c.Warnings {
 		slog.Warn("configuration", "warning", w)
 	}
-	if len(c.Keyfiles.Dirs) > 0 {
-		slog.Warn("configuration: [keyfiles] is read but not used by this version")
-	}
-	if c.UI.Language != "" {
-		a.lang = text.Lang(c.UI.Language)
-	}
 	a.loaded = c
+	if s, err := a.settings(); err == nil {
+		a.lang = language(s.Get(), a.lang)
+	}
 	return c, nil
 }
 

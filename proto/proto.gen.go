@@ -25,6 +25,7 @@ const (
 	MethodContentDrop        = "content.drop"        // page; Forgets a document or a result.
 	MethodSignCMS            = "sign.cms"            // page; Signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there.
 	MethodSignRaw            = "sign.raw"            // page; Signs a document or a ready digest and returns the bare signature value.
+	MethodSignTest           = "sign.test"           // local; Tries a certificate: signs a fixed text that says it is a test, and verifies the signature.
 	MethodCertificatesSelect = "certificates.select" // page; Lets the person choose a certificate in a window of the agent.
 	MethodAuthRespond        = "auth.respond"        // page; Answers a login challenge of the calling site.
 	MethodSignXML            = "sign.xml"            // page; Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
@@ -35,8 +36,14 @@ const (
 	MethodOriginsAllow       = "origins.allow"       // local; Lets a site talk to the agent.
 	MethodOriginsDeny        = "origins.deny"        // local; Refuses a site without asking again.
 	MethodOriginsForget      = "origins.forget"      // local; Forgets the decision about a site: it will be asked again.
-	MethodJournalList        = "journal.list"        // local; Lists the latest records of the journal, newest last.
+	MethodJournalList        = "journal.list"        // local; Lists records of the journal, the newest ones that fit, newest last.
 	MethodJournalVerify      = "journal.verify"      // local; Checks that no record of the journal was changed, removed or reordered.
+	MethodJournalExport      = "journal.export"      // local; Writes the records that fit into a file for other programs.
+	MethodSettingsGet        = "settings.get"        // local; Tells the person's settings as they are in force.
+	MethodSettingsSet        = "settings.set"        // local; Changes the settings that are named; the others stay.
+	MethodKeyfilesList       = "keyfiles.list"       // local; Lists the key files that are tokens here.
+	MethodKeyfilesAdd        = "keyfiles.add"        // local; Makes a key file a token of this person.
+	MethodKeyfilesRemove     = "keyfiles.remove"     // local; Forgets a key file; the file itself stays.
 	MethodAgentPause         = "agent.pause"         // local; Stops or resumes answering sites.
 	MethodAgentStop          = "agent.stop"          // local; Ends the agent after the requests under way.
 )
@@ -78,6 +85,8 @@ const (
 	CodeOriginInvalid Code = "origin_invalid"
 	// Machine policy does not leave this choice to the person.
 	CodePolicyForbids Code = "policy_forbids"
+	// The configuration file or the machine policy sets this, so it cannot be changed here; name is a key of the file. Args: name.
+	CodeSettingFixed Code = "setting_fixed"
 	// The person pressed Reject, closed the window or gave up at the PIN.
 	CodeUserRejected Code = "user_rejected"
 	// Nobody answered in time.
@@ -98,6 +107,8 @@ const (
 	CodeUnattendedKeypad Code = "unattended_keypad"
 	// The person stopped a batch while it ran, in the window or on the terminal. What was signed before is in the account.
 	CodeUserStopped Code = "user_stopped"
+	// The person refused three requests of this site in a row. Its further requests are refused without asking until the time is over; seconds is how long that still takes. Args: origin, seconds.
+	CodeOriginCooldown Code = "origin_cooldown"
 	// No token, or not the one the certificate needs.
 	CodeTokenAbsent Code = "token_absent"
 	// Another request or program is using the token.
@@ -164,6 +175,8 @@ const (
 	CodeFormatCMS Code = "format_cms"
 	// The bytes are not a PKCS#12 file this version can read. Args: detail.
 	CodeFormatP12 Code = "format_p12"
+	// The key file opens, and holds no certificate with its key.
+	CodeKeyFileEmpty Code = "key_file_empty"
 	// The bytes are not an X.509 certificate this version can read. Args: detail.
 	CodeFormatCertificate Code = "format_certificate"
 	// The signature does not fit the document or the certificate.
@@ -348,6 +361,8 @@ type Server interface {
 	SignCMS(ctx context.Context, p SignCMSParams) (*SignCMSResult, error)
 	// SignRaw: signs a document or a ready digest and returns the bare signature value.
 	SignRaw(ctx context.Context, p SignRawParams) (*SignRawResult, error)
+	// SignTest: tries a certificate: signs a fixed text that says it is a test, and verifies the signature.
+	SignTest(ctx context.Context, p SignTestParams) (*SignTestResult, error)
 	// CertificatesSelect: lets the person choose a certificate in a window of the agent.
 	CertificatesSelect(ctx context.Context, p CertificatesSelectParams) (*CertificatesSelectResult, error)
 	// AuthRespond: answers a login challenge of the calling site.
@@ -368,10 +383,22 @@ type Server interface {
 	OriginsDeny(ctx context.Context, p OriginsDenyParams) (*OriginsDenyResult, error)
 	// OriginsForget: forgets the decision about a site: it will be asked again.
 	OriginsForget(ctx context.Context, p OriginsForgetParams) (*OriginsForgetResult, error)
-	// JournalList: lists the latest records of the journal, newest last.
+	// JournalList: lists records of the journal, the newest ones that fit, newest last.
 	JournalList(ctx context.Context, p JournalListParams) (*JournalListResult, error)
 	// JournalVerify: checks that no record of the journal was changed, removed or reordered.
 	JournalVerify(ctx context.Context, p JournalVerifyParams) (*JournalVerifyResult, error)
+	// JournalExport: writes the records that fit into a file for other programs.
+	JournalExport(ctx context.Context, p JournalExportParams) (*JournalExportResult, error)
+	// SettingsGet: tells the person's settings as they are in force.
+	SettingsGet(ctx context.Context, p SettingsGetParams) (*SettingsGetResult, error)
+	// SettingsSet: changes the settings that are named; the others stay.
+	SettingsSet(ctx context.Context, p SettingsSetParams) (*SettingsSetResult, error)
+	// KeyfilesList: lists the key files that are tokens here.
+	KeyfilesList(ctx context.Context, p KeyfilesListParams) (*KeyfilesListResult, error)
+	// KeyfilesAdd: makes a key file a token of this person.
+	KeyfilesAdd(ctx context.Context, p KeyfilesAddParams) (*KeyfilesAddResult, error)
+	// KeyfilesRemove: forgets a key file; the file itself stays.
+	KeyfilesRemove(ctx context.Context, p KeyfilesRemoveParams) (*KeyfilesRemoveResult, error)
 	// AgentPause: stops or resumes answering sites.
 	AgentPause(ctx context.Context, p AgentPauseParams) (*AgentPauseResult, error)
 	// AgentStop: ends the agent after the requests under way.
@@ -392,6 +419,7 @@ var handlers = map[string]handler{
 	"content.drop":        {audience: "page", params: "ContentDropParams", call: call(Server.ContentDrop)},
 	"sign.cms":            {audience: "page", params: "SignCMSParams", call: call(Server.SignCMS)},
 	"sign.raw":            {audience: "page", params: "SignRawParams", call: call(Server.SignRaw)},
+	"sign.test":           {audience: "local", params: "SignTestParams", call: call(Server.SignTest)},
 	"certificates.select": {audience: "page", params: "CertificatesSelectParams", call: call(Server.CertificatesSelect)},
 	"auth.respond":        {audience: "page", params: "AuthRespondParams", call: call(Server.AuthRespond)},
 	"sign.xml":            {audience: "page", params: "SignXMLParams", call: call(Server.SignXML)},
@@ -404,6 +432,12 @@ var handlers = map[string]handler{
 	"origins.forget":      {audience: "local", params: "OriginsForgetParams", call: call(Server.OriginsForget)},
 	"journal.list":        {audience: "local", params: "JournalListParams", call: call(Server.JournalList)},
 	"journal.verify":      {audience: "local", params: "JournalVerifyParams", call: call(Server.JournalVerify)},
+	"journal.export":      {audience: "local", params: "JournalExportParams", call: call(Server.JournalExport)},
+	"settings.get":        {audience: "local", params: "SettingsGetParams", call: call(Server.SettingsGet)},
+	"settings.set":        {audience: "local", params: "SettingsSetParams", call: call(Server.SettingsSet)},
+	"keyfiles.list":       {audience: "local", params: "KeyfilesListParams", call: call(Server.KeyfilesList)},
+	"keyfiles.add":        {audience: "local", params: "KeyfilesAddParams", call: call(Server.KeyfilesAdd)},
+	"keyfiles.remove":     {audience: "local", params: "KeyfilesRemoveParams", call: call(Server.KeyfilesRemove)},
 	"agent.pause":         {audience: "local", params: "AgentPauseParams", call: call(Server.AgentPause)},
 	"agent.stop":          {audience: "local", params: "AgentStopParams", call: call(Server.AgentStop)},
 }
@@ -1065,6 +1099,99 @@ type Origin struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v Origin) Validate() error { return validate("Origin", v) }
 
+// FilePath: the absolute path of a file on this machine.
+type FilePath = string
+
+// Switch: on or off; what is absent is neither.
+type Switch = bool
+
+// LanguageSetting: system: that of the operating system.
+type LanguageSetting string
+
+// The values of LanguageSetting.
+const (
+	LanguageSettingRu     LanguageSetting = "ru"
+	LanguageSettingEn     LanguageSetting = "en"
+	LanguageSettingSystem LanguageSetting = "system"
+)
+
+// Theme: the colours of windows; system: as the desktop has them.
+type Theme string
+
+// The values of Theme.
+const (
+	ThemeSystem Theme = "system"
+	ThemeLight  Theme = "light"
+	ThemeDark   Theme = "dark"
+)
+
+type SettingName string
+
+// The values of SettingName.
+const (
+	SettingNameLanguage      SettingName = "language"
+	SettingNameTheme         SettingName = "theme"
+	SettingNameNotifications SettingName = "notifications"
+)
+
+// Settings: what a person may set.
+type Settings struct {
+	Language      LanguageSetting `json:"language"`
+	Theme         Theme           `json:"theme"`
+	Notifications bool            `json:"notifications"` // Notices of the desktop.
+	Fixed         []SettingName   `json:"fixed"`         // What config.toml or the machine policy sets: it cannot be changed here.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v Settings) Validate() error { return validate("Settings", v) }
+
+// KeyFile: a file with keys that is a token here.
+type KeyFile struct {
+	Path         FilePath        `json:"path"`
+	Name         string          `json:"name"`              // The file's name without its folder.
+	Present      bool            `json:"present"`           // The file is there and can be read.
+	Certificates []CertificateID `json:"certificates"`      // Those whose keys are in it, as far as they are known: a file found in a folder may show them with its password only.
+	Fixed        bool            `json:"fixed"`             // It lies in a folder that the configuration names, and cannot be removed here.
+	Problem      Code            `json:"problem,omitempty"` // Why it is no token.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyFile) Validate() error { return validate("KeyFile", v) }
+
+type JournalFormat string
+
+// The values of JournalFormat.
+const (
+	JournalFormatCsv  JournalFormat = "csv"
+	JournalFormatJSON JournalFormat = "json"
+	JournalFormatPdf  JournalFormat = "pdf"
+)
+
+// JournalDamage: line_damaged: it does not fit its own hash. lines_missing: lines before it are missing or reordered. line_before_changed: it is not chained to the line before. head_differs: it is not the line the head file knows. end_without_begin: it ends a use that never began. end_cut_off: the head file knows of later lines. seal_differs: it is not the line that was sealed. seal_ahead: a line that was sealed is not there.
+type JournalDamage string
+
+// The values of JournalDamage.
+const (
+	JournalDamageLineDamaged       JournalDamage = "line_damaged"
+	JournalDamageLinesMissing      JournalDamage = "lines_missing"
+	JournalDamageLineBeforeChanged JournalDamage = "line_before_changed"
+	JournalDamageHeadDiffers       JournalDamage = "head_differs"
+	JournalDamageEndWithoutBegin   JournalDamage = "end_without_begin"
+	JournalDamageEndCutOff         JournalDamage = "end_cut_off"
+	JournalDamageSealDiffers       JournalDamage = "seal_differs"
+	JournalDamageSealAhead         JournalDamage = "seal_ahead"
+)
+
+// JournalSeal: what the system's own log keeps of the journal, where its owner cannot change it unnoticed.
+type JournalSeal struct {
+	Place string    `json:"place"`
+	Seq   int64     `json:"seq"`  // The record it vouches for, and all before it.
+	Time  time.Time `json:"time"` // When the system's log took it.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v JournalSeal) Validate() error { return validate("JournalSeal", v) }
+
 // JournalDocument: one document of a journal record. Never its content.
 type JournalDocument struct {
 	Name    string `json:"name"`
@@ -1097,7 +1224,7 @@ type JournalRecord struct {
 	Documents         []JournalDocument `json:"documents,omitempty"`
 	Profile           string            `json:"profile,omitempty"`
 	Algorithm         string            `json:"algorithm,omitempty"`
-	Result            string            `json:"result,omitempty"` // ok, or an error code.
+	Result            string            `json:"result,omitempty"` // ok, or an error code. A begin has that of its end; unknown where there is none.
 	Args              map[string]string `json:"args,omitempty"`
 	Version           string            `json:"version,omitempty"`
 	Approval          string            `json:"approval,omitempty"`
@@ -1354,6 +1481,27 @@ type SignRawResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v SignRawResult) Validate() error { return validate("SignRawResult", v) }
 
+// SignTestParams are the parameters of sign.test. Tries a certificate: signs a fixed text that says it is a test, and verifies the signature.
+type SignTestParams struct {
+	Certificate CertificateRef `json:"certificate"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignTestParams) Validate() error { return validate("SignTestParams", v) }
+
+// SignTestResult is the result of sign.test.
+type SignTestResult struct {
+	Digest      string      `json:"digest"`    // Of the fixed text, in lower hex.
+	DigestAlg   string      `json:"digestAlg"` // The algorithm of digest, such as streebog256.
+	Algorithm   string      `json:"algorithm"` // The signature algorithm used.
+	Certificate Certificate `json:"certificate"`
+	Time        time.Time   `json:"time"` // When it signed.
+	Report      Report      `json:"report"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignTestResult) Validate() error { return validate("SignTestResult", v) }
+
 // CertificatesSelectParams are the parameters of certificates.select. Lets the person choose a certificate in a window of the agent.
 type CertificatesSelectParams struct {
 	Certificates []CertificateRef `json:"certificates,omitempty"` // Choose among these alone; among all that fit when left out or empty.
@@ -1537,9 +1685,16 @@ type OriginsForgetResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v OriginsForgetResult) Validate() error { return validate("OriginsForgetResult", v) }
 
-// JournalListParams are the parameters of journal.list. Lists the latest records of the journal, newest last.
+// JournalListParams are the parameters of journal.list. Lists records of the journal, the newest ones that fit, newest last.
 type JournalListParams struct {
-	Limit int `json:"limit,omitempty"` // 100 when left out.
+	Limit  int        `json:"limit,omitempty"`  // 100 when left out.
+	Before int64      `json:"before,omitempty"` // Only records with a smaller seq than this, for the next page: the least seq of this page. Of a use, that of its begin counts.
+	From   time.Time  `json:"from,omitzero"`    // Not before this moment.
+	To     time.Time  `json:"to,omitzero"`      // Before this moment.
+	Origin OriginName `json:"origin,omitempty"` // Of this site alone; "local": of no site.
+	Kind   string     `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause.
+	Result string     `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
+	Text   string     `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1548,6 +1703,7 @@ func (v JournalListParams) Validate() error { return validate("JournalListParams
 // JournalListResult is the result of journal.list.
 type JournalListResult struct {
 	Records []JournalRecord `json:"records"`
+	More    bool            `json:"more"` // There are older ones that fit.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1562,15 +1718,110 @@ func (v JournalVerifyParams) Validate() error { return validate("JournalVerifyPa
 
 // JournalVerifyResult is the result of journal.verify.
 type JournalVerifyResult struct {
-	OK      bool `json:"ok"`
-	Records int  `json:"records"` // Records read.
-	Unknown int  `json:"unknown"` // Uses of a key whose outcome was never written: the power or the process went away.
-	Code    Code `json:"code,omitempty"`
-	Line    int  `json:"line,omitempty"` // First line that does not fit.
+	OK      bool          `json:"ok"`
+	Records int           `json:"records"` // Records read.
+	Unknown int           `json:"unknown"` // Uses of a key whose outcome was never written: the power or the process went away.
+	Code    Code          `json:"code,omitempty"`
+	Line    int           `json:"line,omitempty"`   // First line that does not fit.
+	Reason  JournalDamage `json:"reason,omitempty"` // What is wrong with it.
+	Seal    *JournalSeal  `json:"seal,omitempty"`   // The newest seal that could be read; absent when there is none.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v JournalVerifyResult) Validate() error { return validate("JournalVerifyResult", v) }
+
+// JournalExportParams are the parameters of journal.export. Writes the records that fit into a file for other programs.
+type JournalExportParams struct {
+	Format JournalFormat `json:"format"`
+	Limit  int           `json:"limit,omitempty"`  // The newest ones; all when left out. A pdf holds 10000 at most.
+	From   time.Time     `json:"from,omitzero"`    // Not before this moment.
+	To     time.Time     `json:"to,omitzero"`      // Before this moment.
+	Origin OriginName    `json:"origin,omitempty"` // Of this site alone; "local": of no site.
+	Kind   string        `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause.
+	Result string        `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
+	Text   string        `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v JournalExportParams) Validate() error { return validate("JournalExportParams", v) }
+
+// JournalExportResult is the result of journal.export.
+type JournalExportResult struct {
+	Handle Handle `json:"handle"`
+	Size   int64  `json:"size"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v JournalExportResult) Validate() error { return validate("JournalExportResult", v) }
+
+// SettingsGetParams are the parameters of settings.get. Tells the person's settings as they are in force.
+type SettingsGetParams struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SettingsGetParams) Validate() error { return validate("SettingsGetParams", v) }
+
+// SettingsGetResult is the result of settings.get.
+type SettingsGetResult = Settings
+
+// SettingsSetParams are the parameters of settings.set. Changes the settings that are named; the others stay.
+type SettingsSetParams struct {
+	Language      LanguageSetting `json:"language,omitempty"`
+	Theme         Theme           `json:"theme,omitempty"`
+	Notifications *Switch         `json:"notifications,omitempty"` // Notices of the desktop.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SettingsSetParams) Validate() error { return validate("SettingsSetParams", v) }
+
+// SettingsSetResult is the result of settings.set.
+type SettingsSetResult = Settings
+
+// KeyfilesListParams are the parameters of keyfiles.list. Lists the key files that are tokens here.
+type KeyfilesListParams struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesListParams) Validate() error { return validate("KeyfilesListParams", v) }
+
+// KeyfilesListResult is the result of keyfiles.list.
+type KeyfilesListResult struct {
+	Files []KeyFile `json:"files"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesListResult) Validate() error { return validate("KeyfilesListResult", v) }
+
+// KeyfilesAddParams are the parameters of keyfiles.add. Makes a key file a token of this person.
+type KeyfilesAddParams struct {
+	Path FilePath `json:"path"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesAddParams) Validate() error { return validate("KeyfilesAddParams", v) }
+
+// KeyfilesAddResult is the result of keyfiles.add.
+type KeyfilesAddResult struct {
+	File KeyFile `json:"file"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesAddResult) Validate() error { return validate("KeyfilesAddResult", v) }
+
+// KeyfilesRemoveParams are the parameters of keyfiles.remove. Forgets a key file; the file itself stays.
+type KeyfilesRemoveParams struct {
+	Path FilePath `json:"path"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesRemoveParams) Validate() error { return validate("KeyfilesRemoveParams", v) }
+
+// KeyfilesRemoveResult is the result of keyfiles.remove.
+type KeyfilesRemoveResult struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesRemoveResult) Validate() error { return validate("KeyfilesRemoveResult", v) }
 
 // AgentPauseParams are the parameters of agent.pause. Stops or resumes answering sites.
 type AgentPauseParams struct {
@@ -1689,6 +1940,8 @@ var (
 	pattern17 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
 	pattern18 = regexp.MustCompile("^[A-Za-z0-9+/]+={0,2}$")
 	pattern19 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern20 = regexp.MustCompile("^[a-z]+$")
+	pattern21 = regexp.MustCompile("^[a-z0-9_]+$")
 )
 
 // schemas is what check walks along.
@@ -2002,6 +2255,32 @@ func init() {
 			{"since", &schema{kind: kindTime}, false},
 			{"hidden", &schema{kind: kindBoolean}, false},
 		}},
+		"FilePath":        {kind: kindString, minLen: 1, maxLen: 4096, pattern: pattern5},
+		"Switch":          {kind: kindBoolean},
+		"LanguageSetting": {kind: kindString, enum: []string{"ru", "en", "system"}},
+		"Theme":           {kind: kindString, enum: []string{"system", "light", "dark"}},
+		"SettingName":     {kind: kindString, enum: []string{"language", "theme", "notifications"}},
+		"Settings": {kind: kindObject, members: []member{
+			{"language", &schema{ref: "LanguageSetting"}, true},
+			{"theme", &schema{ref: "Theme"}, true},
+			{"notifications", &schema{kind: kindBoolean}, true},
+			{"fixed", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "SettingName"}}, true},
+		}},
+		"KeyFile": {kind: kindObject, members: []member{
+			{"path", &schema{ref: "FilePath"}, true},
+			{"name", &schema{kind: kindString}, true},
+			{"present", &schema{kind: kindBoolean}, true},
+			{"certificates", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "CertificateID"}}, true},
+			{"fixed", &schema{kind: kindBoolean}, true},
+			{"problem", &schema{ref: "ErrorCode"}, false},
+		}},
+		"JournalFormat": {kind: kindString, enum: []string{"csv", "json", "pdf"}},
+		"JournalDamage": {kind: kindString, enum: []string{"line_damaged", "lines_missing", "line_before_changed", "head_differs", "end_without_begin", "end_cut_off", "seal_differs", "seal_ahead"}},
+		"JournalSeal": {kind: kindObject, members: []member{
+			{"place", &schema{kind: kindString, enum: []string{"journald", "eventlog"}}, true},
+			{"seq", &schema{kind: kindInteger, min: bound(1)}, true},
+			{"time", &schema{kind: kindTime}, true},
+		}},
 		"JournalDocument": {kind: kindObject, members: []member{
 			{"name", &schema{kind: kindString}, true},
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
@@ -2162,6 +2441,17 @@ func init() {
 			{"certificate", &schema{ref: "CertificateID"}, true},
 			{"signingTime", &schema{kind: kindTime}, true},
 		}},
+		"SignTestParams": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateRef"}, true},
+		}},
+		"SignTestResult": {kind: kindObject, members: []member{
+			{"digest", &schema{kind: kindString, pattern: pattern7}, true},
+			{"digestAlg", &schema{kind: kindString}, true},
+			{"algorithm", &schema{kind: kindString}, true},
+			{"certificate", &schema{ref: "Certificate"}, true},
+			{"time", &schema{kind: kindTime}, true},
+			{"report", &schema{ref: "Report"}, true},
+		}},
 		"CertificatesSelectParams": {kind: kindObject, members: []member{
 			{"certificates", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "CertificateRef"}}, false},
 			{"purpose", &schema{ref: "KeyPurpose"}, false},
@@ -2252,9 +2542,17 @@ func init() {
 		"OriginsForgetResult": {kind: kindObject},
 		"JournalListParams": {kind: kindObject, members: []member{
 			{"limit", &schema{kind: kindInteger, min: bound(1), max: bound(1000)}, false},
+			{"before", &schema{kind: kindInteger, min: bound(1), max: bound(9007199254740991)}, false},
+			{"from", &schema{kind: kindTime}, false},
+			{"to", &schema{kind: kindTime}, false},
+			{"origin", &schema{ref: "OriginName"}, false},
+			{"kind", &schema{kind: kindString, maxLen: 20, pattern: pattern20}, false},
+			{"result", &schema{kind: kindString, maxLen: 60, pattern: pattern21}, false},
+			{"text", &schema{kind: kindString, minLen: 1, maxLen: 200}, false},
 		}},
 		"JournalListResult": {kind: kindObject, members: []member{
-			{"records", &schema{kind: kindArray, maxItems: 1000, items: &schema{ref: "JournalRecord"}}, true},
+			{"records", &schema{kind: kindArray, maxItems: 2000, items: &schema{ref: "JournalRecord"}}, true},
+			{"more", &schema{kind: kindBoolean}, true},
 		}},
 		"JournalVerifyParams": {kind: kindObject},
 		"JournalVerifyResult": {kind: kindObject, members: []member{
@@ -2263,7 +2561,45 @@ func init() {
 			{"unknown", &schema{kind: kindInteger, min: bound(0)}, true},
 			{"code", &schema{ref: "ErrorCode"}, false},
 			{"line", &schema{kind: kindInteger, min: bound(0)}, false},
+			{"reason", &schema{ref: "JournalDamage"}, false},
+			{"seal", &schema{ref: "JournalSeal"}, false},
 		}},
+		"JournalExportParams": {kind: kindObject, members: []member{
+			{"format", &schema{ref: "JournalFormat"}, true},
+			{"limit", &schema{kind: kindInteger, min: bound(1), max: bound(1000000)}, false},
+			{"from", &schema{kind: kindTime}, false},
+			{"to", &schema{kind: kindTime}, false},
+			{"origin", &schema{ref: "OriginName"}, false},
+			{"kind", &schema{kind: kindString, maxLen: 20, pattern: pattern20}, false},
+			{"result", &schema{kind: kindString, maxLen: 60, pattern: pattern21}, false},
+			{"text", &schema{kind: kindString, minLen: 1, maxLen: 200}, false},
+		}},
+		"JournalExportResult": {kind: kindObject, members: []member{
+			{"handle", &schema{ref: "Handle"}, true},
+			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
+		}},
+		"SettingsGetParams": {kind: kindObject},
+		"SettingsGetResult": {ref: "Settings"},
+		"SettingsSetParams": {kind: kindObject, members: []member{
+			{"language", &schema{ref: "LanguageSetting"}, false},
+			{"theme", &schema{ref: "Theme"}, false},
+			{"notifications", &schema{ref: "Switch"}, false},
+		}},
+		"SettingsSetResult":  {ref: "Settings"},
+		"KeyfilesListParams": {kind: kindObject},
+		"KeyfilesListResult": {kind: kindObject, members: []member{
+			{"files", &schema{kind: kindArray, maxItems: 1024, items: &schema{ref: "KeyFile"}}, true},
+		}},
+		"KeyfilesAddParams": {kind: kindObject, members: []member{
+			{"path", &schema{ref: "FilePath"}, true},
+		}},
+		"KeyfilesAddResult": {kind: kindObject, members: []member{
+			{"file", &schema{ref: "KeyFile"}, true},
+		}},
+		"KeyfilesRemoveParams": {kind: kindObject, members: []member{
+			{"path", &schema{ref: "FilePath"}, true},
+		}},
+		"KeyfilesRemoveResult": {kind: kindObject},
 		"AgentPauseParams": {kind: kindObject, members: []member{
 			{"paused", &schema{kind: kindBoolean}, true},
 		}},

@@ -54,6 +54,10 @@ func (a answers) SignRaw(_ context.Context, p SignRawParams) (*SignRawResult, er
 	return answer[SignRawResult](a, p)
 }
 
+func (a answers) SignTest(_ context.Context, p SignTestParams) (*SignTestResult, error) {
+	return answer[SignTestResult](a, p)
+}
+
 func (a answers) CertificatesSelect(_ context.Context, p CertificatesSelectParams) (*CertificatesSelectResult, error) {
 	return answer[CertificatesSelectResult](a, p)
 }
@@ -100,6 +104,30 @@ func (a answers) JournalList(_ context.Context, p JournalListParams) (*JournalLi
 
 func (a answers) JournalVerify(_ context.Context, p JournalVerifyParams) (*JournalVerifyResult, error) {
 	return answer[JournalVerifyResult](a, p)
+}
+
+func (a answers) JournalExport(_ context.Context, p JournalExportParams) (*JournalExportResult, error) {
+	return answer[JournalExportResult](a, p)
+}
+
+func (a answers) SettingsGet(_ context.Context, p SettingsGetParams) (*SettingsGetResult, error) {
+	return answer[SettingsGetResult](a, p)
+}
+
+func (a answers) SettingsSet(_ context.Context, p SettingsSetParams) (*SettingsSetResult, error) {
+	return answer[SettingsSetResult](a, p)
+}
+
+func (a answers) KeyfilesList(_ context.Context, p KeyfilesListParams) (*KeyfilesListResult, error) {
+	return answer[KeyfilesListResult](a, p)
+}
+
+func (a answers) KeyfilesAdd(_ context.Context, p KeyfilesAddParams) (*KeyfilesAddResult, error) {
+	return answer[KeyfilesAddResult](a, p)
+}
+
+func (a answers) KeyfilesRemove(_ context.Context, p KeyfilesRemoveParams) (*KeyfilesRemoveResult, error) {
+	return answer[KeyfilesRemoveResult](a, p)
 }
 
 func (a answers) AgentPause(_ context.Context, p AgentPauseParams) (*AgentPauseResult, error) {

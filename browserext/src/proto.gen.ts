@@ -30,6 +30,8 @@ export const ERROR_NUMBERS = {
   origin_invalid: 1104,
   /** Machine policy does not leave this choice to the person. */
   policy_forbids: 1105,
+  /** The configuration file or the machine policy sets this, so it cannot be changed here; name is a key of the file. Args: name. */
+  setting_fixed: 1106,
   /** The person pressed Reject, closed the window or gave up at the PIN. */
   user_rejected: 1201,
   /** Nobody answered in time. */
@@ -50,6 +52,8 @@ export const ERROR_NUMBERS = {
   unattended_keypad: 1209,
   /** The person stopped a batch while it ran, in the window or on the terminal. What was signed before is in the account. */
   user_stopped: 1210,
+  /** The person refused three requests of this site in a row. Its further requests are refused without asking until the time is over; seconds is how long that still takes. Args: origin, seconds. */
+  origin_cooldown: 1211,
   /** No token, or not the one the certificate needs. */
   token_absent: 1301,
   /** Another request or program is using the token. */
@@ -116,6 +120,8 @@ export const ERROR_NUMBERS = {
   format_cms: 1701,
   /** The bytes are not a PKCS#12 file this version can read. Args: detail. */
   format_p12: 1702,
+  /** The key file opens, and holds no certificate with its key. */
+  key_file_empty: 1757,
   /** The bytes are not an X.509 certificate this version can read. Args: detail. */
   format_certificate: 1703,
   /** The signature does not fit the document or the certificate. */
@@ -817,6 +823,59 @@ export interface Origin {
   hidden?: boolean;
 }
 
+/** The absolute path of a file on this machine. */
+export type FilePath = string;
+
+/** On or off; what is absent is neither. */
+export type Switch = boolean;
+
+/** system: that of the operating system. */
+export type LanguageSetting = 'ru' | 'en' | 'system';
+
+/** The colours of windows; system: as the desktop has them. */
+export type Theme = 'system' | 'light' | 'dark';
+
+export type SettingName = 'language' | 'theme' | 'notifications';
+
+/** What a person may set. */
+export interface Settings {
+  language: LanguageSetting;
+  theme: Theme;
+  /** Notices of the desktop. */
+  notifications: boolean;
+  /** What config.toml or the machine policy sets: it cannot be changed here. */
+  fixed: SettingName[];
+}
+
+/** A file with keys that is a token here. */
+export interface KeyFile {
+  path: FilePath;
+  /** The file's name without its folder. */
+  name: string;
+  /** The file is there and can be read. */
+  present: boolean;
+  /** Those whose keys are in it, as far as they are known: a file found in a folder may show them with its password only. */
+  certificates: CertificateID[];
+  /** It lies in a folder that the configuration names, and cannot be removed here. */
+  fixed: boolean;
+  /** Why it is no token. */
+  problem?: ErrorCode;
+}
+
+export type JournalFormat = 'csv' | 'json' | 'pdf';
+
+/** line_damaged: it does not fit its own hash. lines_missing: lines before it are missing or reordered. line_before_changed: it is not chained to the line before. head_differs: it is not the line the head file knows. end_without_begin: it ends a use that never began. end_cut_off: the head file knows of later lines. seal_differs: it is not the line that was sealed. seal_ahead: a line that was sealed is not there. */
+export type JournalDamage = 'line_damaged' | 'lines_missing' | 'line_before_changed' | 'head_differs' | 'end_without_begin' | 'end_cut_off' | 'seal_differs' | 'seal_ahead';
+
+/** What the system's own log keeps of the journal, where its owner cannot change it unnoticed. */
+export interface JournalSeal {
+  place: 'journald' | 'eventlog';
+  /** The record it vouches for, and all before it. */
+  seq: number;
+  /** When the system's log took it. */
+  time: string;
+}
+
 /** One document of a journal record. Never its content. */
 export interface JournalDocument {
   name: string;
@@ -851,7 +910,7 @@ export interface JournalRecord {
   documents?: JournalDocument[];
   profile?: string;
   algorithm?: string;
-  /** ok, or an error code. */
+  /** ok, or an error code. A begin has that of its end; unknown where there is none. */
   result?: string;
   args?: Record<string, string>;
   version?: string;
@@ -1084,6 +1143,24 @@ export interface SignRawResult {
   signingTime: string;
 }
 
+/** Tries a certificate: signs a fixed text that says it is a test, and verifies the signature. */
+export interface SignTestParams {
+  certificate: CertificateRef;
+}
+
+export interface SignTestResult {
+  /** Of the fixed text, in lower hex. */
+  digest: string;
+  /** The algorithm of digest, such as streebog256. */
+  digestAlg: string;
+  /** The signature algorithm used. */
+  algorithm: string;
+  certificate: Certificate;
+  /** When it signed. */
+  time: string;
+  report: Report;
+}
+
 /** Lets the person choose a certificate in a window of the agent. */
 export interface CertificatesSelectParams {
   /** Choose among these alone; among all that fit when left out or empty. */
@@ -1246,14 +1323,30 @@ export interface OriginsForgetParams {
 
 export type OriginsForgetResult = Record<string, never>;
 
-/** Lists the latest records of the journal, newest last. */
+/** Lists records of the journal, the newest ones that fit, newest last. */
 export interface JournalListParams {
   /** 100 when left out. */
   limit?: number;
+  /** Only records with a smaller seq than this, for the next page: the least seq of this page. Of a use, that of its begin counts. */
+  before?: number;
+  /** Not before this moment. */
+  from?: string;
+  /** Before this moment. */
+  to?: string;
+  /** Of this site alone; "local": of no site. */
+  origin?: OriginName;
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause. */
+  kind?: string;
+  /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
+  result?: string;
+  /** Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one. */
+  text?: string;
 }
 
 export interface JournalListResult {
   records: JournalRecord[];
+  /** There are older ones that fit. */
+  more: boolean;
 }
 
 /** Checks that no record of the journal was changed, removed or reordered. */
@@ -1268,7 +1361,73 @@ export interface JournalVerifyResult {
   code?: ErrorCode;
   /** First line that does not fit. */
   line?: number;
+  /** What is wrong with it. */
+  reason?: JournalDamage;
+  /** The newest seal that could be read; absent when there is none. */
+  seal?: JournalSeal;
 }
+
+/** Writes the records that fit into a file for other programs. */
+export interface JournalExportParams {
+  format: JournalFormat;
+  /** The newest ones; all when left out. A pdf holds 10000 at most. */
+  limit?: number;
+  /** Not before this moment. */
+  from?: string;
+  /** Before this moment. */
+  to?: string;
+  /** Of this site alone; "local": of no site. */
+  origin?: OriginName;
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause. */
+  kind?: string;
+  /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
+  result?: string;
+  /** Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one. */
+  text?: string;
+}
+
+export interface JournalExportResult {
+  handle: Handle;
+  size: number;
+}
+
+/** Tells the person's settings as they are in force. */
+export type SettingsGetParams = Record<string, never>;
+
+export type SettingsGetResult = Settings;
+
+/** Changes the settings that are named; the others stay. */
+export interface SettingsSetParams {
+  language?: LanguageSetting;
+  theme?: Theme;
+  /** Notices of the desktop. */
+  notifications?: Switch;
+}
+
+export type SettingsSetResult = Settings;
+
+/** Lists the key files that are tokens here. */
+export type KeyfilesListParams = Record<string, never>;
+
+export interface KeyfilesListResult {
+  files: KeyFile[];
+}
+
+/** Makes a key file a token of this person. */
+export interface KeyfilesAddParams {
+  path: FilePath;
+}
+
+export interface KeyfilesAddResult {
+  file: KeyFile;
+}
+
+/** Forgets a key file; the file itself stays. */
+export interface KeyfilesRemoveParams {
+  path: FilePath;
+}
+
+export type KeyfilesRemoveResult = Record<string, never>;
 
 /** Stops or resumes answering sites. */
 export interface AgentPauseParams {
@@ -1349,6 +1508,7 @@ export interface Methods {
   'content.drop': { params: ContentDropParams; result: ContentDropResult };
   'sign.cms': { params: SignCMSParams; result: SignCMSResult };
   'sign.raw': { params: SignRawParams; result: SignRawResult };
+  'sign.test': { params: SignTestParams; result: SignTestResult };
   'certificates.select': { params: CertificatesSelectParams; result: CertificatesSelectResult };
   'auth.respond': { params: AuthRespondParams; result: AuthRespondResult };
   'sign.xml': { params: SignXMLParams; result: SignXMLResult };
@@ -1361,6 +1521,12 @@ export interface Methods {
   'origins.forget': { params: OriginsForgetParams; result: OriginsForgetResult };
   'journal.list': { params: JournalListParams; result: JournalListResult };
   'journal.verify': { params: JournalVerifyParams; result: JournalVerifyResult };
+  'journal.export': { params: JournalExportParams; result: JournalExportResult };
+  'settings.get': { params: SettingsGetParams; result: SettingsGetResult };
+  'settings.set': { params: SettingsSetParams; result: SettingsSetResult };
+  'keyfiles.list': { params: KeyfilesListParams; result: KeyfilesListResult };
+  'keyfiles.add': { params: KeyfilesAddParams; result: KeyfilesAddResult };
+  'keyfiles.remove': { params: KeyfilesRemoveParams; result: KeyfilesRemoveResult };
   'agent.pause': { params: AgentPauseParams; result: AgentPauseResult };
   'agent.stop': { params: AgentStopParams; result: AgentStopResult };
 }

@@ -49,6 +49,13 @@ var results = map[string]func() validator{
 	"origins.forget":      func() validator { return new(proto.OriginsForgetResult) },
 	"journal.list":        func() validator { return new(proto.JournalListResult) },
 	"journal.verify":      func() validator { return new(proto.JournalVerifyResult) },
+	"journal.export":      func() validator { return new(proto.JournalExportResult) },
+	"settings.get":        func() validator { return new(proto.SettingsGetResult) },
+	"settings.set":        func() validator { return new(proto.SettingsSetResult) },
+	"keyfiles.list":       func() validator { return new(proto.KeyfilesListResult) },
+	"keyfiles.add":        func() validator { return new(proto.KeyfilesAddResult) },
+	"keyfiles.remove":     func() validator { return new(proto.KeyfilesRemoveResult) },
+	"sign.test":           func() validator { return new(proto.SignTestResult) },
 	"agent.pause":         func() validator { return new(proto.AgentPauseResult) },
 	"agent.stop":          func() validator { return new(proto.AgentStopResult) },
 }
@@ -124,7 +131,7 @@ func TestExamples(t *testing.T) {
 }
 
 // needHandle are the methods whose examples ask for what no other example left behind, or for a person's yes.
-var needHandle = []string{"content.append", "content.close", "content.read", "certificates.check", "certificates.select", "auth.respond", "sign.cms", "sign.raw", "sign.batch", "verify.cms", "sign.xml", "verify.xml"}
+var needHandle = []string{"content.append", "content.close", "content.read", "certificates.check", "certificates.select", "auth.respond", "sign.cms", "sign.raw", "sign.batch", "verify.cms", "sign.xml", "verify.xml", "sign.test", "keyfiles.add"}
 
 // The whole way of an XML document: signed in pieces or inline, returned the same way, verified.
 func TestSignAndVerifyXML(t *testing.T) {

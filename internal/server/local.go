@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"persten/internal/config"
@@ -60,15 +61,10 @@ func (c *client) decide(origin string, result proto.Code, keep func(string) erro
 
 // JournalList returns the newest records.
 func (c *client) JournalList(_ context.Context, p proto.JournalListParams) (*proto.JournalListResult, error) {
-	limit := p.Limit
-	if limit == 0 {
-		limit = 100
+	if p.Limit == 0 {
+		p.Limit = 100
 	}
-	list, err := c.o.Journal.List(limit)
-	if err != nil {
-		return nil, err
-	}
-	return &proto.JournalListResult{Records: list}, nil
+	return c.o.Journal.List(p)
 }
 
 // JournalVerify checks the chain.
@@ -78,6 +74,57 @@ func (c *client) JournalVerify(context.Context, proto.JournalVerifyParams) (*pro
 		return nil, err
 	}
 	return &r, nil
+}
+
+// JournalExport writes what fits into a content that content.read reads.
+func (c *client) JournalExport(_ context.Context, p proto.JournalExportParams) (*proto.JournalExportResult, error) {
+	handle, made, err := c.o.Engine.Store().Create(c.who.Channel, "", "", func(w io.Writer) error {
+		return c.o.Journal.Export(w, c.lang(), p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &proto.JournalExportResult{Handle: handle, Size: made.Size()}, nil
+}
+
+// SettingsGet tells the settings in force.
+func (c *client) SettingsGet(context.Context, proto.SettingsGetParams) (*proto.SettingsGetResult, error) {
+	s := c.o.Settings.Get()
+	return &s, nil
+}
+
+// SettingsSet changes settings; local clients hear of it as of every change.
+func (c *client) SettingsSet(_ context.Context, p proto.SettingsSetParams) (*proto.SettingsSetResult, error) {
+	s, err := c.o.Settings.Set(p)
+	if err != nil {
+		return nil, err
+	}
+	c.Changed()
+	return &s, nil
+}
+
+// KeyfilesList lists the files that are tokens.
+func (c *client) KeyfilesList(context.Context, proto.KeyfilesListParams) (*proto.KeyfilesListResult, error) {
+	return &proto.KeyfilesListResult{Files: c.o.KeyFiles.List()}, nil
+}
+
+// KeyfilesAdd makes a file a token, when the person knows its password.
+func (c *client) KeyfilesAdd(ctx context.Context, p proto.KeyfilesAddParams) (*proto.KeyfilesAddResult, error) {
+	f, err := c.o.KeyFiles.Add(ctx, c.caller(), p.Path)
+	if err != nil {
+		return nil, err
+	}
+	return &proto.KeyfilesAddResult{File: f}, nil
+}
+
+// KeyfilesRemove forgets a file.
+func (c *client) KeyfilesRemove(_ context.Context, p proto.KeyfilesRemoveParams) (*proto.KeyfilesRemoveResult, error) {
+	return &proto.KeyfilesRemoveResult{}, c.o.KeyFiles.Remove(p.Path)
+}
+
+// SignTest tries a certificate on a text of ours.
+func (c *client) SignTest(ctx context.Context, p proto.SignTestParams) (*proto.SignTestResult, error) {
+	return c.o.Engine.Test(ctx, c.caller(), p.Certificate)
 }
 
 // AgentPause stops and resumes serving pages, and signing without a person for anybody.

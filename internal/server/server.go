@@ -29,10 +29,26 @@ import (
 	"persten/proto"
 )
 
-// Journal is read by journal.list and journal.verify.
+// Journal is read by journal.list, journal.verify and journal.export.
 type Journal interface {
-	List(limit int) ([]proto.JournalRecord, error)
+	List(q proto.JournalListParams) (*proto.JournalListResult, error)
 	Verify() (proto.JournalVerifyResult, error)
+	// Export writes a file for other programs, in a language where it has words.
+	Export(w io.Writer, lang string, q proto.JournalExportParams) error
+}
+
+// Settings are the person's.
+type Settings interface {
+	Get() proto.Settings
+	Set(p proto.SettingsSetParams) (proto.Settings, error)
+}
+
+// KeyFiles are the files that are tokens.
+type KeyFiles interface {
+	List() []proto.KeyFile
+	// Add asks the person for the file's password, reads the file and makes it a token.
+	Add(ctx context.Context, who signing.Caller, path string) (proto.KeyFile, error)
+	Remove(path string) error
 }
 
 // Identity shows pages that this is the agent they met before.
@@ -45,6 +61,8 @@ type Options struct {
 	Engine   *signing.Engine
 	Origins  Origins
 	Journal  Journal
+	Settings Settings
+	KeyFiles KeyFiles
 	Identity Identity
 	Stop     func()         // ends the agent; called by agent.stop
 	Watched  func(yes bool) // told when the first page or command comes and when the last one left; may be nil

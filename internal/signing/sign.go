@@ -80,7 +80,7 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 	err = e.approved(ctx, who, key, alg, q, prompt, func(s cms.Signer) error { return o.encode(shown, s, at, digest) })
 	out := outcome(err)
 	out.Owner = q.Certificate.Name
-	if err == nil && q.Kind == KindSign {
+	if err == nil && q.Kind.Signs() {
 		out.Signed = []string{q.Documents[0].Name}
 	}
 	prompt.Close(out)

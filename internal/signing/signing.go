@@ -53,11 +53,15 @@ const (
 	KindHidden Kind = "hidden" // "Allow SITE to ask for signatures of what you cannot see?"
 	KindLogin  Kind = "login"  // "Log in to SITE?"
 	KindSelect Kind = "select" // "Which certificate?"
-	KindPIN    Kind = "pin"
+	KindTest   Kind = "test"   // a signature of TestText, to try a certificate
+	KindPIN    Kind = "pin"    // nothing but a PIN or a password is asked for
 )
 
 // Site reports whether the question is about a site and not about a key.
 func (k Kind) Site() bool { return k == KindOrigin || k == KindHidden }
+
+// Signs reports whether a yes leads to a signature of documents, be it a test.
+func (k Kind) Signs() bool { return k == KindSign || k == KindTest }
 
 // Keyless reports whether no key is used after a yes: nobody is asked for a PIN.
 func (k Kind) Keyless() bool { return k.Site() || k == KindSelect }

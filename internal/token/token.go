@@ -53,6 +53,9 @@ type Info struct {
 	Path          string `json:"path"` // of the module or the key file; for logs and local callers
 }
 
+// KeyFile is the Module of a token that is a file; its PIN is the file's password, and Path is the file's.
+const KeyFile = "keyfile"
+
 // PINRequest is what the person should know before typing a PIN.
 type PINRequest struct {
 	Token    Info   `json:"token"`

@@ -247,7 +247,7 @@ func snils(s string) string {
 }
 
 func facts(lang text.Lang, q signing.Question) []Fact {
-	if q.Kind != signing.KindSign && q.Kind != signing.KindLogin {
+	if !q.Kind.Signs() && q.Kind != signing.KindLogin {
 		return nil
 	}
 	format := form(lang, q)

@@ -8,6 +8,7 @@ import (
 
 	"persten/internal/signing"
 	"persten/internal/text"
+	"persten/internal/token"
 )
 
 // Choice is a certificate the person may choose.
@@ -25,6 +26,9 @@ func (c *Card) explain(q signing.Question) {
 	switch {
 	case q.Kind == signing.KindLogin && c.Site != nil:
 		c.Title = c.Say("prompt.login.title", "site", c.Site.Before+c.Site.Domain+c.Site.After)
+	case q.Kind == signing.KindPIN && q.Token.Module == token.KeyFile:
+		c.Title, c.Body = c.Say("prompt.pin.file.title"), c.Say("prompt.pin.file.body", "file", Safe(q.Token.Path, maxFact))
+		return
 	case q.Kind == signing.KindSelect && q.For == signing.KindLogin:
 		key = "prompt.select.login"
 	}
