@@ -60,6 +60,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return a.report(root.ExecuteContext(ctx))
 }
 
+// errShown ends a command that failed and has said all there is to say.
+var errShown = errors.New("already shown")
+
 // app is what all commands share.
 type app struct {
 	in          io.Reader
@@ -92,7 +95,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.sessionCommand(), a.hostCommand(), a.moduleCommand(), a.promptCommand(), a.serviceCommand(),
 		a.statusCommand(), a.tokensCommand(), a.certsCommand(), a.certCommand(), a.trustCommand(), a.signCommand(), a.extendCommand(), a.verifyCommand(),
-		a.journalCommand(), a.originsCommand(), a.browserCommand(), a.compatCommand(), a.demoCommand(), a.helpPageCommand(), a.versionCommand(),
+		a.doctorCommand(), a.journalCommand(), a.originsCommand(), a.browserCommand(), a.compatCommand(), a.demoCommand(), a.helpPageCommand(), a.versionCommand(),
 	)
 	return root
 }
@@ -159,6 +162,9 @@ func (a *app) logTo(w io.Writer, level slog.Level) {
 func (a *app) report(err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if errors.Is(err, errShown) {
+		return exitFailed
 	}
 	pe := commandError(err)
 	if pe.Code == proto.CodeInternal {

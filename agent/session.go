@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"persten/internal/config"
+	"persten/internal/doctor"
 	"persten/internal/ipc"
 	"persten/internal/secret"
 	"persten/internal/server"
@@ -148,7 +149,7 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 		return nil, err
 	}
 	srv = server.New(server.Options{
-		Engine: engine, Origins: origins, Journal: record, Identity: identity, Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
+		Engine: engine, Origins: origins, Journal: record, Identity: identity, Doctor: doctor.New(a.machine(keys.Inventory)), Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
 		Watched: keys.modules.Watched, Page: reportPage,
 	})
 	return srv, nil

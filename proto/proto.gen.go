@@ -37,6 +37,8 @@ const (
 	MethodOriginsForget      = "origins.forget"      // local; Forgets the decision about a site: it will be asked again.
 	MethodJournalList        = "journal.list"        // local; Lists the latest records of the journal, newest last.
 	MethodJournalVerify      = "journal.verify"      // local; Checks that no record of the journal was changed, removed or reordered.
+	MethodDoctorRun          = "doctor.run"          // local; Looks for what keeps signing from working, and says what to do about it.
+	MethodDoctorFix          = "doctor.fix"          // local; Repairs what a finding of doctor.run offers to repair, and looks again.
 	MethodAgentPause         = "agent.pause"         // local; Stops or resumes answering sites.
 	MethodAgentStop          = "agent.stop"          // local; Ends the agent after the requests under way.
 )
@@ -372,6 +374,10 @@ type Server interface {
 	JournalList(ctx context.Context, p JournalListParams) (*JournalListResult, error)
 	// JournalVerify: checks that no record of the journal was changed, removed or reordered.
 	JournalVerify(ctx context.Context, p JournalVerifyParams) (*JournalVerifyResult, error)
+	// DoctorRun: looks for what keeps signing from working, and says what to do about it.
+	DoctorRun(ctx context.Context, p DoctorRunParams) (*DoctorRunResult, error)
+	// DoctorFix: repairs what a finding of doctor.run offers to repair, and looks again.
+	DoctorFix(ctx context.Context, p DoctorFixParams) (*DoctorFixResult, error)
 	// AgentPause: stops or resumes answering sites.
 	AgentPause(ctx context.Context, p AgentPauseParams) (*AgentPauseResult, error)
 	// AgentStop: ends the agent after the requests under way.
@@ -404,6 +410,8 @@ var handlers = map[string]handler{
 	"origins.forget":      {audience: "local", params: "OriginsForgetParams", call: call(Server.OriginsForget)},
 	"journal.list":        {audience: "local", params: "JournalListParams", call: call(Server.JournalList)},
 	"journal.verify":      {audience: "local", params: "JournalVerifyParams", call: call(Server.JournalVerify)},
+	"doctor.run":          {audience: "local", params: "DoctorRunParams", call: call(Server.DoctorRun)},
+	"doctor.fix":          {audience: "local", params: "DoctorFixParams", call: call(Server.DoctorFix)},
 	"agent.pause":         {audience: "local", params: "AgentPauseParams", call: call(Server.AgentPause)},
 	"agent.stop":          {audience: "local", params: "AgentStopParams", call: call(Server.AgentStop)},
 }
@@ -428,7 +436,7 @@ const (
 	StatePaused  State = "paused"
 )
 
-// Step: where a request stands: waiting for the person, for the token, signing, or waiting for the time-stamping authority.
+// Step: where a request stands: waiting for the person, for the token, signing, waiting for the time-stamping authority, or checking this computer.
 type Step string
 
 // The values of Step.
@@ -437,6 +445,7 @@ const (
 	StepToken     Step = "token"
 	StepSigning   Step = "signing"
 	StepTimestamp Step = "timestamp"
+	StepChecking  Step = "checking"
 )
 
 // OriginSource: who decided about a site: machine policy, the configuration file, or the person when asked.
@@ -1079,6 +1088,70 @@ type JournalDocument struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v JournalDocument) Validate() error { return validate("JournalDocument", v) }
 
+// DoctorCode: names a check, a finding or a repair of the doctor.
+type DoctorCode = string
+
+// DoctorLevel: ok: nothing was found; note: good to know; warning: something may not work; problem: something does not work.
+type DoctorLevel string
+
+// The values of DoctorLevel.
+const (
+	DoctorLevelOK      DoctorLevel = "ok"
+	DoctorLevelNote    DoctorLevel = "note"
+	DoctorLevelWarning DoctorLevel = "warning"
+	DoctorLevelProblem DoctorLevel = "problem"
+)
+
+// DoctorFault: where the cause lies: this computer, the certificate, or the site.
+type DoctorFault string
+
+// The values of DoctorFault.
+const (
+	DoctorFaultDesk        DoctorFault = "desk"
+	DoctorFaultCertificate DoctorFault = "certificate"
+	DoctorFaultPortal      DoctorFault = "portal"
+)
+
+// DoctorText: a finding in words for the person.
+type DoctorText struct {
+	What string `json:"what"` // What was found.
+	Next string `json:"next"` // What to do now; empty when there is nothing to do.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorText) Validate() error { return validate("DoctorText", v) }
+
+// DoctorFix: a repair the agent can make: a button.
+type DoctorFix struct {
+	ID    DoctorCode        `json:"id"`
+	Label string            `json:"label"`          // The words on the button.
+	Args  map[string]string `json:"args,omitempty"` // To hand to doctor.fix as they are.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorFix) Validate() error { return validate("DoctorFix", v) }
+
+// DoctorFinding: one thing the doctor found.
+type DoctorFinding struct {
+	Check   DoctorCode  `json:"check"`   // The check that found it.
+	Code    DoctorCode  `json:"code"`    // The cause; that of the check when nothing was found.
+	Subject string      `json:"subject"` // What it is about: a browser, a file, a token, a port; may be empty.
+	Level   DoctorLevel `json:"level"`
+	Text    DoctorText  `json:"text"`
+	Fix     *DoctorFix  `json:"fix,omitempty"`
+	Fault   DoctorFault `json:"fault"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorFinding) Validate() error { return validate("DoctorFinding", v) }
+
+type DoctorFindings struct {
+	Findings []DoctorFinding `json:"findings"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorFindings) Validate() error { return validate("DoctorFindings", v) }
+
 // JournalRecord: one line of the journal.
 type JournalRecord struct {
 	Seq               int64             `json:"seq"`
@@ -1572,6 +1645,30 @@ type JournalVerifyResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v JournalVerifyResult) Validate() error { return validate("JournalVerifyResult", v) }
 
+// DoctorRunParams are the parameters of doctor.run. Looks for what keeps signing from working, and says what to do about it.
+type DoctorRunParams struct {
+	Checks      []DoctorCode  `json:"checks,omitempty"`      // These checks only; all when absent.
+	Certificate CertificateID `json:"certificate,omitempty"` // Checks of certificates look at this one only.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorRunParams) Validate() error { return validate("DoctorRunParams", v) }
+
+// DoctorRunResult is the result of doctor.run.
+type DoctorRunResult = DoctorFindings
+
+// DoctorFixParams are the parameters of doctor.fix. Repairs what a finding of doctor.run offers to repair, and looks again.
+type DoctorFixParams struct {
+	ID   DoctorCode        `json:"id"`
+	Args map[string]string `json:"args,omitempty"` // Those of the finding's fix, and what the person was asked for.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorFixParams) Validate() error { return validate("DoctorFixParams", v) }
+
+// DoctorFixResult is the result of doctor.fix.
+type DoctorFixResult = DoctorFindings
+
 // AgentPauseParams are the parameters of agent.pause. Stops or resumes answering sites.
 type AgentPauseParams struct {
 	Paused bool `json:"paused"`
@@ -1610,10 +1707,11 @@ func (v TokensChangedParams) Validate() error { return validate("TokensChangedPa
 
 // ProgressParams are the parameters of the notification progress. Where a request stands.
 type ProgressParams struct {
-	Request RequestID `json:"request"`
-	Step    Step      `json:"step"`
-	Done    int       `json:"done,omitempty"`  // Of a batch: documents done.
-	Total   int       `json:"total,omitempty"` // Of a batch: documents in all.
+	Request RequestID  `json:"request"`
+	Step    Step       `json:"step"`
+	Done    int        `json:"done,omitempty"`  // Of a batch: documents done; of doctor.run: checks done.
+	Total   int        `json:"total,omitempty"` // Of a batch: documents in all; of doctor.run: checks in all.
+	Check   DoctorCode `json:"check,omitempty"` // Of doctor.run: the check that ended.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1684,11 +1782,12 @@ var (
 	pattern12 = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
 	pattern13 = regexp.MustCompile("^[a-z0-9-]+$")
 	pattern14 = regexp.MustCompile("^[\\x21-\\x7e]*$")
-	pattern15 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
-	pattern16 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
-	pattern17 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
-	pattern18 = regexp.MustCompile("^[A-Za-z0-9+/]+={0,2}$")
-	pattern19 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern15 = regexp.MustCompile("^[a-z][a-z0-9_]{0,63}$")
+	pattern16 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
+	pattern17 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
+	pattern18 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
+	pattern19 = regexp.MustCompile("^[A-Za-z0-9+/]+={0,2}$")
+	pattern20 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
 )
 
 // schemas is what check walks along.
@@ -1698,7 +1797,7 @@ func init() {
 	schemas = map[string]*schema{
 		"Lang":           {kind: kindString, enum: []string{"ru", "en"}},
 		"State":          {kind: kindString, enum: []string{"ready", "waiting", "problem", "paused"}},
-		"Step":           {kind: kindString, enum: []string{"waiting", "token", "signing", "timestamp"}},
+		"Step":           {kind: kindString, enum: []string{"waiting", "token", "signing", "timestamp", "checking"}},
 		"OriginSource":   {kind: kindString, enum: []string{"policy", "config", "user"}},
 		"ErrorCode":      {kind: kindCode},
 		"RequestID":      {kind: kindID},
@@ -2011,6 +2110,30 @@ func init() {
 			{"login", &schema{kind: kindBoolean}, false},
 			{"covered", &schema{kind: kindArray, maxItems: 4096, items: &schema{ref: "Span"}}, false},
 		}},
+		"DoctorCode":  {kind: kindString, pattern: pattern15},
+		"DoctorLevel": {kind: kindString, enum: []string{"ok", "note", "warning", "problem"}},
+		"DoctorFault": {kind: kindString, enum: []string{"desk", "certificate", "portal"}},
+		"DoctorText": {kind: kindObject, members: []member{
+			{"what", &schema{kind: kindString}, true},
+			{"next", &schema{kind: kindString}, true},
+		}},
+		"DoctorFix": {kind: kindObject, members: []member{
+			{"id", &schema{ref: "DoctorCode"}, true},
+			{"label", &schema{kind: kindString}, true},
+			{"args", &schema{kind: kindMap, items: &schema{kind: kindString, maxLen: 4096}}, false},
+		}},
+		"DoctorFinding": {kind: kindObject, members: []member{
+			{"check", &schema{ref: "DoctorCode"}, true},
+			{"code", &schema{ref: "DoctorCode"}, true},
+			{"subject", &schema{kind: kindString, maxLen: 4096}, true},
+			{"level", &schema{ref: "DoctorLevel"}, true},
+			{"text", &schema{ref: "DoctorText"}, true},
+			{"fix", &schema{ref: "DoctorFix"}, false},
+			{"fault", &schema{ref: "DoctorFault"}, true},
+		}},
+		"DoctorFindings": {kind: kindObject, members: []member{
+			{"findings", &schema{kind: kindArray, maxItems: 1024, items: &schema{ref: "DoctorFinding"}}, true},
+		}},
 		"JournalRecord": {kind: kindObject, members: []member{
 			{"seq", &schema{kind: kindInteger, min: bound(1)}, true},
 			{"time", &schema{kind: kindTime}, true},
@@ -2042,7 +2165,7 @@ func init() {
 			{"protocol", &schema{kind: kindString, enum: []string{"persten.v1"}}, true},
 			{"lang", &schema{ref: "Lang"}, false},
 			{"client", &schema{kind: kindString, maxLen: 80, pattern: pattern4}, false},
-			{"challenge", &schema{kind: kindString, pattern: pattern15}, false},
+			{"challenge", &schema{kind: kindString, pattern: pattern16}, false},
 			{"quiet", &schema{kind: kindBoolean}, false},
 		}},
 		"AgentHelloResult": {kind: kindObject, members: []member{
@@ -2126,11 +2249,11 @@ func init() {
 		"SignCMSParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern16}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern17}, false},
 			{"attached", &schema{kind: kindBoolean}, false},
 			{"profile", &schema{ref: "CMSProfile"}, false},
 			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
-			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern17}, false},
+			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern18}, false},
 			{"addTo", &schema{ref: "Content"}, false},
 			{"countersign", &schema{kind: kindInteger, min: bound(1), max: bound(32)}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
@@ -2150,7 +2273,7 @@ func init() {
 		"SignRawParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern16}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern17}, false},
 			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"name", &schema{ref: "FileName"}, false},
 			{"mime", &schema{ref: "MIME"}, false},
@@ -2171,7 +2294,7 @@ func init() {
 			{"certificate", &schema{ref: "Certificate"}, true},
 		}},
 		"AuthRespondParams": {kind: kindObject, members: []member{
-			{"nonce", &schema{kind: kindString, minLen: 44, maxLen: 128, pattern: pattern18}, true},
+			{"nonce", &schema{kind: kindString, minLen: 44, maxLen: 128, pattern: pattern19}, true},
 			{"certificate", &schema{ref: "CertificateRef"}, false},
 			{"signing", &schema{ref: "CertificateRef"}, false},
 			{"note", &schema{ref: "Note"}, false},
@@ -2187,7 +2310,7 @@ func init() {
 			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern6}, false},
 			{"place", &schema{ref: "XMLPlace"}, false},
 			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
-			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern19}, false},
+			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern20}, false},
 			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
 			{"columns", &schema{kind: kindInteger, min: bound(0), max: bound(76)}, false},
@@ -2264,6 +2387,16 @@ func init() {
 			{"code", &schema{ref: "ErrorCode"}, false},
 			{"line", &schema{kind: kindInteger, min: bound(0)}, false},
 		}},
+		"DoctorRunParams": {kind: kindObject, members: []member{
+			{"checks", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "DoctorCode"}}, false},
+			{"certificate", &schema{ref: "CertificateID"}, false},
+		}},
+		"DoctorRunResult": {ref: "DoctorFindings"},
+		"DoctorFixParams": {kind: kindObject, members: []member{
+			{"id", &schema{ref: "DoctorCode"}, true},
+			{"args", &schema{kind: kindMap, items: &schema{kind: kindString, maxLen: 4096}}, false},
+		}},
+		"DoctorFixResult": {ref: "DoctorFindings"},
 		"AgentPauseParams": {kind: kindObject, members: []member{
 			{"paused", &schema{kind: kindBoolean}, true},
 		}},
@@ -2276,6 +2409,7 @@ func init() {
 			{"step", &schema{ref: "Step"}, true},
 			{"done", &schema{kind: kindInteger, min: bound(0)}, false},
 			{"total", &schema{kind: kindInteger, min: bound(0)}, false},
+			{"check", &schema{ref: "DoctorCode"}, false},
 		}},
 		"BatchItemParams": {kind: kindObject, members: []member{
 			{"request", &schema{ref: "RequestID"}, true},

@@ -102,6 +102,14 @@ func (a answers) JournalVerify(_ context.Context, p JournalVerifyParams) (*Journ
 	return answer[JournalVerifyResult](a, p)
 }
 
+func (a answers) DoctorRun(_ context.Context, p DoctorRunParams) (*DoctorRunResult, error) {
+	return answer[DoctorRunResult](a, p)
+}
+
+func (a answers) DoctorFix(_ context.Context, p DoctorFixParams) (*DoctorFixResult, error) {
+	return answer[DoctorFixResult](a, p)
+}
+
 func (a answers) AgentPause(_ context.Context, p AgentPauseParams) (*AgentPauseResult, error) {
 	return answer[AgentPauseResult](a, p)
 }

@@ -283,8 +283,8 @@ export type Lang = 'ru' | 'en';
 /** How the agent is: ready, waiting for the person, hindered by a problem, or paused by the person. */
 export type State = 'ready' | 'waiting' | 'problem' | 'paused';
 
-/** Where a request stands: waiting for the person, for the token, signing, or waiting for the time-stamping authority. */
-export type Step = 'waiting' | 'token' | 'signing' | 'timestamp';
+/** Where a request stands: waiting for the person, for the token, signing, waiting for the time-stamping authority, or checking this computer. */
+export type Step = 'waiting' | 'token' | 'signing' | 'timestamp' | 'checking';
 
 /** Who decided about a site: machine policy, the configuration file, or the person when asked. */
 export type OriginSource = 'policy' | 'config' | 'user';
@@ -831,6 +831,50 @@ export interface JournalDocument {
   covered?: Span[];
 }
 
+/** Names a check, a finding or a repair of the doctor. */
+export type DoctorCode = string;
+
+/** ok: nothing was found; note: good to know; warning: something may not work; problem: something does not work. */
+export type DoctorLevel = 'ok' | 'note' | 'warning' | 'problem';
+
+/** Where the cause lies: this computer, the certificate, or the site. */
+export type DoctorFault = 'desk' | 'certificate' | 'portal';
+
+/** A finding in words for the person. */
+export interface DoctorText {
+  /** What was found. */
+  what: string;
+  /** What to do now; empty when there is nothing to do. */
+  next: string;
+}
+
+/** A repair the agent can make: a button. */
+export interface DoctorFix {
+  id: DoctorCode;
+  /** The words on the button. */
+  label: string;
+  /** To hand to doctor.fix as they are. */
+  args?: Record<string, string>;
+}
+
+/** One thing the doctor found. */
+export interface DoctorFinding {
+  /** The check that found it. */
+  check: DoctorCode;
+  /** The cause; that of the check when nothing was found. */
+  code: DoctorCode;
+  /** What it is about: a browser, a file, a token, a port; may be empty. */
+  subject: string;
+  level: DoctorLevel;
+  text: DoctorText;
+  fix?: DoctorFix;
+  fault: DoctorFault;
+}
+
+export interface DoctorFindings {
+  findings: DoctorFinding[];
+}
+
 /** One line of the journal. */
 export interface JournalRecord {
   seq: number;
@@ -1270,6 +1314,25 @@ export interface JournalVerifyResult {
   line?: number;
 }
 
+/** Looks for what keeps signing from working, and says what to do about it. */
+export interface DoctorRunParams {
+  /** These checks only; all when absent. */
+  checks?: DoctorCode[];
+  /** Checks of certificates look at this one only. */
+  certificate?: CertificateID;
+}
+
+export type DoctorRunResult = DoctorFindings;
+
+/** Repairs what a finding of doctor.run offers to repair, and looks again. */
+export interface DoctorFixParams {
+  id: DoctorCode;
+  /** Those of the finding's fix, and what the person was asked for. */
+  args?: Record<string, string>;
+}
+
+export type DoctorFixResult = DoctorFindings;
+
 /** Stops or resumes answering sites. */
 export interface AgentPauseParams {
   paused: boolean;
@@ -1289,10 +1352,12 @@ export type TokensChangedParams = Record<string, never>;
 export interface ProgressParams {
   request: RequestID;
   step: Step;
-  /** Of a batch: documents done. */
+  /** Of a batch: documents done; of doctor.run: checks done. */
   done?: number;
-  /** Of a batch: documents in all. */
+  /** Of a batch: documents in all; of doctor.run: checks in all. */
   total?: number;
+  /** Of doctor.run: the check that ended. */
+  check?: DoctorCode;
 }
 
 /** One document of a batch is done. */
@@ -1361,6 +1426,8 @@ export interface Methods {
   'origins.forget': { params: OriginsForgetParams; result: OriginsForgetResult };
   'journal.list': { params: JournalListParams; result: JournalListResult };
   'journal.verify': { params: JournalVerifyParams; result: JournalVerifyResult };
+  'doctor.run': { params: DoctorRunParams; result: DoctorRunResult };
+  'doctor.fix': { params: DoctorFixParams; result: DoctorFixResult };
   'agent.pause': { params: AgentPauseParams; result: AgentPauseResult };
   'agent.stop': { params: AgentStopParams; result: AgentStopResult };
 }

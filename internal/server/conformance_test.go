@@ -49,6 +49,8 @@ var results = map[string]func() validator{
 	"origins.forget":      func() validator { return new(proto.OriginsForgetResult) },
 	"journal.list":        func() validator { return new(proto.JournalListResult) },
 	"journal.verify":      func() validator { return new(proto.JournalVerifyResult) },
+	"doctor.run":          func() validator { return new(proto.DoctorRunResult) },
+	"doctor.fix":          func() validator { return new(proto.DoctorFixResult) },
 	"agent.pause":         func() validator { return new(proto.AgentPauseResult) },
 	"agent.stop":          func() validator { return new(proto.AgentStopResult) },
 }

@@ -80,6 +80,29 @@ func (c *client) JournalVerify(context.Context, proto.JournalVerifyParams) (*pro
 	return &r, nil
 }
 
+// DoctorRun looks for what keeps signing from working.
+func (c *client) DoctorRun(ctx context.Context, p proto.DoctorRunParams) (*proto.DoctorRunResult, error) {
+	request := requestOf(ctx)
+	list, err := c.o.Doctor.Run(ctx, p, c.lang(), func(check string, done, total int) {
+		c.conn.Notify(proto.NotifyProgress, proto.ProgressParams{
+			Request: request, Step: proto.StepChecking, Check: check, Done: done, Total: total,
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &proto.DoctorRunResult{Findings: list}, nil
+}
+
+// DoctorFix makes a repair.
+func (c *client) DoctorFix(ctx context.Context, p proto.DoctorFixParams) (*proto.DoctorFixResult, error) {
+	list, err := c.o.Doctor.Fix(ctx, p, c.lang())
+	if err != nil {
+		return nil, err
+	}
+	return &proto.DoctorFixResult{Findings: list}, nil
+}
+
 // AgentPause stops and resumes serving pages, and signing without a person for anybody.
 func (c *client) AgentPause(_ context.Context, p proto.AgentPauseParams) (*proto.AgentPauseResult, error) {
 	c.paused.Store(p.Paused)

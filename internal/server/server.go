@@ -40,12 +40,19 @@ type Identity interface {
 	Prove(origin, challenge string) (key, proof []byte, err error)
 }
 
+// Doctor answers doctor.run and doctor.fix in the caller's language.
+type Doctor interface {
+	Run(ctx context.Context, p proto.DoctorRunParams, lang string, ended func(check string, done, total int)) ([]proto.DoctorFinding, error)
+	Fix(ctx context.Context, p proto.DoctorFixParams, lang string) ([]proto.DoctorFinding, error)
+}
+
 // Options are the Server's partners.
 type Options struct {
 	Engine   *signing.Engine
 	Origins  Origins
 	Journal  Journal
 	Identity Identity
+	Doctor   Doctor
 	Stop     func()         // ends the agent; called by agent.stop
 	Watched  func(yes bool) // told when the first page or command comes and when the last one left; may be nil
 	Version  string

@@ -18,6 +18,7 @@ import (
 
 	"persten/internal/cert"
 	"persten/internal/config"
+	"persten/internal/doctor"
 	"persten/internal/ipc"
 	"persten/internal/journal"
 	"persten/internal/rpc"
@@ -173,7 +174,8 @@ func newBenchIn(t testing.TB, dir string, p *person, keys token.Inventory) *benc
 	}
 	b.Server = server.New(server.Options{
 		Engine: b.engine, Origins: b.origins, Journal: journalFile(b.journal), Identity: identity, Version: "0.1.0", User: "u", Lang: "en",
-		Stop: func() { b.stopped.Store(true) },
+		Doctor: doctor.New(&doctor.Machine{Socket: filepath.Join(dir, "session.sock"), Config: func() (*config.Config, error) { return config.Load(os.DevNull) }}),
+		Stop:   func() { b.stopped.Store(true) },
 		Page: func(w io.Writer, form proto.PageForm, lang string, _ *proto.Report) error {
 			_, err := io.WriteString(w, string(form)+" "+lang)
 			return err
