@@ -53,6 +53,7 @@ const layers = `
 	config: proto
 	browser: config
 
+	client: proto rpc ipc
 	signing: proto algo cert token cms xmldsig xmldsig/xml journal secret
 	server: proto signing rpc ipc config
 	server/compat: proto server ipc
