@@ -54,6 +54,9 @@ const (
 	KindLogin  Kind = "login"  // "Log in to SITE?"
 	KindSelect Kind = "select" // "Which certificate?"
 	KindPIN    Kind = "pin"
+
+	KindDecrypt Kind = "decrypt" // "Decrypt the document?"
+	KindKey     Kind = "key"     // "Make a new key?"
 )
 
 // Site reports whether the question is about a site and not about a key.
@@ -158,6 +161,7 @@ const (
 	StepToken   Step = "token"     // for another user of the token
 	StepSigning Step = "signing"   // the token is working
 	StepKeypad  Step = "keypad"    // the reader waits for the PIN; pages see it as waiting
+	StepTouch   Step = "touch"     // the token waits for a finger; pages see it as signing
 	StepStamp   Step = "timestamp" // for the time-stamping authority
 )
 

@@ -67,8 +67,8 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 	switch {
 	case q.Kind.Site():
 		ask = "prompt.terminal.allow"
-	case q.Kind == signing.KindLogin:
-		ask = "prompt.terminal.login"
+	case text.Has("prompt.terminal." + string(q.Kind)):
+		ask = "prompt.terminal." + string(q.Kind)
 	case q.Kind == signing.KindSelect:
 		ask = "prompt.terminal.number"
 	}
@@ -221,8 +221,8 @@ func fill(r io.Reader, pin *secret.Buffer) error {
 
 // Progress says what is being waited for.
 func (b *Body) Progress(s signing.Step) {
-	if s == signing.StepToken || s == signing.StepSigning || s == signing.StepKeypad || s == signing.StepStamp {
-		b.print(b.card.Say("prompt.step."+string(s)) + "\n")
+	if key := "prompt.step." + string(s); s != signing.StepWaiting && text.Has(key) {
+		b.print(b.card.Say(key) + "\n")
 	}
 }
 
