@@ -117,6 +117,10 @@ func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func())
 	if err != nil {
 		return nil, err
 	}
+	known, err := a.statePath("known.json")
+	if err != nil {
+		return nil, err
+	}
 	online, err := a.network(c, false)
 	if err != nil {
 		return nil, err
@@ -130,6 +134,7 @@ func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func())
 	return signing.New(keys, ask, j, signing.Options{
 		Stamper: a.stampers(c, trust),
 		Store:   store, Trust: trust, Kept: cert.Sources{m.lists(), kept}, Version: version, Changed: changed, NoSoftware: c.Keyfiles.Forbid,
+		Known: signing.NewKnown(known),
 	}), nil
 }
 

@@ -26,6 +26,8 @@ const (
 	MethodSignCMS            = "sign.cms"            // page; Signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there.
 	MethodSignRaw            = "sign.raw"            // page; Signs a document or a ready digest and returns the bare signature value.
 	MethodCertificatesSelect = "certificates.select" // page; Lets the person choose a certificate in a window of the agent.
+	MethodCertificatesKnown  = "certificates.known"  // local; Lists the certificates whose tokens the agent has seen, plugged in or not.
+	MethodCertificatesForget = "certificates.forget" // local; Forgets certificates whose tokens were seen, and what was chosen of them last.
 	MethodAuthRespond        = "auth.respond"        // page; Answers a login challenge of the calling site.
 	MethodSignXML            = "sign.xml"            // page; Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
 	MethodSignBatch          = "sign.batch"          // page; Signs up to 1,000 documents, each on its own, with one question and one PIN.
@@ -130,7 +132,7 @@ const (
 	CodeCertificateNotForLogin Code = "certificate_not_for_login"
 	// A login token is not the answer to this challenge of this site by the key of its certificate.
 	CodeLoginMismatch Code = "login_mismatch"
-	// None of the certificates on the tokens that are plugged in fits what the site asks for.
+	// None of the certificates on the tokens that are plugged in fits what the site asks for. reasons lists why, by codes of this catalogue and the rules of the filter (filter_inn and the like), each once; there are none when there is no certificate at all. Args: reasons.
 	CodeCertificateNone Code = "certificate_none"
 	// The key or the signature uses an algorithm this version or this token cannot handle. Args: algorithm.
 	CodeAlgorithmUnsupported Code = "algorithm_unsupported"
@@ -350,6 +352,10 @@ type Server interface {
 	SignRaw(ctx context.Context, p SignRawParams) (*SignRawResult, error)
 	// CertificatesSelect: lets the person choose a certificate in a window of the agent.
 	CertificatesSelect(ctx context.Context, p CertificatesSelectParams) (*CertificatesSelectResult, error)
+	// CertificatesKnown: lists the certificates whose tokens the agent has seen, plugged in or not.
+	CertificatesKnown(ctx context.Context, p CertificatesKnownParams) (*CertificatesKnownResult, error)
+	// CertificatesForget: forgets certificates whose tokens were seen, and what was chosen of them last.
+	CertificatesForget(ctx context.Context, p CertificatesForgetParams) (*CertificatesForgetResult, error)
 	// AuthRespond: answers a login challenge of the calling site.
 	AuthRespond(ctx context.Context, p AuthRespondParams) (*AuthRespondResult, error)
 	// SignXML: signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
@@ -393,6 +399,8 @@ var handlers = map[string]handler{
 	"sign.cms":            {audience: "page", params: "SignCMSParams", call: call(Server.SignCMS)},
 	"sign.raw":            {audience: "page", params: "SignRawParams", call: call(Server.SignRaw)},
 	"certificates.select": {audience: "page", params: "CertificatesSelectParams", call: call(Server.CertificatesSelect)},
+	"certificates.known":  {audience: "local", params: "CertificatesKnownParams", call: call(Server.CertificatesKnown)},
+	"certificates.forget": {audience: "local", params: "CertificatesForgetParams", call: call(Server.CertificatesForget)},
 	"auth.respond":        {audience: "page", params: "AuthRespondParams", call: call(Server.AuthRespond)},
 	"sign.xml":            {audience: "page", params: "SignXMLParams", call: call(Server.SignXML)},
 	"sign.batch":          {audience: "page", params: "SignBatchParams", call: call(Server.SignBatch)},
@@ -428,12 +436,13 @@ const (
 	StatePaused  State = "paused"
 )
 
-// Step: where a request stands: waiting for the person, for the token, signing, or waiting for the time-stamping authority.
+// Step: where a request stands: waiting for the person, for the token to be plugged in, for another user of it, signing, or waiting for the time-stamping authority.
 type Step string
 
 // The values of Step.
 const (
 	StepWaiting   Step = "waiting"
+	StepInsert    Step = "insert"
 	StepToken     Step = "token"
 	StepSigning   Step = "signing"
 	StepTimestamp Step = "timestamp"
@@ -737,6 +746,32 @@ type CertificateSummary struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v CertificateSummary) Validate() error { return validate("CertificateSummary", v) }
+
+// KnownCertificate: a certificate that was seen on a token.
+type KnownCertificate struct {
+	Certificate CertificateSummary `json:"certificate"`
+	Label       string             `json:"label"`  // Of the token.
+	Serial      string             `json:"serial"` // Of the token.
+	Model       string             `json:"model"`  // Of the token.
+	Seen        time.Time          `json:"seen"`   // When it was seen last, to the day.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KnownCertificate) Validate() error { return validate("KnownCertificate", v) }
+
+// CertificateFilter: what a certificate must say to be chosen: all that is given. Empty members ask for nothing.
+type CertificateFilter struct {
+	Holders []Holder `json:"holders,omitempty"` // Kinds of owner, any of them. When person is among them, a natural person's certificate fits without the numbers of an organization: it signs for one by a power of attorney, and the window says so.
+	INN     string   `json:"inn,omitempty"`     // Of the owner as a person.
+	INNLE   string   `json:"innle,omitempty"`   // Of the organization.
+	OGRN    string   `json:"ogrn,omitempty"`    // Of the organization; 15 digits are a sole trader's OGRNIP.
+	SNILS   string   `json:"snils,omitempty"`   // Of the owner.
+	Issuer  string   `json:"issuer,omitempty"`  // Part of the issuer's name, whatever the case, or the SHA-1 or SHA-256 of the issuer's certificate in lower hex.
+	EKU     []string `json:"eku,omitempty"`     // Extended key usages as object identifiers. The certificate must name each of them.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificateFilter) Validate() error { return validate("CertificateFilter", v) }
 
 // KeyPurpose: what a key is asked for.
 type KeyPurpose string
@@ -1356,9 +1391,10 @@ func (v SignRawResult) Validate() error { return validate("SignRawResult", v) }
 
 // CertificatesSelectParams are the parameters of certificates.select. Lets the person choose a certificate in a window of the agent.
 type CertificatesSelectParams struct {
-	Certificates []CertificateRef `json:"certificates,omitempty"` // Choose among these alone; among all that fit when left out or empty.
-	Purpose      KeyPurpose       `json:"purpose,omitempty"`      // What its key must be fit for; sign when left out.
-	Note         Note             `json:"note,omitempty"`
+	Certificates []CertificateRef   `json:"certificates,omitempty"` // Choose among these alone; among all that fit when left out or empty.
+	Purpose      KeyPurpose         `json:"purpose,omitempty"`      // What its key must be fit for; sign when left out.
+	Filter       *CertificateFilter `json:"filter,omitempty"`
+	Note         Note               `json:"note,omitempty"`
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1371,6 +1407,36 @@ type CertificatesSelectResult struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v CertificatesSelectResult) Validate() error { return validate("CertificatesSelectResult", v) }
+
+// CertificatesKnownParams are the parameters of certificates.known. Lists the certificates whose tokens the agent has seen, plugged in or not.
+type CertificatesKnownParams struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesKnownParams) Validate() error { return validate("CertificatesKnownParams", v) }
+
+// CertificatesKnownResult is the result of certificates.known.
+type CertificatesKnownResult struct {
+	Certificates []KnownCertificate `json:"certificates"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesKnownResult) Validate() error { return validate("CertificatesKnownResult", v) }
+
+// CertificatesForgetParams are the parameters of certificates.forget. Forgets certificates whose tokens were seen, and what was chosen of them last.
+type CertificatesForgetParams struct {
+	Certificate CertificateID `json:"certificate,omitempty"` // All of them when left out.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesForgetParams) Validate() error { return validate("CertificatesForgetParams", v) }
+
+// CertificatesForgetResult is the result of certificates.forget.
+type CertificatesForgetResult struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesForgetResult) Validate() error { return validate("CertificatesForgetResult", v) }
 
 // AuthRespondParams are the parameters of auth.respond. Answers a login challenge of the calling site.
 type AuthRespondParams struct {
@@ -1679,16 +1745,21 @@ var (
 	pattern7  = regexp.MustCompile("^([0-9a-f]{2}){20,64}$")
 	pattern8  = regexp.MustCompile("^[0-9a-f]{40}$")
 	pattern9  = regexp.MustCompile("^[0-9a-f]+$")
-	pattern10 = regexp.MustCompile("^-?[0-9a-f]+$")
-	pattern11 = regexp.MustCompile("^[a-z0-9.-]+$")
-	pattern12 = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
-	pattern13 = regexp.MustCompile("^[a-z0-9-]+$")
-	pattern14 = regexp.MustCompile("^[\\x21-\\x7e]*$")
-	pattern15 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
-	pattern16 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
-	pattern17 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
-	pattern18 = regexp.MustCompile("^[A-Za-z0-9+/]+={0,2}$")
-	pattern19 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern10 = regexp.MustCompile("^[0-9]{12}$")
+	pattern11 = regexp.MustCompile("^[0-9]{10}$")
+	pattern12 = regexp.MustCompile("^([0-9]{13}|[0-9]{15})$")
+	pattern13 = regexp.MustCompile("^[0-9]{11}$")
+	pattern14 = regexp.MustCompile("^[0-2](\\.(0|[1-9][0-9]*))+$")
+	pattern15 = regexp.MustCompile("^-?[0-9a-f]+$")
+	pattern16 = regexp.MustCompile("^[a-z0-9.-]+$")
+	pattern17 = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern18 = regexp.MustCompile("^[a-z0-9-]+$")
+	pattern19 = regexp.MustCompile("^[\\x21-\\x7e]*$")
+	pattern20 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
+	pattern21 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
+	pattern22 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
+	pattern23 = regexp.MustCompile("^[A-Za-z0-9+/]+={0,2}$")
+	pattern24 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
 )
 
 // schemas is what check walks along.
@@ -1698,7 +1769,7 @@ func init() {
 	schemas = map[string]*schema{
 		"Lang":           {kind: kindString, enum: []string{"ru", "en"}},
 		"State":          {kind: kindString, enum: []string{"ready", "waiting", "problem", "paused"}},
-		"Step":           {kind: kindString, enum: []string{"waiting", "token", "signing", "timestamp"}},
+		"Step":           {kind: kindString, enum: []string{"waiting", "insert", "token", "signing", "timestamp"}},
 		"OriginSource":   {kind: kindString, enum: []string{"policy", "config", "user"}},
 		"ErrorCode":      {kind: kindCode},
 		"RequestID":      {kind: kindID},
@@ -1860,6 +1931,22 @@ func init() {
 			{"notAfter", &schema{kind: kindTime}, true},
 			{"key", &schema{kind: kindString}, true},
 		}},
+		"KnownCertificate": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateSummary"}, true},
+			{"label", &schema{kind: kindString}, true},
+			{"serial", &schema{kind: kindString}, true},
+			{"model", &schema{kind: kindString}, true},
+			{"seen", &schema{kind: kindTime}, true},
+		}},
+		"CertificateFilter": {kind: kindObject, members: []member{
+			{"holders", &schema{kind: kindArray, maxItems: 5, items: &schema{ref: "Holder"}}, false},
+			{"inn", &schema{kind: kindString, pattern: pattern10}, false},
+			{"innle", &schema{kind: kindString, pattern: pattern11}, false},
+			{"ogrn", &schema{kind: kindString, pattern: pattern12}, false},
+			{"snils", &schema{kind: kindString, pattern: pattern13}, false},
+			{"issuer", &schema{kind: kindString, minLen: 1, maxLen: 200, pattern: pattern3}, false},
+			{"eku", &schema{kind: kindArray, maxItems: 16, items: &schema{kind: kindString, maxLen: 128, pattern: pattern14}}, false},
+		}},
 		"KeyPurpose": {kind: kindString, enum: []string{"sign", "login"}},
 		"LoginToken": {kind: kindObject, members: []member{
 			{"unverifiedCertificate", &schema{kind: kindBase64, maxLen: 16384}, true},
@@ -1909,7 +1996,7 @@ func init() {
 			{"time", &schema{kind: kindTime}, false},
 			{"accuracy", &schema{kind: kindInteger, min: bound(0)}, false},
 			{"policy", &schema{kind: kindString}, false},
-			{"serial", &schema{kind: kindString, pattern: pattern10}, false},
+			{"serial", &schema{kind: kindString, pattern: pattern15}, false},
 			{"digestAlg", &schema{kind: kindString}, false},
 			{"authority", &schema{ref: "CertificateSummary"}, false},
 			{"valid", &schema{kind: kindBoolean}, true},
@@ -1966,7 +2053,7 @@ func init() {
 			{"fileName", &schema{ref: "FileName"}, false},
 			{"mime", &schema{ref: "MIME"}, false},
 			{"location", &schema{ref: "SignerLocation"}, false},
-			{"commitment", &schema{kind: kindString, maxLen: 100, pattern: pattern11}, false},
+			{"commitment", &schema{kind: kindString, maxLen: 100, pattern: pattern16}, false},
 		}},
 		"SignerLocation": {kind: kindObject, minProps: 1, members: []member{
 			{"country", &schema{kind: kindString, maxLen: 100}, false},
@@ -1988,12 +2075,12 @@ func init() {
 			{"prefix", &schema{kind: kindString, minLen: 1, maxLen: 64}, true},
 			{"uri", &schema{kind: kindString, minLen: 1, maxLen: 512}, true},
 		}},
-		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern12},
+		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern17},
 		"XMLPolicy": {kind: kindObject, members: []member{
 			{"id", &schema{kind: kindString, minLen: 1, maxLen: 512, pattern: pattern6}, true},
 			{"digest", &schema{kind: kindBase64, maxLen: 4096}, true},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, true},
-			{"uri", &schema{kind: kindString, maxLen: 512, pattern: pattern14}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, true},
+			{"uri", &schema{kind: kindString, maxLen: 512, pattern: pattern19}, false},
 		}},
 		"Origin": {kind: kindObject, members: []member{
 			{"origin", &schema{kind: kindString}, true},
@@ -2042,7 +2129,7 @@ func init() {
 			{"protocol", &schema{kind: kindString, enum: []string{"persten.v1"}}, true},
 			{"lang", &schema{ref: "Lang"}, false},
 			{"client", &schema{kind: kindString, maxLen: 80, pattern: pattern4}, false},
-			{"challenge", &schema{kind: kindString, pattern: pattern15}, false},
+			{"challenge", &schema{kind: kindString, pattern: pattern20}, false},
 			{"quiet", &schema{kind: kindBoolean}, false},
 		}},
 		"AgentHelloResult": {kind: kindObject, members: []member{
@@ -2087,7 +2174,7 @@ func init() {
 			{"mime", &schema{ref: "MIME"}, false},
 			{"size", &schema{kind: kindInteger, min: bound(0), max: bound(9007199254740991)}, false},
 			{"certificate", &schema{ref: "CertificateRef"}, false},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 		}},
 		"ContentOpenResult": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
@@ -2104,7 +2191,7 @@ func init() {
 		}},
 		"ContentCloseParams": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 		}},
 		"ContentCloseResult": {kind: kindObject, members: []member{
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
@@ -2126,11 +2213,11 @@ func init() {
 		"SignCMSParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern16}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern21}, false},
 			{"attached", &schema{kind: kindBoolean}, false},
 			{"profile", &schema{ref: "CMSProfile"}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
-			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern17}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
+			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern22}, false},
 			{"addTo", &schema{ref: "Content"}, false},
 			{"countersign", &schema{kind: kindInteger, min: bound(1), max: bound(32)}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
@@ -2150,8 +2237,8 @@ func init() {
 		"SignRawParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern16}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern21}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 			{"name", &schema{ref: "FileName"}, false},
 			{"mime", &schema{ref: "MIME"}, false},
 			{"note", &schema{ref: "Note"}, false},
@@ -2165,13 +2252,22 @@ func init() {
 		"CertificatesSelectParams": {kind: kindObject, members: []member{
 			{"certificates", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "CertificateRef"}}, false},
 			{"purpose", &schema{ref: "KeyPurpose"}, false},
+			{"filter", &schema{ref: "CertificateFilter"}, false},
 			{"note", &schema{ref: "Note"}, false},
 		}},
 		"CertificatesSelectResult": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "Certificate"}, true},
 		}},
+		"CertificatesKnownParams": {kind: kindObject},
+		"CertificatesKnownResult": {kind: kindObject, members: []member{
+			{"certificates", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "KnownCertificate"}}, true},
+		}},
+		"CertificatesForgetParams": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateID"}, false},
+		}},
+		"CertificatesForgetResult": {kind: kindObject},
 		"AuthRespondParams": {kind: kindObject, members: []member{
-			{"nonce", &schema{kind: kindString, minLen: 44, maxLen: 128, pattern: pattern18}, true},
+			{"nonce", &schema{kind: kindString, minLen: 44, maxLen: 128, pattern: pattern23}, true},
 			{"certificate", &schema{ref: "CertificateRef"}, false},
 			{"signing", &schema{ref: "CertificateRef"}, false},
 			{"note", &schema{ref: "Note"}, false},
@@ -2187,8 +2283,8 @@ func init() {
 			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern6}, false},
 			{"place", &schema{ref: "XMLPlace"}, false},
 			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
-			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern19}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern24}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
 			{"columns", &schema{kind: kindInteger, min: bound(0), max: bound(76)}, false},
 			{"keyValue", &schema{kind: kindBoolean}, false},
@@ -2208,7 +2304,7 @@ func init() {
 			{"attached", &schema{kind: kindBoolean}, false},
 			{"profile", &schema{ref: "BatchProfile"}, false},
 			{"xml", &schema{ref: "BatchXML"}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 			{"note", &schema{ref: "Note"}, false},
 		}},
 		"SignBatchResult": {kind: kindObject, members: []member{
@@ -2223,7 +2319,7 @@ func init() {
 			{"signature", &schema{ref: "Content"}, true},
 			{"content", &schema{ref: "Content"}, false},
 			{"digest", &schema{kind: kindString, pattern: pattern7}, false},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 			{"page", &schema{ref: "PageForm"}, false},
 		}},
 		"VerifyCMSResult": {ref: "Report"},

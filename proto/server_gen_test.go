@@ -58,6 +58,14 @@ func (a answers) CertificatesSelect(_ context.Context, p CertificatesSelectParam
 	return answer[CertificatesSelectResult](a, p)
 }
 
+func (a answers) CertificatesKnown(_ context.Context, p CertificatesKnownParams) (*CertificatesKnownResult, error) {
+	return answer[CertificatesKnownResult](a, p)
+}
+
+func (a answers) CertificatesForget(_ context.Context, p CertificatesForgetParams) (*CertificatesForgetResult, error) {
+	return answer[CertificatesForgetResult](a, p)
+}
+
 func (a answers) AuthRespond(_ context.Context, p AuthRespondParams) (*AuthRespondResult, error) {
 	return answer[AuthRespondResult](a, p)
 }

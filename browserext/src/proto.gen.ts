@@ -82,7 +82,7 @@ export const ERROR_NUMBERS = {
   certificate_not_for_login: 1511,
   /** A login token is not the answer to this challenge of this site by the key of its certificate. */
   login_mismatch: 1513,
-  /** None of the certificates on the tokens that are plugged in fits what the site asks for. */
+  /** None of the certificates on the tokens that are plugged in fits what the site asks for. reasons lists why, by codes of this catalogue and the rules of the filter (filter_inn and the like), each once; there are none when there is no certificate at all. Args: reasons. */
   certificate_none: 1512,
   /** The key or the signature uses an algorithm this version or this token cannot handle. Args: algorithm. */
   algorithm_unsupported: 1508,
@@ -283,8 +283,8 @@ export type Lang = 'ru' | 'en';
 /** How the agent is: ready, waiting for the person, hindered by a problem, or paused by the person. */
 export type State = 'ready' | 'waiting' | 'problem' | 'paused';
 
-/** Where a request stands: waiting for the person, for the token, signing, or waiting for the time-stamping authority. */
-export type Step = 'waiting' | 'token' | 'signing' | 'timestamp';
+/** Where a request stands: waiting for the person, for the token to be plugged in, for another user of it, signing, or waiting for the time-stamping authority. */
+export type Step = 'waiting' | 'insert' | 'token' | 'signing' | 'timestamp';
 
 /** Who decided about a site: machine policy, the configuration file, or the person when asked. */
 export type OriginSource = 'policy' | 'config' | 'user';
@@ -556,6 +556,37 @@ export interface CertificateSummary {
   notBefore: string;
   notAfter: string;
   key: string;
+}
+
+/** A certificate that was seen on a token. */
+export interface KnownCertificate {
+  certificate: CertificateSummary;
+  /** Of the token. */
+  label: string;
+  /** Of the token. */
+  serial: string;
+  /** Of the token. */
+  model: string;
+  /** When it was seen last, to the day. */
+  seen: string;
+}
+
+/** What a certificate must say to be chosen: all that is given. Empty members ask for nothing. */
+export interface CertificateFilter {
+  /** Kinds of owner, any of them. When person is among them, a natural person's certificate fits without the numbers of an organization: it signs for one by a power of attorney, and the window says so. */
+  holders?: Holder[];
+  /** Of the owner as a person. */
+  inn?: string;
+  /** Of the organization. */
+  innle?: string;
+  /** Of the organization; 15 digits are a sole trader's OGRNIP. */
+  ogrn?: string;
+  /** Of the owner. */
+  snils?: string;
+  /** Part of the issuer's name, whatever the case, or the SHA-1 or SHA-256 of the issuer's certificate in lower hex. */
+  issuer?: string;
+  /** Extended key usages as object identifiers. The certificate must name each of them. */
+  eku?: string[];
 }
 
 /** What a key is asked for. */
@@ -1090,12 +1121,28 @@ export interface CertificatesSelectParams {
   certificates?: CertificateRef[];
   /** What its key must be fit for; sign when left out. */
   purpose?: KeyPurpose;
+  filter?: CertificateFilter;
   note?: Note;
 }
 
 export interface CertificatesSelectResult {
   certificate: Certificate;
 }
+
+/** Lists the certificates whose tokens the agent has seen, plugged in or not. */
+export type CertificatesKnownParams = Record<string, never>;
+
+export interface CertificatesKnownResult {
+  certificates: KnownCertificate[];
+}
+
+/** Forgets certificates whose tokens were seen, and what was chosen of them last. */
+export interface CertificatesForgetParams {
+  /** All of them when left out. */
+  certificate?: CertificateID;
+}
+
+export type CertificatesForgetResult = Record<string, never>;
 
 /** Answers a login challenge of the calling site. */
 export interface AuthRespondParams {
@@ -1350,6 +1397,8 @@ export interface Methods {
   'sign.cms': { params: SignCMSParams; result: SignCMSResult };
   'sign.raw': { params: SignRawParams; result: SignRawResult };
   'certificates.select': { params: CertificatesSelectParams; result: CertificatesSelectResult };
+  'certificates.known': { params: CertificatesKnownParams; result: CertificatesKnownResult };
+  'certificates.forget': { params: CertificatesForgetParams; result: CertificatesForgetResult };
   'auth.respond': { params: AuthRespondParams; result: AuthRespondResult };
   'sign.xml': { params: SignXMLParams; result: SignXMLResult };
   'sign.batch': { params: SignBatchParams; result: SignBatchResult };

@@ -174,7 +174,11 @@ func (c *client) CertificatesSelect(ctx context.Context, p proto.CertificatesSel
 	if p.Purpose == proto.KeyPurposeLogin {
 		purpose = signing.KindLogin
 	}
-	found, err := c.o.Engine.Choose(ctx, c.caller(), purpose, p.Note, p.Certificates...)
+	r := signing.SelectRequest{Purpose: purpose, Note: p.Note, Among: p.Certificates}
+	if p.Filter != nil {
+		r.Filter = *p.Filter
+	}
+	found, err := c.o.Engine.Choose(ctx, c.caller(), r)
 	if err != nil {
 		return nil, err
 	}

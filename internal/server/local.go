@@ -42,6 +42,7 @@ func (c *client) OriginsDeny(_ context.Context, p proto.OriginsDenyParams) (*pro
 func (c *client) OriginsForget(_ context.Context, p proto.OriginsForgetParams) (*proto.OriginsForgetResult, error) {
 	return &proto.OriginsForgetResult{}, c.decide(p.Origin, proto.CodeOriginNotAllowed, func(origin string) error {
 		c.gate.forget(asked(origin, signing.KindOrigin), asked(origin, signing.KindHidden))
+		c.o.Engine.ForgetSite(origin)
 		return c.o.Origins.Forget(origin)
 	})
 }
@@ -56,6 +57,16 @@ func (c *client) decide(origin string, result proto.Code, keep func(string) erro
 		return err
 	}
 	return c.o.Engine.NoteOrigin(c.caller(), origin, result)
+}
+
+// CertificatesKnown lists the certificates whose tokens were seen.
+func (c *client) CertificatesKnown(context.Context, proto.CertificatesKnownParams) (*proto.CertificatesKnownResult, error) {
+	return &proto.CertificatesKnownResult{Certificates: c.o.Engine.Known()}, nil
+}
+
+// CertificatesForget forgets one of them, or all.
+func (c *client) CertificatesForget(_ context.Context, p proto.CertificatesForgetParams) (*proto.CertificatesForgetResult, error) {
+	return &proto.CertificatesForgetResult{}, c.o.Engine.Forget(p.Certificate)
 }
 
 // JournalList returns the newest records.

@@ -108,7 +108,7 @@ func (e *Engine) SignBatch(ctx context.Context, who Caller, r BatchRequest, each
 		return nil, err
 	}
 	var leave func()
-	if b.prompt, leave, err = e.desk.open(ctx, b.q); err != nil {
+	if b.prompt, leave, err = e.ask(ctx, b.q); err != nil {
 		return nil, err // nobody was asked, so there is nothing to record
 	}
 	defer leave()
@@ -154,6 +154,7 @@ func (b *batch) prepare(ctx context.Context) error {
 	if err := b.form(&q); err != nil {
 		return err
 	}
+	q.absent(b.key)
 	if h, ok := b.key.(token.Holder); ok && h.Held(ctx) {
 		q.Token.LoginRequired = false // policy keeps the PIN for a while: the person approves without typing it
 	}

@@ -67,7 +67,7 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 		defer q.Documents[0].Content.Close()
 	}
 
-	prompt, leave, err := e.desk.open(ctx, q)
+	prompt, leave, err := e.ask(ctx, q)
 	if err != nil {
 		return nil, err // nobody was asked, so there is nothing to record
 	}
@@ -113,6 +113,7 @@ func wrongSize(d algo.Digest) error {
 func (e *Engine) signQuestion(ctx context.Context, who Caller, key token.Key, alg algo.Algorithm, o order, digest []byte) Question {
 	q := who.question(cmp.Or(o.kind, KindSign))
 	q.Certificate, q.Token, q.Algorithm = card(key.Certificate()), key.Token(), string(alg.ID)
+	q.absent(key)
 	if h, ok := key.(token.Holder); ok && h.Held(ctx) {
 		q.Token.LoginRequired = false // policy keeps the PIN for a while: the person approves without typing it
 	}
@@ -212,6 +213,10 @@ func (e *Engine) unlocked(ctx context.Context, key token.Key, p Prompt, a *appro
 }
 
 func (e *Engine) unlock(ctx context.Context, key token.Key, p Prompt, a *approval, wrong func(token.PINRequest)) (token.Session, error) {
+	key, err := e.inserted(ctx, key, p, a)
+	if err != nil {
+		return nil, err
+	}
 	tell(ctx, p, StepToken)
 	session, err := openKey(token.OnKeypad(ctx, keypad(p, a, wrong)), key, p, pins(p, a, wrong))
 	if err != nil {

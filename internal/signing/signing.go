@@ -91,6 +91,7 @@ type Question struct {
 	Signing     string       `json:"signing,omitempty"`   // of a login: whose certificate for documents goes along
 	Choices     []Choice     `json:"choices,omitempty"`   // of KindSelect
 	For         Kind         `json:"for,omitempty"`       // of KindSelect: what the certificate is wanted for, KindSign or KindLogin
+	Absent      bool         `json:"absent,omitempty"`    // the token is not plugged in: after a yes it is waited for, and the PIN asked for then
 
 	by string // who answers it, for the journal; see approvedBy
 }
@@ -117,10 +118,13 @@ type Certificate struct {
 	Class        string    `json:"class,omitempty"`        // of the owner's signature tool, such as KC1
 }
 
-// Choice is one certificate the person may choose, and where it lies.
+// Choice is one certificate of a KindSelect, and where it lies. Those with a Refusal come last and cannot be chosen.
 type Choice struct {
 	Certificate Certificate `json:"certificate"`
 	Token       token.Info  `json:"token"`
+	Refusal     *Refusal    `json:"refusal,omitempty"`
+	Last        bool        `json:"last,omitempty"`     // it was chosen last at this site
+	Attorney    bool        `json:"attorney,omitempty"` // a natural person's, who acts for the organization by a power of attorney (MChD)
 }
 
 // Document is one thing to be signed. Content is a read-only descriptor of the sealed bytes whose digest is Digest. Of an XML
@@ -158,6 +162,7 @@ type Step string
 // The steps of one request.
 const (
 	StepWaiting Step = "waiting"   // for the person
+	StepInsert  Step = "insert"    // for the token to be plugged in
 	StepToken   Step = "token"     // for another user of the token
 	StepSigning Step = "signing"   // the token is working
 	StepKeypad  Step = "keypad"    // the reader waits for the PIN; pages see it as waiting

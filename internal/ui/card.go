@@ -40,10 +40,11 @@ type Card struct {
 	Login     string // a warning that a document looks like a site's word for logging in
 	Body      string // what a yes means, where no document says it
 	Choices   []Choice
+	Insert    string // which token to plug in, when it is not there
 	Unseen    string // a warning about documents nobody can be shown
 	Meaning   []Fact // what the signature says beside the document
 	Facts     []Fact // form of the signature, token
-	Accept    string
+	Accept    string // "" where there is nothing to say yes to
 	Reject    string
 }
 
@@ -98,6 +99,7 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 	c.meaning(q)
 	c.warn(q)
 	c.batch(q)
+	c.insert(q)
 	return c
 }
 
@@ -446,6 +448,9 @@ func (c Card) Lines() []string {
 	lines = append(lines, "")
 	for _, f := range append(append([]Fact(nil), c.Owner...), c.Facts...) {
 		lines = append(lines, f.Label+": "+f.Value)
+	}
+	if c.Insert != "" {
+		lines = append(lines, "", "! "+c.Insert, c.Say("insert.after"))
 	}
 	return lines
 }

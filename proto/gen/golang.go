@@ -20,7 +20,7 @@ const goHeader = `// SPDX-License-Identifier: GPL-3.0-or-later
 package proto
 `
 
-var initialisms = map[string]bool{"id": true, "cms": true, "der": true, "mime": true, "inn": true, "snils": true,
+var initialisms = map[string]bool{"id": true, "cms": true, "der": true, "mime": true, "inn": true, "snils": true, "eku": true,
 	"ogrn": true, "pin": true, "ok": true, "innle": true, "ogrnip": true, "oid": true, "csp": true, "sha256": true, "url": true, "uri": true, "xml": true, "c14n": true, "json": true, "eof": true, "p12": true}
 
 // goName turns a name of the protocol into an exported Go name: sign.cms into SignCMS, notBefore into NotBefore.
