@@ -83,6 +83,7 @@ const owners = `
 	github.com/spf13/cobra: agent
 	github.com/getlantern/systray: ui/tray
 	gioui.org: ui/look ui/window ui/home
+	github.com/jezek/xgb: ui/display agent/desktop_test
 	codeberg.org/go-pdf/fpdf: ui/report
 	golang.org/x/image: ui/window ui/tray ui/report
 	golang.org/x/crypto: cert cms tsp

@@ -230,7 +230,7 @@ const inlineSignature = 128 << 10
 // make makes the signature of item i.
 func (b *batch) make(ctx context.Context, session token.Session, i int) (BatchSigned, error) {
 	item := b.r.Items[i]
-	s := &signer{cert: b.key.Certificate(), alg: b.alg.ID, session: session, approval: b.approval.item(i)}
+	s := &signer{cert: b.key.Certificate(), alg: b.alg.ID, session: session, approval: b.approval.item(i), touch: touchable(b.q.Token, b.prompt)}
 	out := BatchSigned{Index: i, ID: item.ID, Time: time.Now().UTC().Truncate(time.Second)}
 	encode := func(w io.Writer) error { return b.encode(ctx, w, i, s, out.Time) }
 	var err error

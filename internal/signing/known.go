@@ -260,6 +260,9 @@ func parseKnown(data []byte) (seen []seenKey, chosen []chosenAt, err error) {
 		len(file.Certificates) > maxKnown || len(file.Chosen) > maxChosen {
 		return nil, nil, errKnown
 	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, nil, errKnown
+	}
 	for _, one := range file.Certificates {
 		c, err := cert.Parse(one.DER)
 		if err != nil || len(one.DER) > maxKnownCert {

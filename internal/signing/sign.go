@@ -164,7 +164,7 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 	entry, unwritten := intended()
 	switch {
 	case err == nil && unwritten == nil:
-		err = work(&signer{cert: key.Certificate(), alg: alg.ID, session: session, approval: a, only: true})
+		err = work(&signer{cert: key.Certificate(), alg: alg.ID, session: session, approval: a, only: true, touch: touchable(q.Token, p)})
 	case unwritten != nil:
 		err = unwritten
 	}
@@ -287,7 +287,8 @@ type signer struct {
 	alg      algo.ID
 	session  token.Session
 	approval redeemer
-	only     bool // it is asked for one signature
+	only     bool   // it is asked for one signature
+	touch    Prompt // told when the token seems to wait for a finger; nil for tokens that do not
 }
 
 // redeemer is what an approval is to a signer: redeem takes one use of the key.
@@ -300,10 +301,35 @@ func (s *signer) Sign(ctx context.Context, in algo.Input) ([]byte, error) {
 	if err := s.approval.redeem(); err != nil {
 		return nil, proto.E(proto.CodeUserTimeout, err)
 	}
+	defer s.watchTouch()()
 	if f, ok := s.session.(token.Finisher); ok && s.only {
 		return f.SignLast(ctx, s.alg, in)
 	}
 	return s.session.Sign(ctx, s.alg, in)
+}
+
+// touchAfter is how long a token that knows touch may take before the person is told to touch it.
+const touchAfter = 2 * time.Second
+
+// watchTouch tells the person to touch a token that takes long, and returns what ends that.
+func (s *signer) watchTouch() (end func()) {
+	if s.touch == nil {
+		return func() {}
+	}
+	t := time.AfterFunc(touchAfter, func() { s.touch.Progress(StepTouch) })
+	return func() {
+		if !t.Stop() {
+			s.touch.Progress(StepSigning)
+		}
+	}
+}
+
+// touchable is the prompt for tokens that may wait for a finger.
+func touchable(t token.Info, p Prompt) Prompt {
+	if !t.Touch {
+		return nil
+	}
+	return p
 }
 
 // release gives the token back before the work is done. Closing the session once more, afterwards, is harmless.

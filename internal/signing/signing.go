@@ -55,6 +55,9 @@ const (
 	KindSelect Kind = "select" // "Which certificate?"
 	KindTest   Kind = "test"   // a signature of TestText, to try a certificate
 	KindPIN    Kind = "pin"    // nothing but a PIN or a password is asked for
+
+	KindDecrypt Kind = "decrypt" // "Decrypt the document?"
+	KindKey     Kind = "key"     // "Make a new key?"
 )
 
 // Site reports whether the question is about a site and not about a key.
@@ -167,6 +170,7 @@ const (
 	StepToken   Step = "token"     // for another user of the token
 	StepSigning Step = "signing"   // the token is working
 	StepKeypad  Step = "keypad"    // the reader waits for the PIN; pages see it as waiting
+	StepTouch   Step = "touch"     // the token waits for a finger; pages see it as signing
 	StepStamp   Step = "timestamp" // for the time-stamping authority
 )
 

@@ -53,6 +53,7 @@ type Fact struct {
 	Label, Value string
 	Strong       bool // what a person recognises the card by
 	Warn         bool
+	Minor        bool // for who wants to know: a window may keep it folded
 
 	long bool // a text that gets signed: it may take several lines, but not be cut
 }
@@ -70,6 +71,9 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 	c := Card{Kind: q.Kind, Lang: lang}
 	kind := string(q.Kind)
 	c.Title = say(lang, "prompt."+kind+".title")
+	if q.Kind == signing.KindSign && (q.Batch || len(q.Documents) > 1) {
+		c.Title = c.Say("prompt.sign.titles")
+	}
 	c.Accept, c.Reject = say(lang, "prompt."+kind+".accept"), say(lang, "prompt."+kind+".reject")
 	c.asker(q)
 	c.explain(q)
@@ -125,14 +129,19 @@ func unseen(q signing.Question) bool {
 func (c *Card) warn(q signing.Question) {
 	switch {
 	case unseen(q):
-		c.Title, c.Unseen = c.Say("prompt.raw.title"), c.Say("prompt.raw.warning")
+		c.Unseen = c.Say("prompt.raw.warning")
+		if !q.Batch {
+			c.Title = c.Say("prompt.raw.title")
+		}
 	case slices.ContainsFunc(q.Documents, func(d signing.Document) bool { return d.Opaque }):
 		c.Unseen = c.Say("prompt.raw.opaque")
 	}
 	switch login := slices.ContainsFunc(q.Documents, func(d signing.Document) bool { return d.Login }); {
 	case login && q.Origin != "":
+		c.Title = c.Say("prompt.login.warning.title")
 		c.Login = c.Say("prompt.login.warning", "site", c.Asker)
 	case login:
+		c.Title = c.Say("prompt.login.warning.title")
 		c.Login = c.Say("prompt.login.warning.local")
 	}
 }
@@ -211,16 +220,16 @@ func owner(lang text.Lang, c signing.Certificate, t token.Info, now time.Time) [
 		{Label: say(lang, "prompt.cert.title"), Value: c.Title},
 		{Label: say(lang, "prompt.cert.inn"), Value: c.INN},
 		{Label: say(lang, "prompt.cert.innle"), Value: c.INNLE},
-		{Label: say(lang, "prompt.cert.snils"), Value: snils(c.SNILS)},
-		{Label: say(lang, "prompt.cert.ogrn"), Value: c.OGRN},
-		{Label: say(lang, "prompt.cert.ogrnip"), Value: c.OGRNIP},
+		{Label: say(lang, "prompt.cert.snils"), Value: snils(c.SNILS), Minor: true},
+		{Label: say(lang, "prompt.cert.ogrn"), Value: c.OGRN, Minor: true},
+		{Label: say(lang, "prompt.cert.ogrnip"), Value: c.OGRNIP, Minor: true},
 		{Label: say(lang, "prompt.cert.issuer"), Value: c.Issuer},
 		valid,
 		until,
 		place(lang, t),
-		{Label: say(lang, "prompt.cert.key"), Value: key(c)},
-		{Label: say(lang, "prompt.cert.class"), Value: class(lang, c.Class)},
-		{Label: say(lang, "prompt.cert.serial"), Value: c.Serial},
+		{Label: say(lang, "prompt.cert.key"), Value: key(c), Minor: true},
+		{Label: say(lang, "prompt.cert.class"), Value: class(lang, c.Class), Minor: true},
+		{Label: say(lang, "prompt.cert.serial"), Value: c.Serial, Minor: true},
 	}
 	return filled(list)
 }
@@ -249,18 +258,22 @@ func snils(s string) string {
 }
 
 func facts(lang text.Lang, q signing.Question) []Fact {
-	if !q.Kind.Signs() && q.Kind != signing.KindLogin {
+	if q.Kind.Keyless() || q.Kind == signing.KindPIN {
 		return nil
 	}
-	format := form(lang, q)
-	if q.Kind == signing.KindLogin {
-		format = ""
+	format, algorithm := "", ""
+	switch q.Kind {
+	case signing.KindSign, signing.KindTest:
+		format = form(lang, q)
+	case signing.KindKey:
+		algorithm = q.Algorithm
 	}
 	label := q.Token.Label
 	if q.Token.Demo && label != "" {
 		label = say(lang, "prompt.token.demo", "label", label)
 	}
 	return filled([]Fact{
+		{Label: say(lang, "prompt.key.algorithm"), Value: algorithm},
 		{Label: say(lang, "prompt.form.label"), Value: format, Warn: q.Raw && unseen(q)},
 		{Label: say(lang, "prompt.form.tsa"), Value: authority(lang, q.CMS)},
 		{Label: say(lang, "prompt.login.signing"), Value: q.Signing},

@@ -67,8 +67,8 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 	switch {
 	case q.Kind.Site():
 		ask = "prompt.terminal.allow"
-	case q.Kind == signing.KindLogin:
-		ask = "prompt.terminal.login"
+	case text.Has("prompt.terminal." + string(q.Kind)):
+		ask = "prompt.terminal." + string(q.Kind)
 	case q.Kind == signing.KindSelect && b.card.Accept == "":
 		ask = "choose.terminal.close"
 	case q.Kind == signing.KindSelect:
@@ -232,8 +232,8 @@ func (b *Body) Progress(s signing.Step) {
 	if s == signing.StepInsert {
 		b.print(b.card.Insert + "\n")
 	}
-	if s == signing.StepInsert || s == signing.StepToken || s == signing.StepSigning || s == signing.StepKeypad || s == signing.StepStamp {
-		b.print(b.card.Say("prompt.step."+string(s)) + "\n")
+	if key := "prompt.step." + string(s); s != signing.StepWaiting && text.Has(key) {
+		b.print(b.card.Say(key) + "\n")
 	}
 }
 
