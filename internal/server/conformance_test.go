@@ -47,6 +47,8 @@ var results = map[string]func() validator{
 	"origins.allow":       func() validator { return new(proto.OriginsAllowResult) },
 	"origins.deny":        func() validator { return new(proto.OriginsDenyResult) },
 	"origins.forget":      func() validator { return new(proto.OriginsForgetResult) },
+	"certificates.known":  func() validator { return new(proto.CertificatesKnownResult) },
+	"certificates.forget": func() validator { return new(proto.CertificatesForgetResult) },
 	"journal.list":        func() validator { return new(proto.JournalListResult) },
 	"journal.verify":      func() validator { return new(proto.JournalVerifyResult) },
 	"doctor.run":          func() validator { return new(proto.DoctorRunResult) },
