@@ -60,7 +60,7 @@ const layers = `
 	ui: proto signing token cert text rpc secret ipc
 	ui/look: text
 	ui/window: + ui ui/look
-	ui/home: + ui ui/look
+	ui/home: + ui ui/look client
 	ui/*: + ui
 	doctor: cert token config browser proto text
 

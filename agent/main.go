@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"persten/internal/browser"
+	remote "persten/internal/client"
 	"persten/internal/config"
 	"persten/internal/secret"
 	"persten/internal/signing"
@@ -203,18 +204,9 @@ func commandError(err error) *proto.Error {
 	case errors.Is(err, signing.ErrRejected), errors.Is(err, context.Canceled):
 		return proto.E(proto.CodeUserRejected, err)
 	case errors.As(err, &pathErr):
-		return fileError(pathErr)
+		return remote.FileError(pathErr)
 	}
 	return proto.E(proto.CodeInternal, err)
-}
-
-// fileError says of a file that it cannot be read or written.
-func fileError(err *os.PathError) *proto.Error {
-	code := proto.CodeFileUnreadable
-	if err.Op != "open" && err.Op != "stat" && err.Op != "read" || errors.Is(err, os.ErrExist) {
-		code = proto.CodeFileUnwritable
-	}
-	return proto.E(code, err, "file", err.Path)
 }
 
 // usage marks err as a mistake in the command line.

@@ -105,3 +105,12 @@ func remoteError(err error) error {
 	}
 	return &proto.Error{Code: d.Code, Args: d.Args}
 }
+
+// FileError says of a file of the person's that it cannot be read or written.
+func FileError(err *os.PathError) *proto.Error {
+	code := proto.CodeFileUnreadable
+	if err.Op != "open" && err.Op != "stat" && err.Op != "read" || errors.Is(err, os.ErrExist) {
+		code = proto.CodeFileUnwritable
+	}
+	return proto.E(code, err, "file", err.Path)
+}

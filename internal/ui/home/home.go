@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package home
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"gioui.org/app"
+	"gioui.org/io/event"
+	"gioui.org/io/key"
+	"gioui.org/io/system"
+	"gioui.org/layout"
+	"gioui.org/op"
+	"gioui.org/op/paint"
+	"gioui.org/unit"
+
+	"persten/internal/client"
+	"persten/internal/rpc"
+	"persten/internal/text"
+	"persten/proto"
+)
+
+// The window's size.
+const (
+	width, height       = 1040, 720
+	minWidth, minHeight = 820, 560
+)
+
+// Page is one of the six pages.
+type Page string
+
+// The pages, in the order of the rail.
+const (
+	Tokens   Page = "tokens"
+	Sign     Page = "sign"
+	Journal  Page = "journal"
+	Sites    Page = "sites"
+	Settings Page = "settings"
+	Doctor   Page = "doctor"
+)
+
+// Pages are all of them.
+var Pages = []Page{Tokens, Sign, Journal, Sites, Settings, Doctor}
+
+// Options are what the window is wired with.
+type Options struct {
+	Page  Page
+	Lang  text.Lang
+	Dial  func(ctx context.Context, lang text.Lang, hear rpc.Handler) (*client.Client, error)
+	Start func() error                                              // starts a session that outlives the window
+	Words func(lang text.Lang, file string, r *proto.Report) []Line // a report of a verification, in words
+	Dark  func(choice string) bool                                  // what "system", "light" or "dark" means on this desktop
+	Paths func() []Path                                             // where things lie
+}
+
+// Line is one line of a report in words.
+type Line struct {
+	Depth int
+	Tone  Tone
+	Text  string
+}
+
+// Path is a file or folder that Settings shows; Name is a key of the texts.
+type Path struct{ Name, Path string }
+
+// Tone is what a line means to the person.
+type Tone int
+
+// The tones.
+const (
+	Plain Tone = iota
+	Good
+	Warn
+	Bad
+)
+
+// page is what the window asks of each page.
+type page interface {
+	enter()                                      // it is on screen now, or the session is there again
+	tokens()                                     // a token came or went
+	layout(gtx layout.Context) layout.Dimensions // its content, scrolling by itself
+}
+
+// Home is the window.
+type Home struct {
+	kit
+	o      Options
+	win    *app.Window
+	ctx    context.Context
+	pages  map[Page]page
+	page   Page
+	rail   rail
+	chosen files // the list of files, when it is open
+
+	session *client.Client // nil: none answers
+	waited  bool           // one try to connect is over
+	begun   bool           // a session was started from here
+	status  proto.AgentStatusResult
+	start   job
+
+	mu    sync.Mutex
+	posts []func()
+}
+
+// Run shows the window until the person closes it or ctx ends.
+func Run(ctx context.Context, o Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	h := &Home{o: o, ctx: ctx, win: new(app.Window), kit: newKit(o.Lang, o.Dark("system"))}
+	h.pages = map[Page]page{
+		Tokens: newTokens(h), Sign: newSign(h), Journal: newJournal(h),
+		Sites: newSites(h), Settings: newSettings(h), Doctor: newDoctor(h),
+	}
+	h.page = Tokens
+	if slices.Contains(Pages, o.Page) {
+		h.page = o.Page
+	}
+	go h.follow(ctx)
+	context.AfterFunc(ctx, func() { h.win.Perform(system.ActionClose) })
+	return h.draw()
+}
+
+func (h *Home) draw() error {
+	app.ID = "persten"
+	h.win.Option(app.Title("Persten"), app.Size(width, height), app.MinSize(unit.Dp(minWidth), unit.Dp(minHeight)))
+	h.win.Perform(system.ActionCenter)
+	var ops op.Ops
+	for {
+		switch e := h.win.Event().(type) {
+		case app.DestroyEvent:
+			return e.Err
+		case app.FrameEvent:
+			gtx := app.NewContext(&ops, e)
+			h.catchUp()
+			h.frame(gtx)
+			e.Frame(&ops)
+		}
+	}
+}
+
+// post has the drawing goroutine call f ahead of the next frame.
+func (h *Home) post(f func()) {
+	h.mu.Lock()
+	h.posts = append(h.posts, f)
+	h.mu.Unlock()
+	h.win.Invalidate()
+}
+
+func (h *Home) catchUp() {
+	h.mu.Lock()
+	posts := h.posts
+	h.posts = nil
+	h.mu.Unlock()
+	for _, f := range posts {
+		f()
+	}
+}
+
+// open turns to a page.
+func (h *Home) open(p Page) {
+	if _, ok := h.pages[p]; !ok {
+		return
+	}
+	h.chosen.close()
+	h.page = p
+	if h.session != nil {
+		h.pages[p].enter()
+	}
+}
+
+func (h *Home) frame(gtx layout.Context) {
+	h.keys(gtx)
+	paint.Fill(gtx.Ops, h.Ground)
+	layout.Flex{}.Layout(gtx,
+		layout.Rigid(h.drawRail),
+		layout.Flexed(1, func(gtx layout.Context) layout.Dimensions {
+			gtx.Constraints.Min = gtx.Constraints.Max
+			switch {
+			case h.session == nil && !(h.page == Doctor || h.page == Settings):
+				return h.absent(gtx)
+			case h.chosen.open:
+				return h.chosen.layout(h, gtx)
+			}
+			return h.pages[h.page].layout(gtx)
+		}),
+	)
+}
+
+// keys turns pages by Ctrl and a digit.
+func (h *Home) keys(gtx layout.Context) {
+	event.Op(gtx.Ops, h)
+	filters := []event.Filter{key.Filter{Name: "V", Required: key.ModCtrl}, key.Filter{Name: key.NameEscape}}
+	for i := range Pages {
+		filters = append(filters, key.Filter{Name: key.Name(rune('1' + i)), Required: key.ModCtrl})
+	}
+	for {
+		e, ok := gtx.Event(filters...)
+		if !ok {
+			return
+		}
+		k, ok := e.(key.Event)
+		if !ok || k.State != key.Press {
+			continue
+		}
+		switch k.Name {
+		case "V":
+			h.paste(gtx)
+		case key.NameEscape:
+			h.chosen.close()
+		default:
+			h.open(Pages[int(k.Name[0]-'1')])
+		}
+	}
+}
+
+// tick has the window drawn again a while from now, for what moves by itself.
+func (h *Home) tick(gtx layout.Context, after time.Duration) {
+	gtx.Execute(op.InvalidateCmd{At: gtx.Now.Add(after)})
+}
+
+// Main runs the toolkit on the main goroutine. It does not return while a window can be shown.
+func Main() { app.Main() }
