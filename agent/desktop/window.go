@@ -94,7 +94,7 @@ func words(lang text.Lang, file string, r *proto.Report) []home.Line {
 	var list []home.Line
 	for _, l := range report.Lines(report.Document{Lang: lang, File: file, Report: r}) {
 		tone := map[string]home.Tone{"good": home.Good, "bad": home.Bad, "unsure": home.Warn}[l.Look]
-		list = append(list, home.Line{Depth: l.Depth, Tone: tone, Text: l.Text})
+		list = append(list, home.Line{Depth: l.Depth, Tone: tone, Heading: l.Look == "" && strings.HasSuffix(l.Text, ":"), Text: l.Text})
 	}
 	return list
 }

@@ -167,7 +167,7 @@ func (c *checkPanel) result() layout.Widget {
 		parts = append(parts, h.soft(h.say("home.verify.of", "file", ui.Safe(filepath.Base(c.document), maxName))))
 	}
 	for i, l := range c.words {
-		label := look.Label{Color: h.tone(l.Tone)}
+		label := look.Label{Color: h.tone(l.Tone), Bold: l.Heading}
 		if i == 0 {
 			label.Size, label.Bold = 17, true
 		}

@@ -58,9 +58,10 @@ type Options struct {
 
 // Line is one line of a report in words.
 type Line struct {
-	Depth int
-	Tone  Tone
-	Text  string
+	Depth   int
+	Tone    Tone
+	Heading bool
+	Text    string
 }
 
 // Path is a file or folder that Settings shows; Name is a key of the texts.

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -149,8 +150,12 @@ func journalRows(lang text.Lang, records []proto.JournalRecord) (rows []journalR
 // newJournalRow makes the line of r, whose documents are those of about.
 func newJournalRow(lang text.Lang, r, about proto.JournalRecord) journalRow {
 	row := journalRow{Seq: r.Seq, When: ui.Date(lang, r.Time) + r.Time.Local().Format(" 15:04:05"), Kind: named(lang, "journal.kind.", about.Kind, about.Kind)}
-	row.Who = ui.Safe(cmp.Or(about.Origin, about.Program), maxName)
-	if row.Who == "" {
+	switch {
+	case about.Origin != "":
+		row.Who = ui.Safe(about.Origin, maxName)
+	case about.Program != "":
+		row.Who = say(lang, "home.journal.program") + " " + ui.Safe(path.Base(strings.ReplaceAll(about.Program, `\\`, "/")), maxName)
+	default:
 		row.Who = say(lang, "home.journal.here")
 	}
 	var names []string
@@ -203,7 +208,7 @@ func journalDetails(lang text.Lang, r, about proto.JournalRecord) (rows []look.R
 			seen = say(lang, "home.journal.seen")
 		}
 		add("document", d.Name+", "+ui.Size(lang, d.Size)+", "+seen)
-		add("digest", d.Alg+" "+d.Digest)
+		add("digest", ui.DigestName(d.Alg)+": "+d.Digest)
 	}
 	add("number", strconv.FormatInt(r.Seq, 10))
 	return rows
@@ -238,14 +243,14 @@ func (p *journalPage) export() {
 	p.saved = ""
 	format := p.formats.value
 	params := journalExport{Format: format, From: f.From, Result: f.Result, Text: f.Text}
-	path := filepath.Join(keepIn(), "persten-journal-"+time.Now().Format(time.DateOnly)+"."+format)
+	file := filepath.Join(keepIn(), "persten-journal-"+time.Now().Format(time.DateOnly)+"."+format)
 	h.begin(&p.saving, h.say("home.journal.saving"), func(ctx context.Context) (func(), error) {
 		r, err := client.Ask[result](ctx, s, "journal.export", params)
 		if err != nil {
 			return nil, err
 		}
 		defer drop(s, r.Handle)
-		out, err := writeNew(path, func(w io.Writer) error { return s.Download(ctx, proto.Content{Handle: r.Handle}, w) })
+		out, err := writeNew(file, func(w io.Writer) error { return s.Download(ctx, proto.Content{Handle: r.Handle}, w) })
 		return func() { p.saved = out }, err
 	})
 }

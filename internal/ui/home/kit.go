@@ -120,7 +120,7 @@ func sheet(gtx layout.Context, head, body layout.Widget) layout.Dimensions {
 
 // card is a panel with a stripe of a tone at its left.
 func (k *kit) card(t Tone, content layout.Widget) layout.Widget {
-	stripe := k.Rule
+	stripe := k.Paper
 	if t != Plain {
 		stripe = k.tone(t)
 	}
@@ -201,7 +201,7 @@ func (h *Home) working(j *job, stop *widget.Clickable, stage string) layout.Widg
 		}
 		rest := []layout.Widget{}
 		if stop != nil {
-			for stop.Clicked(gtx) {
+			if clicked(gtx, stop) {
 				j.stop()
 			}
 			rest = append(rest, h.other(stop, h.say("home.stop")))
@@ -237,7 +237,7 @@ func newChoice(value string, values ...string) choice {
 // changed tells whether the person took another answer.
 func (c *choice) changed(gtx layout.Context) (changed bool) {
 	for i := range c.clicks {
-		for c.clicks[i].Clicked(gtx) {
+		if clicked(gtx, &c.clicks[i]) {
 			changed = changed || c.value != c.values[i]
 			c.value = c.values[i]
 		}
@@ -295,10 +295,12 @@ func wrap(gap unit.Dp, parts ...layout.Widget) layout.Widget {
 	}
 }
 
-// clicked tells whether a button was pressed since the last frame.
+// clicked tells whether a button was pressed since the last frame. What that changes may be drawn already: there is another
+// frame after it.
 func clicked(gtx layout.Context, c *widget.Clickable) (yes bool) {
 	for c.Clicked(gtx) {
 		yes = true
+		gtx.Execute(op.InvalidateCmd{})
 	}
 	return yes
 }

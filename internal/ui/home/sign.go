@@ -110,6 +110,7 @@ func (p *signPage) signItems(gtx layout.Context) []layout.Widget {
 	ready := p.file != "" && p.chosen() != nil && !p.signing.running
 	if clicked(gtx, &p.sign) && ready {
 		p.made = nil
+		p.list.Position = layout.Position{First: 1 << 20} // where it says how far it is
 		h.signFile(p, p.file, *p.chosen(), p.form.value == "attached")
 	}
 	items := []layout.Widget{
@@ -213,6 +214,7 @@ func (p *signPage) testItems(gtx layout.Context) []layout.Widget {
 	ready := p.chosen() != nil && !p.testing.running
 	if clicked(gtx, &p.test) && ready {
 		p.tested = nil
+		p.list.Position = layout.Position{First: 1 << 20}
 		ask(h, &p.testing, "sign.test", map[string]string{"certificate": p.chosen().ID}, func(r *testResult) { p.tested = r })
 	}
 	items := []layout.Widget{
@@ -242,7 +244,7 @@ func (h *Home) testCard(r testResult) layout.Widget {
 		{Label: h.say("prompt.cert.name"), Value: c.Name}, {Label: h.say("prompt.cert.issuer"), Value: c.Issuer},
 		{Label: h.say("home.test.time"), Value: ui.Moment(h.lang, r.Time)},
 		{Label: h.say("home.test.algorithm"), Value: ui.Safe(r.Algorithm, 40)},
-		{Label: h.say("home.test.digest"), Value: ui.Safe(r.DigestAlg+": "+r.Digest, 160)},
+		{Label: h.say("home.test.digest"), Value: ui.DigestName(r.DigestAlg) + ": " + ui.Safe(r.Digest, 140)},
 	}), h.soft(h.say("home.test.force"))))
 }
 

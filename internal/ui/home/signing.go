@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"gioui.org/layout"
+
 	"persten/internal/client"
 	"persten/internal/ui"
 	"persten/proto"
@@ -44,8 +46,8 @@ func (h *Home) signFile(p *signPage, path string, c certCard, attached bool) {
 			ending = attachedEnding
 		}
 		out, err := writeNew(path+ending, func(w io.Writer) error { return s.Download(ctx, r.Signature, w) })
-		made := &madeFile{out, c.Name, ui.Safe(r.DigestAlg+": "+r.Digest, 150), ui.Moment(h.lang, r.SigningTime)}
-		return func() { p.made = made }, err
+		made := &madeFile{out, c.Name, ui.DigestName(r.DigestAlg) + ": " + ui.Safe(r.Digest, 140), ui.Moment(h.lang, r.SigningTime)}
+		return func() { p.made, p.list.Position = made, layout.Position{First: 1 << 20} }, err
 	})
 }
 
