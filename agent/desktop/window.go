@@ -54,9 +54,7 @@ func raised(ctx context.Context, page home.Page) bool {
 		return false
 	}
 	defer c.Close()
-	r, err := client.Ask[struct {
-		Shown bool `json:"shown"`
-	}](ctx, c, "window.show", map[string]home.Page{"page": page})
+	r, err := client.Ask[proto.WindowShowResult](ctx, c, proto.MethodWindowShow, proto.WindowShowParams{Page: page})
 	return err == nil && r.Shown
 }
 
@@ -122,9 +120,9 @@ func paths() (list []home.Path) {
 }
 
 // dark tells whether a choice of colours means dark windows.
-func dark(choice string) bool {
-	if choice == "system" || choice == "" {
-		choice = os.Getenv("PERSTEN_THEME")
+func dark(choice proto.Theme) bool {
+	if choice == proto.ThemeSystem {
+		choice = proto.Theme(os.Getenv("PERSTEN_THEME"))
 	}
-	return strings.EqualFold(choice, "dark")
+	return choice == proto.ThemeDark
 }

@@ -27,7 +27,7 @@ type doctorPage struct {
 	run      widget.Clickable
 	stop     widget.Clickable
 	running  job
-	findings []finding
+	findings []proto.DoctorFinding
 	looked   bool
 	fixes    map[string]*widget.Clickable
 	fixing   job
@@ -53,26 +53,26 @@ func (p *doctorPage) enter() {
 func (p *doctorPage) tokens() {}
 
 func (p *doctorPage) look() {
-	if p.h.has("doctor.run") {
-		ask(p.h, &p.running, "doctor.run", struct{}{}, p.take)
+	if p.h.has(proto.MethodDoctorRun) {
+		ask(p.h, &p.running, proto.MethodDoctorRun, proto.DoctorRunParams{}, p.take)
 	}
 }
 
 // take shows findings, the worst first.
-func (p *doctorPage) take(f *findings) {
+func (p *doctorPage) take(f *proto.DoctorFindings) {
 	p.looked = true
 	p.findings = slices.Clone(f.Findings)
-	slices.SortStableFunc(p.findings, func(a, b finding) int { return int(levelTone(b.Level)) - int(levelTone(a.Level)) })
+	slices.SortStableFunc(p.findings, func(a, b proto.DoctorFinding) int { return int(levelTone(b.Level)) - int(levelTone(a.Level)) })
 }
 
 // levelTone orders levels by how bad they are.
-func levelTone(level string) Tone {
+func levelTone(level proto.DoctorLevel) Tone {
 	switch level {
-	case "problem":
+	case proto.DoctorLevelProblem:
 		return Bad
-	case "warning":
+	case proto.DoctorLevelWarning:
 		return Warn
-	case "ok":
+	case proto.DoctorLevelOK:
 		return Plain
 	}
 	return Good
@@ -82,10 +82,10 @@ func (p *doctorPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	p.press(gtx)
 	var actions []layout.Widget
-	if h.has("doctor.bundle") {
+	if h.has(methodBundle) {
 		actions = append(actions, h.other(&p.bundle, h.say("home.doctor.bundle")))
 	}
-	if h.has("doctor.run") {
+	if h.has(proto.MethodDoctorRun) {
 		actions = append(actions, h.primary(&p.run, h.say("home.doctor.run"), !p.running.running))
 	}
 	return sheet(gtx, h.head(h.say("home.doctor.title"), h.say("home.doctor.about"), actions...), h.scroll(&p.list, p.items(gtx)...))
@@ -108,7 +108,7 @@ func (p *doctorPage) press(gtx layout.Context) {
 		}
 	}
 	if what := strings.TrimSpace(p.search.Text()); sought && what != "" {
-		ask(h, &p.explaining, "doctor.explain", map[string]string{"query": clip200(what)}, func(r *explained) { p.answers = r })
+		ask(h, &p.explaining, methodExplain, map[string]string{"query": clip200(what)}, func(r *explained) { p.answers = r })
 	}
 	if clicked(gtx, &p.bundle) {
 		p.save()
@@ -138,13 +138,13 @@ func (p *doctorPage) items(gtx layout.Context) (items []layout.Widget) {
 	for _, s := range p.saved {
 		add(h.card(Good, h.toned(Good, h.say("home.saved", "file", ui.Safe(s, maxFact)))))
 	}
-	if h.has("doctor.explain") {
+	if h.has(methodExplain) {
 		add(h.card(Plain, spaced(8, h.bold(h.say("home.doctor.words")), h.soft(h.say("home.doctor.wordsabout")),
 			beside(8, h.Field(&p.search, h.say("home.doctor.search"), h.Blue), h.other(&p.explain, h.say("home.doctor.explain"))))))
 		add(h.working(&p.explaining, nil, h.say("home.doctor.looking")))
 		items = append(items, p.explained()...)
 	}
-	if !h.has("doctor.run") {
+	if !h.has(proto.MethodDoctorRun) {
 		return append(items, p.problems()...)
 	}
 	add(h.working(&p.running, &p.stop, h.say("home.doctor.looking")))
@@ -153,7 +153,7 @@ func (p *doctorPage) items(gtx layout.Context) (items []layout.Widget) {
 		add(p.summary())
 	}
 	for i := range p.findings {
-		if p.findings[i].Level != "ok" {
+		if p.findings[i].Level != proto.DoctorLevelOK {
 			add(p.finding(gtx, p.findings[i]))
 		}
 	}
@@ -190,13 +190,13 @@ func (p *doctorPage) summary() layout.Widget {
 }
 
 // finding is a card with what was found, what to do, and a button where the agent can do it.
-func (p *doctorPage) finding(gtx layout.Context, f finding) layout.Widget {
+func (p *doctorPage) finding(gtx layout.Context, f proto.DoctorFinding) layout.Widget {
 	h, t := p.h, levelTone(f.Level)
 	parts := []layout.Widget{h.toned(t, ui.Safe(f.Text.What, 400))}
 	if f.Text.Next != "" {
 		parts = append(parts, h.Text(ui.Safe(f.Text.Next, 600), look.Label{}))
 	}
-	about := named(h.lang, "home.doctor.fault.", f.Fault, f.Fault)
+	about := named(h.lang, "home.doctor.fault.", string(f.Fault), string(f.Fault))
 	if f.Subject != "" {
 		about += ", " + ui.Safe(f.Subject, maxFact)
 	}
@@ -209,7 +209,7 @@ func (p *doctorPage) finding(gtx layout.Context, f finding) layout.Widget {
 		p.fixes[key] = new(widget.Clickable)
 	}
 	if clicked(gtx, p.fixes[key]) {
-		ask(h, &p.fixing, "doctor.fix", fix{ID: f.Fix.ID, Args: f.Fix.Args}, func(*findings) { p.look() })
+		ask(h, &p.fixing, proto.MethodDoctorFix, proto.DoctorFixParams{ID: f.Fix.ID, Args: f.Fix.Args}, func(*proto.DoctorFindings) { p.look() })
 	}
 	return h.card(t, spaced(5, append(parts, row(8, h.other(p.fixes[key], ui.Safe(f.Fix.Label, maxName))))...))
 }
@@ -239,7 +239,7 @@ func (p *doctorPage) save() {
 	p.saved = nil
 	path := filepath.Join(keepIn(), "persten-support-"+time.Now().Format(time.DateOnly))
 	h.begin(&p.bundling, h.say("home.doctor.bundling"), func(ctx context.Context) (func(), error) {
-		r, err := client.Ask[result](ctx, s, "doctor.bundle", struct{}{})
+		r, err := client.Ask[bundled](ctx, s, methodBundle, struct{}{})
 		if err != nil {
 			return nil, err
 		}

@@ -30,16 +30,16 @@ const (
 )
 
 // Page is one of the six pages.
-type Page string
+type Page = proto.WindowPage
 
 // The pages, in the order of the rail.
 const (
-	Tokens   Page = "tokens"
-	Sign     Page = "sign"
-	Journal  Page = "journal"
-	Sites    Page = "sites"
-	Settings Page = "settings"
-	Doctor   Page = "doctor"
+	Tokens   = proto.WindowPageTokens
+	Sign     = proto.WindowPageSign
+	Journal  = proto.WindowPageJournal
+	Sites    = proto.WindowPageSites
+	Settings = proto.WindowPageSettings
+	Doctor   = proto.WindowPageDoctor
 )
 
 // Pages are all of them.
@@ -52,7 +52,7 @@ type Options struct {
 	Dial  func(ctx context.Context, lang text.Lang, hear rpc.Handler) (*client.Client, error)
 	Start func() error                                              // starts a session that outlives the window
 	Words func(lang text.Lang, file string, r *proto.Report) []Line // a report of a verification, in words
-	Dark  func(choice string) bool                                  // what "system", "light" or "dark" means on this desktop
+	Dark  func(proto.Theme) bool                                    // what "system", "light" or "dark" means on this desktop
 	Paths func() []Path                                             // where things lie
 }
 
@@ -102,15 +102,16 @@ type Home struct {
 	status  proto.AgentStatusResult
 	start   job
 
-	mu    sync.Mutex
-	posts []func()
+	mu     sync.Mutex // guards what follows
+	posts  []func()
+	spoken text.Lang // the language of the next connection
 }
 
 // Run shows the window until the person closes it or ctx ends.
 func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := &Home{o: o, ctx: ctx, win: new(app.Window), kit: newKit(o.Lang, o.Dark("system"))}
+	h := &Home{o: o, spoken: o.Lang, ctx: ctx, win: new(app.Window), kit: newKit(o.Lang, o.Dark(proto.ThemeSystem))}
 	h.pages = map[Page]page{
 		Tokens: newTokens(h), Sign: newSign(h), Journal: newJournal(h),
 		Sites: newSites(h), Settings: newSettings(h), Doctor: newDoctor(h),

@@ -44,7 +44,7 @@ type journalPage struct {
 
 	verify, save widget.Clickable
 	verifying    job
-	verdict      *journalVerdict
+	verdict      *proto.JournalVerifyResult
 	saving       job
 	saved        string
 }
@@ -64,8 +64,8 @@ func (p *journalPage) enter()  { p.read() }
 func (p *journalPage) tokens() {}
 
 // filter is what the person asked to see.
-func (p *journalPage) filter() journalFilter {
-	f := journalFilter{Limit: journalPageSize, Text: strings.TrimSpace(p.search.Text())}
+func (p *journalPage) filter() proto.JournalListParams {
+	f := proto.JournalListParams{Limit: journalPageSize, Text: strings.TrimSpace(p.search.Text())}
 	if p.result.value != "all" {
 		f.Result = p.result.value
 	}
@@ -79,17 +79,17 @@ func (p *journalPage) filter() journalFilter {
 		f.From = now.AddDate(-1, 0, 0)
 	}
 	if !p.h.filters() {
-		return journalFilter{Limit: journalPageSize}
+		return proto.JournalListParams{Limit: journalPageSize}
 	}
 	return f
 }
 
 // filters tells whether the session can search its journal.
-func (h *Home) filters() bool { return h.has("journal.export") }
+func (h *Home) filters() bool { return h.has(proto.MethodJournalExport) }
 
 // read starts the list anew.
 func (p *journalPage) read() {
-	ask(p.h, &p.load, proto.MethodJournalList, p.filter(), func(r *journalList) {
+	ask(p.h, &p.load, proto.MethodJournalList, p.filter(), func(r *proto.JournalListResult) {
 		p.records, p.more = r.Records, r.More
 		p.list.Position = layout.Position{}
 		p.rows = journalRows(p.h.lang, p.records)
@@ -103,7 +103,7 @@ func (p *journalPage) older() {
 	}
 	f := p.filter()
 	f.Before = slices.MinFunc(p.records, func(a, b proto.JournalRecord) int { return cmp.Compare(a.Seq, b.Seq) }).Seq
-	ask(p.h, &p.load, proto.MethodJournalList, f, func(r *journalList) {
+	ask(p.h, &p.load, proto.MethodJournalList, f, func(r *proto.JournalListResult) {
 		p.more = r.More && len(r.Records) > 0
 		p.records = append(p.records, r.Records...)
 		p.rows = append(p.rows, journalRows(p.h.lang, r.Records)...)
@@ -230,7 +230,7 @@ func (p *journalPage) press(gtx layout.Context) {
 		p.read()
 	}
 	if clicked(gtx, &p.verify) {
-		ask(p.h, &p.verifying, proto.MethodJournalVerify, proto.JournalVerifyParams{}, func(r *journalVerdict) { p.verdict = r })
+		ask(p.h, &p.verifying, proto.MethodJournalVerify, proto.JournalVerifyParams{}, func(r *proto.JournalVerifyResult) { p.verdict = r })
 	}
 	if clicked(gtx, &p.save) {
 		p.export()
@@ -242,10 +242,10 @@ func (p *journalPage) export() {
 	h, s, f := p.h, p.h.session, p.filter()
 	p.saved = ""
 	format := p.formats.value
-	params := journalExport{Format: format, From: f.From, Result: f.Result, Text: f.Text}
+	params := proto.JournalExportParams{Format: proto.JournalFormat(format), From: f.From, Result: f.Result, Text: f.Text}
 	file := filepath.Join(keepIn(), "persten-journal-"+time.Now().Format(time.DateOnly)+"."+format)
 	h.begin(&p.saving, h.say("home.journal.saving"), func(ctx context.Context) (func(), error) {
-		r, err := client.Ask[result](ctx, s, "journal.export", params)
+		r, err := client.Ask[proto.JournalExportResult](ctx, s, proto.MethodJournalExport, params)
 		if err != nil {
 			return nil, err
 		}
@@ -293,7 +293,7 @@ func (p *journalPage) tools() layout.Widget {
 }
 
 // verdictWords says what checking the chain found.
-func verdictWords(lang text.Lang, v *journalVerdict) (Tone, []string) {
+func verdictWords(lang text.Lang, v *proto.JournalVerifyResult) (Tone, []string) {
 	records := text.Plural(lang, "count.records", v.Records)
 	t, lines := Good, []string{say(lang, "home.journal.whole", "records", records)}
 	if !v.OK {

@@ -23,7 +23,8 @@ const retry = time.Second
 // follow keeps a connection to the session.
 func (h *Home) follow(ctx context.Context) {
 	for ctx.Err() == nil {
-		s, err := h.o.Dial(ctx, h.lang, h.hear)
+		began := time.Now()
+		s, err := h.o.Dial(ctx, h.tongue(), h.hear)
 		h.post(func() { h.reached(s, err) })
 		if err == nil {
 			select {
@@ -32,12 +33,22 @@ func (h *Home) follow(ctx context.Context) {
 			}
 			s.Close()
 			h.post(func() { h.session = nil })
+			if time.Since(began) > retry {
+				continue // it may be there again already
+			}
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(retry):
 		}
 	}
+}
+
+// tongue is the window's language, for other goroutines.
+func (h *Home) tongue() text.Lang {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.spoken
 }
 
 // reached takes a new connection, or the word that there is none.
@@ -52,8 +63,8 @@ func (h *Home) reached(s *client.Client, err error) {
 	h.session, h.start = s, job{}
 	h.askStatus()
 	h.askSettings()
-	if h.has("window.serve") {
-		h.ask(&job{}, "window.serve", struct{}{}, nil)
+	if h.has(proto.MethodWindowServe) {
+		h.ask(&job{}, proto.MethodWindowServe, proto.WindowServeParams{}, nil)
 	}
 	h.pages[h.page].enter()
 }
@@ -74,8 +85,8 @@ func (h *Home) hear(ctx context.Context, r *rpc.Request) (any, error) {
 		})
 	case proto.NotifyAgentChanged:
 		h.post(h.askStatus)
-	case "window.page":
-		var p struct{ Page Page }
+	case proto.NotifyWindowPage:
+		var p proto.WindowPageParams
 		if json.Unmarshal(r.Params, &p) == nil {
 			h.post(func() { h.open(p.Page) })
 			h.win.Perform(system.ActionRaise)

@@ -11,6 +11,7 @@ import (
 	"persten/internal/text"
 	"persten/internal/ui"
 	"persten/internal/ui/look"
+	"persten/proto"
 )
 
 // settingsPage is what the person may set, and where things lie.
@@ -18,7 +19,7 @@ type settingsPage struct {
 	h             *Home
 	list          widget.List
 	change        job
-	now           settings
+	now           proto.Settings
 	known         bool
 	language      choice
 	theme         choice
@@ -40,41 +41,45 @@ func (p *settingsPage) tokens() {}
 
 // askSettings asks for the person's settings and puts this window under them.
 func (h *Home) askSettings() {
-	if h.has("settings.get") {
+	if h.has(proto.MethodSettingsGet) {
 		p := h.pages[Settings].(*settingsPage)
-		ask(h, &p.change, "settings.get", struct{}{}, p.take)
+		ask(h, &p.change, proto.MethodSettingsGet, proto.SettingsGetParams{}, p.take)
 	}
 }
 
 // take shows settings and follows them.
-func (p *settingsPage) take(s *settings) {
+func (p *settingsPage) take(s *proto.Settings) {
 	p.now, p.known = *s, true
-	p.language.value, p.theme.value = s.Language, s.Theme
+	p.language.value, p.theme.value = string(s.Language), string(s.Theme)
 	p.notifications.value = map[bool]string{true: "on", false: "off"}[s.Notifications]
 	p.h.dress(s.Language, s.Theme)
 }
 
 // dress puts the window into a language and a theme.
-func (h *Home) dress(language, theme string) {
+func (h *Home) dress(language proto.LanguageSetting, theme proto.Theme) {
 	lang := h.o.Lang
-	if language == string(text.Russian) || language == string(text.English) {
+	if language != proto.LanguageSettingSystem {
 		lang = text.Lang(language)
 	}
 	dark := h.o.Dark(theme)
 	if lang == h.lang && dark == h.Dark {
 		return
 	}
-	spoke := h.lang
+	again := lang != h.lang
 	h.kit = newKit(lang, dark)
-	if spoke != lang {
-		h.speak()
+	if again {
+		h.speak(lang)
 	}
 }
 
-// speak has everything said again in the window's language: texts of the session come in the language of the connection.
-func (h *Home) speak() {
+// speak has everything said again in a language: texts of the session come in the language of the connection.
+func (h *Home) speak(lang text.Lang) {
+	h.mu.Lock()
+	h.spoken = lang
+	h.mu.Unlock()
 	if h.session != nil {
 		h.session.Close()
+		h.waited = false
 	}
 }
 
@@ -108,7 +113,7 @@ func (p *settingsPage) layout(gtx layout.Context) layout.Dimensions {
 func (p *settingsPage) part(name string, control layout.Widget) layout.Widget {
 	h := p.h
 	about := h.say("home.settings." + name + ".about")
-	if slices.Contains(p.now.Fixed, name) {
+	if slices.Contains(p.now.Fixed, proto.SettingName(name)) {
 		about = h.say("home.settings.fixed")
 		enabled := control
 		control = func(gtx layout.Context) layout.Dimensions { return enabled(gtx.Disabled()) }
@@ -117,17 +122,19 @@ func (p *settingsPage) part(name string, control layout.Widget) layout.Widget {
 }
 
 func (p *settingsPage) press(gtx layout.Context) {
-	change := map[string]any{}
+	var change proto.SettingsSetParams
+	touched := false
 	if p.language.changed(gtx) {
-		change["language"] = p.language.value
+		change.Language, touched = proto.LanguageSetting(p.language.value), true
 	}
 	if p.theme.changed(gtx) {
-		change["theme"] = p.theme.value
+		change.Theme, touched = proto.Theme(p.theme.value), true
 	}
 	if p.notifications.changed(gtx) {
-		change["notifications"] = p.notifications.value == "on"
+		on := p.notifications.value == "on"
+		change.Notifications, touched = &on, true
 	}
-	if len(change) > 0 {
-		ask(p.h, &p.change, "settings.set", change, p.take)
+	if touched {
+		ask(p.h, &p.change, proto.MethodSettingsSet, change, p.take)
 	}
 }

@@ -53,7 +53,7 @@ func newSign(h *Home) *signPage {
 
 func (p *signPage) enter() {
 	p.source().enter()
-	if !p.h.has("sign.test") {
+	if !p.h.has(proto.MethodSignTest) {
 		p.mode.values = []string{"sign", "verify"}
 	} else {
 		p.mode = newChoice(p.mode.value, "sign", "verify", "test")
@@ -215,7 +215,7 @@ func (p *signPage) testItems(gtx layout.Context) []layout.Widget {
 	if clicked(gtx, &p.test) && ready {
 		p.tested = nil
 		p.list.Position = layout.Position{First: 1 << 20}
-		ask(h, &p.testing, "sign.test", map[string]string{"certificate": p.chosen().ID}, func(r *testResult) { p.tested = r })
+		ask(h, &p.testing, proto.MethodSignTest, proto.SignTestParams{Certificate: p.chosen().ID}, func(r *testResult) { p.tested = r })
 	}
 	items := []layout.Widget{
 		h.card(Plain, h.Text(h.say("home.test.about"), look.Label{})),
@@ -232,7 +232,7 @@ func (p *signPage) testItems(gtx layout.Context) []layout.Widget {
 }
 
 // testResult is what sign.test answers.
-type testResult = signTestResult
+type testResult = proto.SignTestResult
 
 func (h *Home) testCard(r testResult) layout.Widget {
 	t, words := Good, h.say("home.test.good")

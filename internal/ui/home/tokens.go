@@ -24,7 +24,7 @@ type tokensPage struct {
 	fresh    bool // what is shown was read since the last change
 	groups   []group
 	problems []proto.Problem
-	files    map[string]keyFile // by the ids of their certificates
+	files    map[string]proto.KeyFile // by the ids of their certificates
 	cards    map[string]*certState
 
 	reload, add, lose, doctor widget.Clickable
@@ -63,13 +63,13 @@ func (p *tokensPage) tokens() {
 type found struct {
 	tokens *proto.TokensListResult
 	certs  *proto.CertificatesListResult
-	files  []keyFile
+	files  []proto.KeyFile
 }
 
 // read asks for tokens, certificates and key files.
 func (p *tokensPage) read(refresh bool) {
 	p.fresh = true
-	s, files := p.h.session, p.h.has("keyfiles.list")
+	s, files := p.h.session, p.h.has(proto.MethodKeyfilesList)
 	if s == nil {
 		return
 	}
@@ -83,7 +83,7 @@ func (p *tokensPage) read(refresh bool) {
 			return nil, err
 		}
 		if files {
-			list, err := client.Ask[keyFiles](ctx, s, "keyfiles.list", struct{}{})
+			list, err := client.Ask[proto.KeyfilesListResult](ctx, s, proto.MethodKeyfilesList, proto.KeyfilesListParams{})
 			if err != nil {
 				return nil, err
 			}
@@ -102,7 +102,7 @@ func (p *tokensPage) take(f found) {
 			p.problems = append(p.problems, c)
 		}
 	}
-	p.files = map[string]keyFile{}
+	p.files = map[string]proto.KeyFile{}
 	for _, k := range f.files {
 		for _, id := range k.Certificates {
 			p.files[id] = k
@@ -133,7 +133,7 @@ func (p *tokensPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	p.press(gtx)
 	actions := []layout.Widget{h.other(&p.reload, h.say("home.tokens.reload"))}
-	if h.has("keyfiles.add") {
+	if h.has(proto.MethodKeyfilesAdd) {
 		actions = append(actions, h.other(&p.add, h.say("home.tokens.add")))
 	}
 	actions = append(actions, h.danger(&p.lose, h.say("home.tokens.lost")))
@@ -165,7 +165,7 @@ func (p *tokensPage) press(gtx layout.Context) {
 
 // addFile has the session take a key file; it asks for the password itself.
 func (p *tokensPage) addFile(path string) {
-	p.h.ask(&p.adding, "keyfiles.add", map[string]string{"path": path}, func() { p.read(true) })
+	p.h.ask(&p.adding, proto.MethodKeyfilesAdd, proto.KeyfilesAddParams{Path: path}, func() { p.read(true) })
 }
 
 func (p *tokensPage) items(gtx layout.Context) (items []layout.Widget) {
@@ -205,7 +205,7 @@ func (p *tokensPage) token(gtx layout.Context, g group) layout.Widget {
 			p.removes[f.Path] = c
 		}
 		if clicked(gtx, c) {
-			h.ask(&p.adding, "keyfiles.remove", map[string]string{"path": f.Path}, func() { p.read(true) })
+			h.ask(&p.adding, proto.MethodKeyfilesRemove, proto.KeyfilesRemoveParams{Path: f.Path}, func() { p.read(true) })
 		}
 		parts = append(parts, h.danger(c, h.say("home.tokens.remove")))
 	}
@@ -217,13 +217,13 @@ func (p *tokensPage) token(gtx layout.Context, g group) layout.Widget {
 }
 
 // fileOf is the key file that is the token of a group.
-func (p *tokensPage) fileOf(g group) (keyFile, bool) {
+func (p *tokensPage) fileOf(g group) (proto.KeyFile, bool) {
 	for _, c := range g.Certs {
 		if f, is := p.files[c.ID]; is {
 			return f, true
 		}
 	}
-	return keyFile{}, false
+	return proto.KeyFile{}, false
 }
 
 // cert is the card of a certificate.
