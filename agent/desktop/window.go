@@ -3,18 +3,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"persten/internal/client"
 	"persten/internal/config"
 	"persten/internal/rpc"
 	"persten/internal/text"
+	"persten/internal/ui"
 	"persten/internal/ui/home"
 	"persten/internal/ui/report"
 	"persten/proto"
@@ -32,7 +36,7 @@ func mainWindow(page home.Page) {
 			exit(nil)
 		}
 		exit(home.Run(ctx, home.Options{
-			Page: page, Lang: text.FromEnv(), Dial: dial, Start: startSession, Words: words, Paths: paths, Dark: dark,
+			Page: page, Lang: text.FromEnv(), Dial: dial, Start: startSession, Words: words, Faces: faces, Paths: paths, Dark: dark,
 		}))
 	}()
 	home.Main()
@@ -93,6 +97,27 @@ func words(lang text.Lang, file string, r *proto.Report) []home.Line {
 	for _, l := range report.Lines(report.Document{Lang: lang, File: file, Report: r}) {
 		tone := map[string]home.Tone{"good": home.Good, "bad": home.Bad, "unsure": home.Warn}[l.Look]
 		list = append(list, home.Line{Depth: l.Depth, Tone: tone, Heading: l.Look == "" && strings.HasSuffix(l.Text, ":"), Text: l.Text})
+	}
+	return list
+}
+
+// faceNames are the names of the products, by those the command line has.
+var faceNames = map[string]string{"ncalayer": "NCALayer", "nexu": "NexU"}
+
+// faces asks the command line which programs Persten answers for.
+func faces(ctx context.Context) (list []home.Face) {
+	program, err := persten()
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, "compat", "status", "--json").Output()
+	if err != nil || json.Unmarshal(out, &list) != nil {
+		return nil
+	}
+	for i, f := range list {
+		list[i].Name, list[i].Address = cmp.Or(faceNames[f.Name], ui.Safe(f.Name, 20)), ui.Safe(f.Address, 40)
 	}
 	return list
 }

@@ -29,6 +29,8 @@ type doctorPage struct {
 	running  job
 	findings []proto.DoctorFinding
 	looked   bool
+	passed   bool // show those that found nothing
+	show     widget.Clickable
 	fixes    map[string]*widget.Clickable
 	fixing   job
 
@@ -96,6 +98,9 @@ func (p *doctorPage) press(gtx layout.Context) {
 	if clicked(gtx, &p.run) {
 		p.look()
 	}
+	if clicked(gtx, &p.show) {
+		p.passed = true
+	}
 	p.search.Submit = true
 	sought := clicked(gtx, &p.explain)
 	for {
@@ -153,9 +158,12 @@ func (p *doctorPage) items(gtx layout.Context) (items []layout.Widget) {
 		add(p.summary())
 	}
 	for i := range p.findings {
-		if p.findings[i].Level != proto.DoctorLevelOK {
+		if p.passed || p.findings[i].Level != proto.DoctorLevelOK {
 			add(p.finding(gtx, p.findings[i]))
 		}
+	}
+	if p.looked && !p.passed {
+		add(row(8, h.other(&p.show, h.say("home.doctor.showpassed"))))
 	}
 	return items
 }

@@ -53,6 +53,7 @@ type Options struct {
 	Start func() error                                              // starts a session that outlives the window
 	Words func(lang text.Lang, file string, r *proto.Report) []Line // a report of a verification, in words
 	Dark  func(proto.Theme) bool                                    // what "system", "light" or "dark" means on this desktop
+	Faces func(context.Context) []Face                              // the other programs Persten answers for
 	Paths func() []Path                                             // where things lie
 }
 
@@ -69,6 +70,12 @@ type Path struct{ Name, Path string }
 
 // Tone is what a line means to the person.
 type Tone int
+
+// Face is a program whose pages Persten serves; all strings are safe to draw.
+type Face struct {
+	Name, Address string
+	On            bool
+}
 
 // The tones.
 const (

@@ -3,6 +3,7 @@
 package home
 
 import (
+	"context"
 	"slices"
 
 	"gioui.org/layout"
@@ -25,6 +26,10 @@ type settingsPage struct {
 	theme         choice
 	notifications choice
 	paths         []Path
+	faces         []Face
+	files         []proto.KeyFile
+	removes       []widget.Clickable
+	asking, faced job
 }
 
 func newSettings(h *Home) *settingsPage {
@@ -33,8 +38,23 @@ func newSettings(h *Home) *settingsPage {
 }
 
 func (p *settingsPage) enter() {
-	p.paths = p.h.o.Paths()
-	p.h.askSettings()
+	h := p.h
+	p.paths = h.o.Paths()
+	h.askSettings()
+	h.begin(&p.faced, "", func(ctx context.Context) (func(), error) {
+		list := h.o.Faces(ctx)
+		return func() { p.faces = list }, nil
+	})
+	p.readFiles()
+}
+
+// readFiles asks for the key files.
+func (p *settingsPage) readFiles() {
+	if p.h.has(proto.MethodKeyfilesList) {
+		ask(p.h, &p.asking, proto.MethodKeyfilesList, proto.KeyfilesListParams{}, func(r *proto.KeyfilesListResult) {
+			p.files, p.removes = r.Files, make([]widget.Clickable, len(r.Files))
+		})
+	}
 }
 
 func (p *settingsPage) tokens() {}
@@ -99,12 +119,14 @@ func (p *settingsPage) layout(gtx layout.Context) layout.Dimensions {
 	} else if h.session != nil {
 		items = append(items, h.card(Plain, h.soft(h.say("home.settings.none"))))
 	}
-	rows := make([]layout.Widget, 0, len(p.paths))
-	for _, f := range p.paths {
-		rows = append(rows, spaced(1, h.soft(h.say("home.settings.path."+f.Name)), h.Text(ui.Safe(f.Path, maxFact), look.Label{Mono: true, Size: 13})))
+	if h.has(proto.MethodKeyfilesList) {
+		items = append(items, h.card(Plain, spaced(8, append([]layout.Widget{h.bold(h.say("home.settings.files")), h.soft(h.say("home.settings.files.about"))}, p.fileRows(gtx)...)...)))
 	}
-	if len(rows) > 0 {
-		items = append(items, h.card(Plain, spaced(10, append([]layout.Widget{h.bold(h.say("home.settings.paths"))}, rows...)...)))
+	if len(p.faces) > 0 {
+		items = append(items, h.card(Plain, spaced(6, h.bold(h.say("home.settings.faces")), h.soft(h.say("home.settings.faces.about")), h.Table(p.faceRows()))))
+	}
+	if len(p.paths) > 0 {
+		items = append(items, h.card(Plain, spaced(10, append([]layout.Widget{h.bold(h.say("home.settings.paths"))}, p.pathRows()...)...)))
 	}
 	return sheet(gtx, h.head(h.say("home.settings.title"), h.say("home.settings.about")), h.scroll(&p.list, items...))
 }
@@ -137,4 +159,54 @@ func (p *settingsPage) press(gtx layout.Context) {
 	if touched {
 		ask(p.h, &p.change, proto.MethodSettingsSet, change, p.take)
 	}
+}
+
+// fileRows are the key files, each with a button that forgets it.
+func (p *settingsPage) fileRows(gtx layout.Context) (rows []layout.Widget) {
+	h := p.h
+	if w := h.working(&p.asking, nil, h.say("home.tokens.reading")); w != nil {
+		rows = append(rows, w)
+	}
+	for i, f := range p.files {
+		if clicked(gtx, &p.removes[i]) {
+			h.ask(&p.asking, proto.MethodKeyfilesRemove, proto.KeyfilesRemoveParams{Path: f.Path}, func() { p.readFiles(); h.pages[Tokens].tokens() })
+		}
+		words := []layout.Widget{h.Text(ui.Safe(f.Path, maxFact), look.Label{Mono: true, Size: 13})}
+		switch {
+		case !f.Present:
+			words = append(words, h.toned(Warn, h.say("home.settings.files.gone")))
+		case f.Problem != "":
+			what, next := text.Error(h.lang, f.Problem, map[string]string{"file": ui.Safe(f.Path, maxFact)})
+			words = append(words, h.toned(Warn, what), h.soft(next))
+		}
+		rest := []layout.Widget{h.danger(&p.removes[i], h.say("home.tokens.remove"))}
+		if f.Fixed {
+			rest = []layout.Widget{h.soft(h.say("home.settings.files.fixed"))}
+		}
+		rows = append(rows, beside(12, spaced(2, words...), rest...))
+	}
+	if len(p.files) == 0 {
+		rows = append(rows, h.soft(h.say("home.settings.files.none")))
+	}
+	return rows
+}
+
+func (p *settingsPage) faceRows() []look.Row {
+	rows := make([]look.Row, len(p.faces))
+	for i, f := range p.faces {
+		words := p.h.say("home.settings.faces.off")
+		if f.On {
+			words = p.h.say("home.settings.faces.on", "address", f.Address)
+		}
+		rows[i] = look.Row{Label: f.Name, Value: words}
+	}
+	return rows
+}
+
+func (p *settingsPage) pathRows() (rows []layout.Widget) {
+	h := p.h
+	for _, f := range p.paths {
+		rows = append(rows, spaced(1, h.soft(h.say("home.settings.path."+f.Name)), h.Text(ui.Safe(f.Path, maxFact), look.Label{Mono: true, Size: 13})))
+	}
+	return rows
 }
