@@ -134,10 +134,12 @@ func looksXML(path string) (bool, error) {
 	return bytes.HasPrefix(text, []byte("<")), err
 }
 
+func (c *checkPanel) choose() { c.h.chosen.choose(c.h.say("home.verify.choose"), nil, c.take) }
+
 func (c *checkPanel) items(gtx layout.Context) []layout.Widget {
 	h := c.h
 	if clicked(gtx, &c.pick) {
-		h.chosen.choose(h.say("home.verify.choose"), nil, c.take)
+		c.choose()
 	}
 	if clicked(gtx, &c.other) {
 		h.chosen.choose(h.say("home.verify.document"), nil, func(path string) { c.document = path; c.run() })

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gioui.org/io/key"
 	"gioui.org/layout"
 	"gioui.org/widget"
 
@@ -91,6 +92,16 @@ func (p *doctorPage) layout(gtx layout.Context) layout.Dimensions {
 		actions = append(actions, h.primary(&p.run, h.say("home.doctor.run"), !p.running.running))
 	}
 	return sheet(gtx, h.head(h.say("home.doctor.title"), h.say("home.doctor.about"), actions...), h.scroll(&p.list, p.items(gtx)...))
+}
+
+// key implements keyed.
+func (p *doctorPage) key(gtx layout.Context, name key.Name) {
+	switch name {
+	case keySearch:
+		gtx.Execute(key.FocusCmd{Tag: &p.search})
+	case keyDo:
+		p.look()
+	}
 }
 
 func (p *doctorPage) press(gtx layout.Context) {

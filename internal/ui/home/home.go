@@ -198,31 +198,51 @@ func (h *Home) frame(gtx layout.Context) {
 	)
 }
 
-// keys turns pages by Ctrl and a digit.
+// shortcuts are the keys that mean the same on every page, with Ctrl: choose a file, search, do what the page is for.
+const (
+	keyOpen   key.Name = "O"
+	keySearch key.Name = "F"
+	keyDo              = key.NameReturn
+	keyPaste  key.Name = "V"
+)
+
+// keyed is a page that knows shortcuts.
+type keyed interface {
+	key(gtx layout.Context, name key.Name)
+}
+
+// keys turns pages by Ctrl and a digit, and hands shortcuts to the page.
 func (h *Home) keys(gtx layout.Context) {
 	event.Op(gtx.Ops, h)
-	filters := []event.Filter{key.Filter{Name: "V", Required: key.ModCtrl}, key.Filter{Name: key.NameEscape}}
-	for i := range Pages {
-		filters = append(filters, key.Filter{Name: key.Name(rune('1' + i)), Required: key.ModCtrl})
+	filters := []event.Filter{key.Filter{Name: key.NameEscape}}
+	for _, name := range []key.Name{keyOpen, keySearch, keyDo, keyPaste, "1", "2", "3", "4", "5", "6"} {
+		filters = append(filters, key.Filter{Name: name, Required: key.ModCtrl})
 	}
 	for {
 		e, ok := gtx.Event(filters...)
 		if !ok {
 			return
 		}
-		k, ok := e.(key.Event)
-		if !ok || k.State != key.Press {
-			continue
-		}
-		switch k.Name {
-		case "V":
-			h.paste(gtx)
-		case key.NameEscape:
-			h.chosen.close()
-		default:
-			h.open(Pages[int(k.Name[0]-'1')])
+		if k, is := e.(key.Event); is && k.State == key.Press {
+			h.pressed(gtx, k.Name)
 		}
 	}
+}
+
+func (h *Home) pressed(gtx layout.Context, name key.Name) {
+	switch name {
+	case keyPaste:
+		h.paste(gtx)
+	case key.NameEscape:
+		h.chosen.close()
+	case keyOpen, keySearch, keyDo:
+		if p, is := h.pages[h.page].(keyed); is && h.session != nil && !h.chosen.open {
+			p.key(gtx, name)
+		}
+	default:
+		h.open(Pages[int(name[0]-'1')])
+	}
+	gtx.Execute(op.InvalidateCmd{})
 }
 
 // tick has the window drawn again a while from now, for what moves by itself.

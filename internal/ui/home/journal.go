@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"gioui.org/io/key"
 	"gioui.org/layout"
 	"gioui.org/widget"
 	"gioui.org/widget/material"
@@ -212,6 +213,13 @@ func journalDetails(lang text.Lang, r, about proto.JournalRecord) (rows []look.R
 	}
 	add("number", strconv.FormatInt(r.Seq, 10))
 	return rows
+}
+
+// key implements keyed.
+func (p *journalPage) key(gtx layout.Context, name key.Name) {
+	if name == keySearch {
+		gtx.Execute(key.FocusCmd{Tag: &p.search})
+	}
 }
 
 func (p *journalPage) press(gtx layout.Context) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gioui.org/io/key"
 	"gioui.org/layout"
 	"gioui.org/widget"
 
@@ -101,17 +102,54 @@ func (p *signPage) layout(gtx layout.Context) layout.Dimensions {
 	)
 }
 
+// key implements keyed.
+func (p *signPage) key(_ layout.Context, name key.Name) {
+	switch {
+	case name == keyOpen && p.mode.value == "verify":
+		p.check.choose()
+	case name == keyOpen:
+		p.mode.value = "sign"
+		p.choose()
+	case name == keyDo && p.mode.value == "sign":
+		p.doSign()
+	case name == keyDo && p.mode.value == "test":
+		p.doTest()
+	}
+}
+
+func (p *signPage) choose() { p.h.chosen.choose(p.h.say("home.sign.choose"), nil, p.takeFile) }
+
+// ready tells whether there is all that a signature needs.
+func (p *signPage) ready() bool { return p.file != "" && p.chosen() != nil && !p.signing.running }
+
+// listEnd is a list at its end, where it says how far a job is.
+var listEnd = layout.Position{First: 1 << 20}
+
+func (p *signPage) doSign() {
+	if p.ready() {
+		p.made, p.list.Position = nil, listEnd
+		p.h.signFile(p, p.file, *p.chosen(), p.form.value == "attached")
+	}
+}
+
+func (p *signPage) doTest() {
+	if c := p.chosen(); c != nil && !p.testing.running {
+		p.tested, p.list.Position = nil, listEnd
+		ask(p.h, &p.testing, proto.MethodSignTest, proto.SignTestParams{Certificate: c.ID}, func(r *testResult) {
+			p.tested, p.list.Position = r, listEnd
+		})
+	}
+}
+
 func (p *signPage) signItems(gtx layout.Context) []layout.Widget {
 	h := p.h
 	if clicked(gtx, &p.pick) {
-		h.chosen.choose(h.say("home.sign.choose"), nil, p.takeFile)
+		p.choose()
 	}
 	p.form.changed(gtx)
-	ready := p.file != "" && p.chosen() != nil && !p.signing.running
-	if clicked(gtx, &p.sign) && ready {
-		p.made = nil
-		p.list.Position = layout.Position{First: 1 << 20} // where it says how far it is
-		h.signFile(p, p.file, *p.chosen(), p.form.value == "attached")
+	ready := p.ready()
+	if clicked(gtx, &p.sign) {
+		p.doSign()
 	}
 	items := []layout.Widget{
 		h.step("1", h.say("home.sign.file"), h.fileZone(&p.pick, p.file, h.say("home.sign.drop"), h.say("home.sign.choose"))),
@@ -211,12 +249,10 @@ func (h *Home) certOption(click *widget.Clickable, c certCard, taken bool) layou
 
 func (p *signPage) testItems(gtx layout.Context) []layout.Widget {
 	h := p.h
-	ready := p.chosen() != nil && !p.testing.running
-	if clicked(gtx, &p.test) && ready {
-		p.tested = nil
-		p.list.Position = layout.Position{First: 1 << 20}
-		ask(h, &p.testing, proto.MethodSignTest, proto.SignTestParams{Certificate: p.chosen().ID}, func(r *testResult) { p.tested = r })
+	if clicked(gtx, &p.test) {
+		p.doTest()
 	}
+	ready := p.chosen() != nil && !p.testing.running
 	items := []layout.Widget{
 		h.card(Plain, h.Text(h.say("home.test.about"), look.Label{})),
 		p.certificates(gtx),

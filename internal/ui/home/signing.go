@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gioui.org/layout"
-
 	"persten/internal/client"
 	"persten/internal/ui"
 	"persten/proto"
@@ -47,7 +45,7 @@ func (h *Home) signFile(p *signPage, path string, c certCard, attached bool) {
 		}
 		out, err := writeNew(path+ending, func(w io.Writer) error { return s.Download(ctx, r.Signature, w) })
 		made := &madeFile{out, c.Name, ui.DigestName(r.DigestAlg) + ": " + ui.Safe(r.Digest, 140), ui.Moment(h.lang, r.SigningTime)}
-		return func() { p.made, p.list.Position = made, layout.Position{First: 1 << 20} }, err
+		return func() { p.made, p.list.Position = made, listEnd }, err
 	})
 }
 
