@@ -145,9 +145,9 @@ func (s *seat) main() string {
 }
 
 // press clicks a place of the main window.
-func (s *seat) press(x, y int) {
+func (s *seat) press(at [2]int) {
 	s.t.Helper()
-	s.xdotool("mousemove", "--window", s.main(), fmt.Sprint(x), fmt.Sprint(y), "click", "1")
+	s.xdotool("mousemove", "--window", s.main(), fmt.Sprint(at[0]), fmt.Sprint(at[1]), "click", "1")
 	time.Sleep(400 * time.Millisecond)
 }
 
@@ -209,10 +209,9 @@ func (s *seat) signatures() (n int) {
 
 // Places of the main window of 1040 by 720.
 var (
-	verifyTab  = [2]int{403, 93}
-	savePDF    = [2]int{330, 560}
-	firstDeny  = [2]int{0, 0}
-	journalRow = [2]int{500, 190}
+	verifyTab = [2]int{403, 93}
+	firstDeny = [2]int{905, 108}
+	confirm   = [2]int{870, 180}
 )
 
 // TestMainWindow signs a file by keys alone and has OpenSSL verify it, verifies it in the window, finds it in the journal,
@@ -237,4 +236,46 @@ func TestMainWindow(t *testing.T) {
 	if got, err := os.ReadFile(s.path("home/Downloads/contract.txt")); err != nil || string(got) != document {
 		t.Errorf("the document is %q now, %v", got, err)
 	}
+
+	s.press(verifyTab)
+	s.keys("ctrl+o")
+	time.Sleep(500 * time.Millisecond)
+	s.typed("contract.txt.sig")
+	s.keys("Return")
+	time.Sleep(2 * time.Second)
+	s.shot("window-verified")
+	s.keys("ctrl+s")
+	words := s.run("pdftotext", s.there("home/Downloads/contract.txt.sig.pdf"), "-")
+	for _, want := range []string{"Подпись действительна", "Демонстрационный Подписант", "не изменено"} {
+		if !strings.Contains(words, want) {
+			t.Errorf("the report does not say %q:\n%s", want, words)
+		}
+	}
+
+	s.keys("ctrl+3")
+	time.Sleep(time.Second)
+	s.shot("window-journal")
+	s.keys("ctrl+s")
+	journal, err := os.ReadFile(s.there("home/Downloads/persten-journal-" + time.Now().Format(time.DateOnly) + ".csv"))
+	if err != nil || !strings.Contains(string(journal), "contract.txt") {
+		t.Errorf("the saved journal: %v\n%s", err, journal)
+	}
+
+	if out, err := s.agent("origins", "allow", "https://lk.portal.example"); err != nil {
+		t.Fatal(err, out)
+	}
+	s.keys("ctrl+4")
+	time.Sleep(time.Second)
+	s.press(firstDeny)
+	s.shot("window-site-asked")
+	s.press(confirm)
+	s.eventually("refused site", func() bool {
+		out, err := s.agent("origins", "list", "--json")
+		return err == nil && strings.Contains(out, `"allowed": false`)
+	})
+	s.shot("window-site-refused")
+
+	s.keys("ctrl+6")
+	time.Sleep(3 * time.Second)
+	s.shot("window-doctor")
 }

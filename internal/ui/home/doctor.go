@@ -99,6 +99,10 @@ func (p *doctorPage) key(gtx layout.Context, name key.Name) {
 	switch name {
 	case keySearch:
 		gtx.Execute(key.FocusCmd{Tag: &p.search})
+	case keySave:
+		if p.h.has(methodBundle) {
+			p.save()
+		}
 	case keyDo:
 		p.look()
 	}

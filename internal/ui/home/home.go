@@ -198,10 +198,11 @@ func (h *Home) frame(gtx layout.Context) {
 	)
 }
 
-// shortcuts are the keys that mean the same on every page, with Ctrl: choose a file, search, do what the page is for.
+// shortcuts are the keys that mean the same on every page, with Ctrl: choose a file, search, save what is shown, do what the page is for.
 const (
 	keyOpen   key.Name = "O"
 	keySearch key.Name = "F"
+	keySave   key.Name = "S"
 	keyDo              = key.NameReturn
 	keyPaste  key.Name = "V"
 )
@@ -215,7 +216,7 @@ type keyed interface {
 func (h *Home) keys(gtx layout.Context) {
 	event.Op(gtx.Ops, h)
 	filters := []event.Filter{key.Filter{Name: key.NameEscape}}
-	for _, name := range []key.Name{keyOpen, keySearch, keyDo, keyPaste, "1", "2", "3", "4", "5", "6"} {
+	for _, name := range []key.Name{keyOpen, keySearch, keySave, keyDo, keyPaste, "1", "2", "3", "4", "5", "6"} {
 		filters = append(filters, key.Filter{Name: name, Required: key.ModCtrl})
 	}
 	for {
@@ -235,7 +236,7 @@ func (h *Home) pressed(gtx layout.Context, name key.Name) {
 		h.paste(gtx)
 	case key.NameEscape:
 		h.chosen.close()
-	case keyOpen, keySearch, keyDo:
+	case keyOpen, keySearch, keySave, keyDo:
 		if p, is := h.pages[h.page].(keyed); is && h.session != nil && !h.chosen.open {
 			p.key(gtx, name)
 		}

@@ -217,8 +217,11 @@ func journalDetails(lang text.Lang, r, about proto.JournalRecord) (rows []look.R
 
 // key implements keyed.
 func (p *journalPage) key(gtx layout.Context, name key.Name) {
-	if name == keySearch {
+	switch {
+	case name == keySearch:
 		gtx.Execute(key.FocusCmd{Tag: &p.search})
+	case name == keySave && p.h.filters():
+		p.export()
 	}
 }
 

@@ -110,6 +110,8 @@ func (p *signPage) key(_ layout.Context, name key.Name) {
 	case name == keyOpen:
 		p.mode.value = "sign"
 		p.choose()
+	case name == keySave && p.mode.value == "verify" && p.check.report != nil:
+		p.check.save()
 	case name == keyDo && p.mode.value == "sign":
 		p.doSign()
 	case name == keyDo && p.mode.value == "test":
