@@ -65,7 +65,7 @@ func siteRows(lang text.Lang, list []proto.Origin) (rows []siteRow) {
 		default:
 			r.Says = say(lang, "home.sites.allowed")
 		}
-		r.Since = say(lang, "home.sites.by."+string(o.Source))
+		r.Since = named(lang, "home.sites.by.", string(o.Source), string(o.Source))
 		if !o.Since.IsZero() {
 			r.Since += ", " + ui.Date(lang, o.Since)
 		}
