@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"persten/internal/client"
 	"persten/internal/token/tokentest"
 	"persten/proto"
 )
@@ -212,6 +214,8 @@ var (
 	verifyTab = [2]int{403, 93}
 	firstDeny = [2]int{905, 108}
 	confirm   = [2]int{870, 180}
+
+	startButton = [2]int{320, 155}
 )
 
 // TestMainWindow signs a file by keys alone and has OpenSSL verify it, verifies it in the window, finds it in the journal,
@@ -278,4 +282,68 @@ func TestMainWindow(t *testing.T) {
 	s.keys("ctrl+6")
 	time.Sleep(3 * time.Second)
 	s.shot("window-doctor")
+}
+
+// TestMainWindowOnce: a second start raises the window that is there, at the page asked for, and ends.
+func TestMainWindowOnce(t *testing.T) {
+	s := newSeat(t, "en")
+	s.open("tokens")
+	first := s.main()
+	s.run("xdotool", "windowminimize", first)
+	s.run(s.program, "window", "journal")
+	s.eventually("raised window", func() bool { return s.main() == first })
+	s.listening()
+	s.shot("window-raised")
+	if n := s.windows(); n != 1 {
+		t.Errorf("%d windows", n)
+	}
+}
+
+// TestMainWindowOutlivesTheSession: the window says that the session is gone, starts another on a click, and works on.
+func TestMainWindowOutlivesTheSession(t *testing.T) {
+	s := newSeat(t, "ru")
+	s.open("tokens")
+	s.stop()
+	s.eventually("end of the session", func() bool { _, err := s.agent("status"); return err != nil })
+	time.Sleep(2 * time.Second)
+	s.shot("window-absent")
+	s.press(startButton)
+	t.Cleanup(s.stop)
+	s.eventually("another session", func() bool { _, err := s.agent("status"); return err == nil })
+	time.Sleep(2 * time.Second)
+	s.shot("window-again")
+	s.keys("ctrl+2")
+	s.write("home/Downloads/again.txt", "again")
+	s.keys("ctrl+o")
+	time.Sleep(500 * time.Millisecond)
+	s.typed("again")
+	s.keys("Return")
+	time.Sleep(500 * time.Millisecond)
+	s.keys("ctrl+Return")
+	s.eventually("prompt", func() bool { return s.windows() == 2 })
+	s.listening()
+	s.keys("Escape") // the person says no: no file, and the window says why
+	s.listening()
+	s.keys("Return")
+	s.eventually("prompt gone", func() bool { return s.windows() == 1 })
+	s.listening()
+	s.shot("window-refused")
+	if _, err := os.Stat(s.path("home/Downloads/again.txt.sig")); err == nil {
+		t.Error("a refused signature was written")
+	}
+}
+
+// stop ends the session as the tray's menu does.
+func (s *seat) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c, err := client.Dial(ctx, s.path("run/persten/session.sock"), proto.AgentHelloParams{}, client.ListenOnly)
+	if err != nil {
+		s.t.Errorf("no session to stop: %v", err)
+		return
+	}
+	defer c.Close()
+	if _, err := client.Ask[proto.AgentStopResult](ctx, c, proto.MethodAgentStop, proto.AgentStopParams{}); err != nil {
+		s.t.Error(err)
+	}
 }

@@ -322,6 +322,7 @@ func verdictWords(lang text.Lang, v *proto.JournalVerifyResult) (Tone, []string)
 
 func (p *journalPage) body(gtx layout.Context) layout.Dimensions {
 	h := p.h
+	gtx.Constraints.Min.Y = 0
 	if len(p.rows) == 0 {
 		w := h.working(&p.load, nil, h.say("home.journal.reading"))
 		if w == nil {

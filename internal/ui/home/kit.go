@@ -18,6 +18,7 @@ import (
 
 	"persten/internal/text"
 	"persten/internal/ui/look"
+	"persten/proto"
 )
 
 // kit is what every page draws with.
@@ -173,8 +174,12 @@ func (k *kit) fault(f *fault) layout.Widget {
 	if f == nil {
 		return nil
 	}
-	return look.Panel(k.RedBed, look.Mix(k.Red, k.Paper, 0.6), 8, 12, spaced(4,
-		k.Text(f.what, look.Label{Color: k.Red, Bold: true}), k.Text(f.next, look.Label{})))
+	ink, bed := k.Red, k.RedBed
+	if f.code == string(proto.CodeUserRejected) { // no fault of anybody's
+		ink, bed = k.Amber, k.AmberBed
+	}
+	return look.Panel(bed, look.Mix(ink, k.Paper, 0.6), 8, 12, spaced(4,
+		k.Text(f.what, look.Label{Color: ink, Bold: true}), k.Text(f.next, look.Label{})))
 }
 
 // quick is work that is over before anybody wonders.
