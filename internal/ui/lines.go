@@ -56,10 +56,12 @@ func (v Viewer) Lines(ctx context.Context, content *os.File, form Form) (Lines, 
 	case code != ExitWhole && code != ExitCut:
 		return Lines{}, fmt.Errorf("%w: exit code %d", errView, code)
 	}
-	l := Lines{Text: split(out), Cut: code == ExitCut}
-	if form == FormExtract && len(l.Text) > 0 {
-		l.Kind, l.Text = parseKind(l.Text[0]), l.Text[1:]
+	l := Lines{Cut: code == ExitCut}
+	if form == FormExtract {
+		kind, text, _ := bytes.Cut(out, []byte("\n"))
+		l.Kind, out = parseKind(string(kind)), text
 	}
+	l.Text = split(out, ViewLines)
 	for i, t := range l.Text {
 		l.Text[i] = VisibleLine(t) // once more: the viewer has read a hostile file
 	}
@@ -82,7 +84,7 @@ func (v Viewer) Tree(ctx context.Context, content *os.File, covered []signing.Sp
 		return Tree{}, fmt.Errorf("%w: exit code %d", errView, code)
 	}
 	t := Tree{Marked: len(covered) > 0, Cut: code == ExitCut}
-	for _, l := range split(out) {
+	for _, l := range split(out, ViewLines) {
 		row, err := parseRow(l)
 		if err != nil {
 			return Tree{}, err
@@ -108,13 +110,13 @@ func (v Viewer) run(ctx context.Context, content *os.File, args ...string) ([]by
 	return out.Bytes(), cmd.ProcessState.ExitCode(), nil
 }
 
-// split makes lines of a viewer's output.
-func split(out []byte) []string {
+// split makes at most so many lines of a viewer's output.
+func split(out []byte, most int) []string {
 	if len(out) == 0 {
 		return nil
 	}
 	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
-	return lines[:min(len(lines), ViewLines+1)] // one for the kind
+	return lines[:min(len(lines), most)]
 }
 
 // VisibleLine is Safe for a line of a text: spaces stay as they are, because they may be layout.
