@@ -62,6 +62,7 @@ const layers = `
 	ui/window: + ui ui/look
 	ui/home: + ui ui/look client
 	ui/*: + ui
+	ui/view/viewtest: -
 	doctor: cert token config browser proto text
 
 	agent: *
@@ -85,7 +86,9 @@ const owners = `
 	gioui.org: ui/look ui/window ui/home
 	github.com/jezek/xgb: ui/display agent/desktop_test
 	codeberg.org/go-pdf/fpdf: ui/report
-	golang.org/x/image: ui/window ui/tray ui/report
+	golang.org/x/image: ui/window ui/tray ui/report ui/view
+	github.com/klippa-app/go-pdfium: ui/view
+	github.com/tetratelabs/wazero: ui/view
 	golang.org/x/crypto: cert cms tsp
 	golang.org/x/net: ui config ui/report_test
 	golang.org/x/term: ui/terminal agent

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"persten/internal/journal"
+	"persten/internal/signing"
 	"persten/internal/text"
 	"persten/internal/ui/report"
 	"persten/proto"
@@ -34,6 +35,9 @@ func journalRow(r proto.JournalRecord, lang text.Lang) journalWords {
 	for _, d := range r.Documents {
 		if d.Login {
 			d.Name += " (" + t("journal.login") + ")"
+		}
+		if d.How != "" && d.How != string(signing.HowShown) { // nothing to say of what was simply looked at, or not opened
+			d.Name += " (" + t("journal.how."+d.How) + ")"
 		}
 		names, digests = append(names, d.Name), append(digests, d.Alg+" "+d.Digest)
 	}

@@ -1313,7 +1313,8 @@ type JournalDocument struct {
 	Size    int64  `json:"size"`
 	Digest  string `json:"digest"`
 	Alg     string `json:"alg"`
-	Viewed  bool   `json:"viewed"`            // The person opened it on screen before deciding.
+	Viewed  bool   `json:"viewed"`            // What it says was on screen before the person decided.
+	How     string `json:"how,omitempty"`     // In which way: shown (as text, tree or pages), extracted (its text alone), system (in the system's own viewer, by the person's word), hex (its bytes) or not (nothing could be shown). Left out when nobody opened it.
 	Login   bool   `json:"login,omitempty"`   // It looked like a word of a site for logging in; the person was told.
 	Covered []Span `json:"covered,omitempty"` // Of an XML signature: the pieces of the document it speaks of, as offsets in its UTF-8 form without a byte order mark.
 }
@@ -2625,6 +2626,7 @@ func init() {
 			{"digest", &schema{kind: kindString}, true},
 			{"alg", &schema{kind: kindString}, true},
 			{"viewed", &schema{kind: kindBoolean}, true},
+			{"how", &schema{kind: kindString}, false},
 			{"login", &schema{kind: kindBoolean}, false},
 			{"covered", &schema{kind: kindArray, maxItems: 4096, items: &schema{ref: "Span"}}, false},
 		}},

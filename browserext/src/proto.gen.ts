@@ -940,8 +940,10 @@ export interface JournalDocument {
   size: number;
   digest: string;
   alg: string;
-  /** The person opened it on screen before deciding. */
+  /** What it says was on screen before the person decided. */
   viewed: boolean;
+  /** In which way: shown (as text, tree or pages), extracted (its text alone), system (in the system's own viewer, by the person's word), hex (its bytes) or not (nothing could be shown). Left out when nobody opened it. */
+  how?: string;
   /** It looked like a word of a site for logging in; the person was told. */
   login?: boolean;
   /** Of an XML signature: the pieces of the document it speaks of, as offsets in its UTF-8 form without a byte order mark. */

@@ -140,7 +140,7 @@ type batch struct {
 	each    func(BatchSigned)
 
 	approval *itemApproval
-	viewed   []bool
+	decision Decision
 	states   []ItemState // written by the collecting goroutine
 }
 

@@ -149,9 +149,7 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 	a := newApproval(len(q.Documents))
 	record := e.record(who, q, string(q.Kind))
 	record.Approval = a.id
-	for i := range record.Documents {
-		record.Documents[i].Viewed = i < len(d.Viewed) && d.Viewed[i]
-	}
+	d.mark(record.Documents, 0)
 	intended := e.intend(ctx, record)
 	if q.by == "" { // a person does not type a PIN for nothing
 		if _, err := intended(); err != nil {

@@ -153,11 +153,13 @@ type Document struct {
 	Login  bool                                    `json:"login,omitempty"`  // it looks like what a site has signed to let somebody in
 }
 
-// Decision is the person's answer. Viewed[i] tells whether document i was opened on screen. Chosen is an index of Choices.
+// Decision is the person's answer. Viewed[i] tells whether the person could see what document i says, How[i] in which way; a
+// prompt that shows no content has neither. Chosen is an index of Choices.
 type Decision struct {
 	Approved bool   `json:"approved"`
 	Chosen   int    `json:"chosen,omitempty"`
 	Viewed   []bool `json:"viewed,omitempty"`
+	How      []How  `json:"how,omitempty"`
 }
 
 // Step is where the work stands; the prompt shows it while it waits.

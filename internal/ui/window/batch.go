@@ -55,10 +55,11 @@ func (w *Window) find(gtx layout.Context) {
 }
 
 // onlyOpen closes every other document.
-func (w *Window) onlyOpen(d *document) {
+func (w *Window) onlyOpen(ctx context.Context, d *document) {
 	for i := range w.docs {
 		if other := &w.docs[i]; other != d {
 			other.open = false
+			w.want(ctx, other)
 		}
 	}
 }
@@ -66,16 +67,12 @@ func (w *Window) onlyOpen(d *document) {
 // borrow gets the content of a document of a batch, and then has it read. It runs beside the drawing.
 func (w *Window) borrow(ctx context.Context, d *document) {
 	f, err := d.source(ctx)
-	shows := err == nil && ui.Showable(f)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case err != nil:
-		d.lines.there, d.lines.failed = true, true
-	case !shows:
-		d.lines.there, d.lines.got = true, ui.Lines{Binary: true}
+	if d.lost = err != nil; !d.lost {
+		d.asked.Content = f // kept until the process ends: the session lends it once
+		d.views = newViews(d.asked)
 	}
-	d.content = f // kept until the process ends: the session lends it once
 	w.want(ctx, d)
 	w.refit = true
 	w.redraw()

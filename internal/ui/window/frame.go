@@ -179,7 +179,7 @@ func (w *Window) before(p *pinField) event.Tag {
 		return &w.field
 	}
 	for i := len(w.docs) - 1; i >= 0; i-- {
-		if w.docs[i].content != nil {
+		if len(w.docs[i].views) > 0 {
 			return &w.docs[i].toggle
 		}
 	}

@@ -88,18 +88,15 @@ func firstSigned(rows []treeRow) int {
 }
 
 // treePanel is a document as a tree, and what is to be said about that.
-func (w *Window) treePanel(d *document) (body layout.Widget, notice string) {
-	if !d.tree.there {
-		return w.look.Text(w.card.Say("prompt.documents.reading"), look.Label{Size: 13, Color: w.look.Soft}), ""
-	}
-	if t := d.tree.got; t.Cut {
+func (w *Window) treePanel(v *view) (body layout.Widget, notice string) {
+	if v.tree.Cut {
 		notice = w.card.Say("prompt.documents.cut")
-		if t.Marked && !slices.ContainsFunc(d.rows, func(r treeRow) bool { return r.signed }) {
+		if v.tree.Marked && !slices.ContainsFunc(v.rows, func(r treeRow) bool { return r.signed }) {
 			notice += " " + w.card.Say("prompt.tree.beyond")
 		}
 	}
-	return w.listing(&d.tree.list, len(d.rows), treeShown, func(gtx layout.Context, i int) layout.Dimensions {
-		return w.treeRow(gtx, d.rows[i])
+	return w.listing(&v.list, len(v.rows), treeShown, func(gtx layout.Context, i int) layout.Dimensions {
+		return w.treeRow(gtx, v.rows[i])
 	}), notice
 }
 

@@ -125,7 +125,8 @@ func (w *Window) Decide(ctx context.Context, q signing.Question) (signing.Decisi
 	w.held = a.pin
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return signing.Decision{Approved: a.yes, Viewed: w.viewed(), Chosen: max(w.chosen, 0)}, nil
+	viewed, how := w.seen()
+	return signing.Decision{Approved: a.yes, Viewed: viewed, How: how, Chosen: max(w.chosen, 0)}, nil
 }
 
 // wait returns the next press of a button. A window that was closed has said no.
