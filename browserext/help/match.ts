@@ -16,7 +16,7 @@ const longest = 60;
 const maxQuery = 4096;
 const alike = 0.5;
 const inflected = 0.92;
-const enough = 0.56;
+const likely = 0.56;
 const decided = 0.58;
 const informed = 1.3;
 
@@ -65,7 +65,7 @@ export class Knowledge {
   /** The ids of the entries that a query is about, the likeliest first; none rather than what only sounds alike. */
   find(text: string): string[] {
     const query = text.slice(0, maxQuery);
-    const score = this.#likeness(query).map((s) => (s >= enough ? s : 0));
+    const score = this.#likeness(query).map((s) => (s >= likely ? s : 0));
     codesIn(query).forEach((code, i) => {
       const n = this.#codes.get(code);
       if (n !== undefined) score[n] = Math.max(score[n] ?? 0, 2 - Math.min(i, 9) / 10);

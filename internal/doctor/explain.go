@@ -19,7 +19,7 @@ import (
 type Answer struct {
 	ID    string // names the entry; also its anchor on the help page
 	Title string // what happened
-	Fault string // proto.FaultDesk, FaultCertificate or FaultPortal
+	Fault proto.DoctorFault
 	Check []string
 	Next  string
 	Code  proto.Code // the error of ours that it is, or is like; may be empty
@@ -135,7 +135,7 @@ func Explain(query string, lang text.Lang) []Answer {
 		}
 	}
 	for n, s := range k.likeness(query) {
-		if s >= enough {
+		if s >= likely {
 			score[n] = max(score[n], s)
 		}
 	}
