@@ -20,22 +20,28 @@ import (
 
 func (a *app) doctorCommand() *cobra.Command {
 	var root, fix string
+	var s support
 	c := &cobra.Command{
 		Use: "doctor [CHECK...]", Short: a.t("cli.doctor.short"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, end := a.doctor(root)
 			defer end()
+			if s.file != "" {
+				return a.support(cmd.Context(), d, s)
+			}
 			if fix != "" {
 				list, err := d.Fix(cmd.Context(), proto.DoctorFixParams{ID: fix}, string(a.lang))
 				return a.diagnosed(list, err)
 			}
 			b := a.bar("cli.progress.checking", int64(len(d.Codes())))
 			b.items = true
-			list, err := d.Run(cmd.Context(), proto.DoctorRunParams{Checks: args}, string(a.lang), func(string, int, int) { b.add(1) })
+			list, err := d.Run(cmd.Context(), proto.DoctorRunParams{Checks: args, Certificate: s.params.Certificate}, string(a.lang), func(string, int, int) { b.add(1) })
 			b.clear()
 			return a.diagnosed(list, err)
 		},
 	}
+	a.supportFlags(c, &s)
+	c.AddCommand(a.explainCommand())
 	c.Flags().StringVar(&fix, "fix", "", a.t("cli.flag.fix"))
 	c.Flags().StringVar(&root, "root", "", a.t("cli.flag.root"))
 	c.Flags().MarkHidden("root")

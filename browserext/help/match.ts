@@ -19,6 +19,7 @@ const inflected = 0.92;
 const likely = 0.56;
 const decided = 0.58;
 const informed = 1.3;
+const beside = 0.75;
 
 interface Phrase {
   entry: number;
@@ -71,7 +72,8 @@ export class Knowledge {
       if (n !== undefined) score[n] = Math.max(score[n] ?? 0, 2 - Math.min(i, 9) / 10);
     });
     const found = score.map((s, n) => ({ s, n })).filter(({ s }) => s > 0);
-    return found.sort((a, b) => b.s - a.s).map(({ n }) => this.#entries[n]!.id);
+    found.sort((a, b) => b.s - a.s);
+    return found.filter(({ s }) => s >= beside * found[0]!.s).map(({ n }) => this.#entries[n]!.id);
   }
 
   #likeness(query: string): number[] {
