@@ -21,6 +21,7 @@ import (
 func (a *app) doctorCommand() *cobra.Command {
 	var root, fix string
 	var s support
+	var with map[string]string
 	c := &cobra.Command{
 		Use: "doctor [CHECK...]", Short: a.t("cli.doctor.short"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,7 +31,7 @@ func (a *app) doctorCommand() *cobra.Command {
 				return a.support(cmd.Context(), d, s)
 			}
 			if fix != "" {
-				list, err := d.Fix(cmd.Context(), proto.DoctorFixParams{ID: fix}, string(a.lang))
+				list, err := d.Fix(cmd.Context(), proto.DoctorFixParams{ID: fix, Args: with}, string(a.lang))
 				return a.diagnosed(list, err)
 			}
 			b := a.bar("cli.progress.checking", int64(len(d.Codes())))
@@ -43,6 +44,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	a.supportFlags(c, &s)
 	c.AddCommand(a.explainCommand())
 	c.Flags().StringVar(&fix, "fix", "", a.t("cli.flag.fix"))
+	c.Flags().StringToStringVar(&with, "with", nil, a.t("bundle.flag.with"))
 	c.Flags().StringVar(&root, "root", "", a.t("cli.flag.root"))
 	c.Flags().MarkHidden("root")
 	return c
@@ -70,6 +72,7 @@ func (a *app) machine(keys token.Inventory) *doctor.Machine {
 	m.State, _ = a.statePath("")
 	m.Config = func() (*config.Config, error) { return config.Load(a.configFile) }
 	m.Status = a.status
+	a.remedies(m)
 	m.Start = startSession
 	if record, err := a.journalReader(); err == nil {
 		m.Journal = record.Verify

@@ -49,6 +49,7 @@ type Info struct {
 	Low           bool   `json:"low"`           // a wrong PIN was entered since the last right one
 	Final         bool   `json:"final"`         // one more wrong PIN locks the token
 	Locked        bool   `json:"locked"`
+	Issued        bool   `json:"issued"`          // the token says that its PIN is still the one it was issued with
 	Touch         bool   `json:"touch,omitempty"` // may wait for a finger on it before it signs
 	Demo          bool   `json:"demo"`
 	Path          string `json:"path"` // of the module or the key file; for logs and local callers
