@@ -3,6 +3,7 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strconv"
@@ -20,7 +21,7 @@ func checkCertificates(ctx context.Context, m *Machine) (list []Finding) {
 	if m.Certificate != "" && len(chosen) == 0 && m.Keys != nil {
 		return []Finding{problem(string(proto.CodeCertificateAbsent), "", "id", m.Certificate)}
 	}
-	bad := m.gravity(chosen)
+	bad := m.gravity(chosen, all)
 	for _, k := range chosen {
 		found, ok := m.judge(k, all, bad)
 		if ok {
@@ -47,9 +48,9 @@ func (m *Machine) chosen(all []token.Key) (out []token.Key) {
 }
 
 // gravity is how bad a certificate is that cannot sign: where another can, an old one beside it hinders nobody.
-func (m *Machine) gravity(chosen []token.Key) Level {
+func (m *Machine) gravity(chosen, all []token.Key) Level {
 	able := func(k token.Key) bool {
-		return len(k.Algorithms()) > 0 && k.Certificate().KeyValidAt(m.now()) == nil
+		return len(k.Algorithms()) > 0 && !mismatched(k, all) && k.Certificate().KeyValidAt(m.now()) == nil
 	}
 	if m.Certificate == "" && slices.ContainsFunc(chosen, able) {
 		return Note
@@ -65,23 +66,33 @@ func (m *Machine) judge(k token.Key, all []token.Key, bad Level) (Finding, bool)
 	}
 	why, _ := k.(token.Explainer)
 	switch {
+	case mismatched(k, all):
+		return found(bad, "key_mismatch", name), true
 	case len(k.Algorithms()) > 0:
 		return Finding{}, false
-	case why == nil || why.Reason() == token.NoKey && !m.stranger(k, all):
+	case why == nil || why.Reason() == token.NoKey:
 		return found(bad, string(proto.CodeKeyAbsent), name), true
-	case why.Reason() == token.NoKey:
-		return found(bad, "key_mismatch", name), true
 	}
 	a := c.Algorithm()
 	return found(bad, string(proto.CodeAlgorithmUnsupported), name, "algorithm", a.Key+" "+a.ParameterSet), true
 }
 
-// stranger reports whether beside the certificate k, whose key is not there, lies a key without a certificate.
-func (m *Machine) stranger(k token.Key, all []token.Key) bool {
-	return slices.ContainsFunc(all, func(o token.Key) bool {
+// mismatched reports whether the token ties the certificate to a key with another public half. Where public halves hide until
+// the login nobody can tell; the signature is checked then.
+func mismatched(k token.Key, all []token.Key) bool {
+	id, proven := pairOf(k)
+	return !proven && len(id) > 0 && slices.ContainsFunc(all, func(o token.Key) bool {
 		a, b := o.Token(), k.Token()
-		return o.Certificate() == nil && a.Module == b.Module && a.Slot == b.Slot && a.Serial == b.Serial
+		other, _ := pairOf(o)
+		return o.Certificate() == nil && bytes.Equal(id, other) && a.Module == b.Module && a.Slot == b.Slot && a.Serial == b.Serial
 	})
+}
+
+func pairOf(k token.Key) (id []byte, proven bool) {
+	if p, ok := k.(token.Paired); ok {
+		return p.Pair()
+	}
+	return nil, false
 }
 
 // Days before the end at which people are told.

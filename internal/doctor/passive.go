@@ -54,7 +54,8 @@ func containers(ctx context.Context, m *Machine, folders []string) (list []Findi
 
 // gravityOfFiles is how much a key in a file matters: little where another signs.
 func (m *Machine) gravityOfFiles(ctx context.Context) Level {
-	if m.gravity(m.chosen(m.keys(ctx))) == Note {
+	all := m.keys(ctx)
+	if m.gravity(m.chosen(all), all) == Note {
 		return Note
 	}
 	return Warning

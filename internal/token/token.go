@@ -90,6 +90,13 @@ type Key interface {
 	Open(ctx context.Context, pin PINFunc) (Session, error)
 }
 
+// Paired is a Key that tells what ties it to its certificate on the token.
+type Paired interface {
+	// Pair is the id the token gives both, empty for none, and whether an object of the token is known to hold the
+	// certificate's public key. One that hides until the login is not.
+	Pair() (id []byte, proven bool)
+}
+
 // Explainer is a Key that knows why it has no Algorithms.
 type Explainer interface {
 	Reason() string // one of the words below, empty when the key can sign
