@@ -20,23 +20,31 @@ import (
 
 func (a *app) doctorCommand() *cobra.Command {
 	var root, fix string
+	var s support
+	var with map[string]string
 	c := &cobra.Command{
 		Use: "doctor [CHECK...]", Short: a.t("cli.doctor.short"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, end := a.doctor(root)
 			defer end()
+			if s.file != "" {
+				return a.support(cmd.Context(), d, s)
+			}
 			if fix != "" {
-				list, err := d.Fix(cmd.Context(), proto.DoctorFixParams{ID: fix}, string(a.lang))
+				list, err := d.Fix(cmd.Context(), proto.DoctorFixParams{ID: fix, Args: with}, string(a.lang))
 				return a.diagnosed(list, err)
 			}
 			b := a.bar("cli.progress.checking", int64(len(d.Codes())))
 			b.items = true
-			list, err := d.Run(cmd.Context(), proto.DoctorRunParams{Checks: args}, string(a.lang), func(string, int, int) { b.add(1) })
+			list, err := d.Run(cmd.Context(), proto.DoctorRunParams{Checks: args, Certificate: s.params.Certificate}, string(a.lang), func(string, int, int) { b.add(1) })
 			b.clear()
 			return a.diagnosed(list, err)
 		},
 	}
+	a.supportFlags(c, &s)
+	c.AddCommand(a.explainCommand())
 	c.Flags().StringVar(&fix, "fix", "", a.t("cli.flag.fix"))
+	c.Flags().StringToStringVar(&with, "with", nil, a.t("bundle.flag.with"))
 	c.Flags().StringVar(&root, "root", "", a.t("cli.flag.root"))
 	c.Flags().MarkHidden("root")
 	return c
@@ -64,6 +72,7 @@ func (a *app) machine(keys token.Inventory) *doctor.Machine {
 	m.State, _ = a.statePath("")
 	m.Config = func() (*config.Config, error) { return config.Load(a.configFile) }
 	m.Status = a.status
+	a.remedies(m)
 	m.Start = startSession
 	if record, err := a.journalReader(); err == nil {
 		m.Journal = record.Verify

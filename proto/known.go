@@ -18,14 +18,14 @@ var foreignJSON []byte
 
 // Known is a trouble people arrive with, in the words they have for it.
 type Known struct {
-	ID      string   `json:"id"`
-	Fault   string   `json:"fault"`   // desk, certificate or portal: where it has to be mended
-	Code    Code     `json:"code"`    // the error of ours that is nearest; may be empty
-	Numbers []string `json:"numbers"` // other people's codes for it
-	Terms   []string `json:"terms"`   // words that mean it by themselves
-	Words   []string `json:"words"`   // what sites and people say, in both languages
-	RU      Cure     `json:"ru"`
-	EN      Cure     `json:"en"`
+	ID      string      `json:"id"`
+	Fault   DoctorFault `json:"fault"`   // desk, certificate or portal: where it has to be mended
+	Code    Code        `json:"code"`    // the error of ours that is nearest; may be empty
+	Numbers []string    `json:"numbers"` // other people's codes for it
+	Terms   []string    `json:"terms"`   // words that mean it by themselves
+	Words   []string    `json:"words"`   // what sites and people say, in both languages
+	RU      Cure        `json:"ru"`
+	EN      Cure        `json:"en"`
 }
 
 // Cure is what a person reads about a trouble.
@@ -57,13 +57,6 @@ func embedded[T any](name string, data []byte) (v T) {
 	return v
 }
 
-// Where a trouble has to be mended.
-const (
-	FaultDesk        = "desk"
-	FaultCertificate = "certificate"
-	FaultPortal      = "portal"
-)
-
 // ofPortals and ofCertificates are the beginnings of codes that a site, or a certificate, is the cause of.
 var (
 	ofPortals      = []string{"request_", "content_", "format_cms", "format_xml", "xml_", "page_policy", "context_insecure", "version_too_old", "hidden_not", "profile_", "digest_", "login_mismatch", "signature_", "protocol_violation"}
@@ -72,15 +65,15 @@ var (
 )
 
 // Fault tells where an error has to be mended: at the desk (this computer), in the certificate or at the portal.
-func (c Code) Fault() string {
+func (c Code) Fault() DoctorFault {
 	begins := func(with string) bool { return strings.HasPrefix(string(c), with) }
 	switch {
 	case slices.ContainsFunc(ofDesks, begins):
-		return FaultDesk
+		return DoctorFaultDesk
 	case slices.ContainsFunc(ofCertificates, begins):
-		return FaultCertificate
+		return DoctorFaultCertificate
 	case slices.ContainsFunc(ofPortals, begins):
-		return FaultPortal
+		return DoctorFaultPortal
 	}
-	return FaultDesk
+	return DoctorFaultDesk
 }

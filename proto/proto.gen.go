@@ -41,6 +41,8 @@ const (
 	MethodJournalList        = "journal.list"        // local; Lists records of the journal, the newest ones that fit, newest last.
 	MethodJournalVerify      = "journal.verify"      // local; Checks that no record of the journal was changed, removed or reordered.
 	MethodDoctorRun          = "doctor.run"          // local; Looks for what keeps signing from working, and says what to do about it.
+	MethodDoctorExplain      = "doctor.explain"      // local; Explains an error code, a message or a complaint in a person's own words.
+	MethodDoctorBundle       = "doctor.bundle"       // local; Makes an archive for support, and drafts the letter that goes with it.
 	MethodDoctorFix          = "doctor.fix"          // local; Repairs what a finding of doctor.run offers to repair, and looks again.
 	MethodJournalExport      = "journal.export"      // local; Writes the records that fit into a file for other programs.
 	MethodSettingsGet        = "settings.get"        // local; Tells the person's settings as they are in force.
@@ -404,6 +406,10 @@ type Server interface {
 	JournalVerify(ctx context.Context, p JournalVerifyParams) (*JournalVerifyResult, error)
 	// DoctorRun: looks for what keeps signing from working, and says what to do about it.
 	DoctorRun(ctx context.Context, p DoctorRunParams) (*DoctorRunResult, error)
+	// DoctorExplain: explains an error code, a message or a complaint in a person's own words.
+	DoctorExplain(ctx context.Context, p DoctorExplainParams) (*DoctorExplainResult, error)
+	// DoctorBundle: makes an archive for support, and drafts the letter that goes with it.
+	DoctorBundle(ctx context.Context, p DoctorBundleParams) (*DoctorBundleResult, error)
 	// DoctorFix: repairs what a finding of doctor.run offers to repair, and looks again.
 	DoctorFix(ctx context.Context, p DoctorFixParams) (*DoctorFixResult, error)
 	// JournalExport: writes the records that fit into a file for other programs.
@@ -460,6 +466,8 @@ var handlers = map[string]handler{
 	"journal.list":        {audience: "local", params: "JournalListParams", call: call(Server.JournalList)},
 	"journal.verify":      {audience: "local", params: "JournalVerifyParams", call: call(Server.JournalVerify)},
 	"doctor.run":          {audience: "local", params: "DoctorRunParams", call: call(Server.DoctorRun)},
+	"doctor.explain":      {audience: "local", params: "DoctorExplainParams", call: call(Server.DoctorExplain)},
+	"doctor.bundle":       {audience: "local", params: "DoctorBundleParams", call: call(Server.DoctorBundle)},
 	"doctor.fix":          {audience: "local", params: "DoctorFixParams", call: call(Server.DoctorFix)},
 	"journal.export":      {audience: "local", params: "JournalExportParams", call: call(Server.JournalExport)},
 	"settings.get":        {audience: "local", params: "SettingsGetParams", call: call(Server.SettingsGet)},
@@ -1322,6 +1330,30 @@ type JournalDocument struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v JournalDocument) Validate() error { return validate("JournalDocument", v) }
 
+// BundleFile: a file of the archive for support.
+type BundleFile struct {
+	Name  string `json:"name"`
+	Size  int    `json:"size"`
+	About string `json:"about"` // What is in it, for the person.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v BundleFile) Validate() error { return validate("BundleFile", v) }
+
+// DoctorAnswer: what is known of a trouble.
+type DoctorAnswer struct {
+	ID    string      `json:"id"`    // Names the answer.
+	Title string      `json:"title"` // What happened.
+	Fault DoctorFault `json:"fault"`
+	Check []string    `json:"check"`          // What to look at, step by step; may be empty.
+	Next  string      `json:"next"`           // What to do now.
+	Code  Code        `json:"code,omitempty"` // The error of Persten that it is, or is like.
+	Page  string      `json:"page,omitempty"` // Its place on the help page: the part of the address after the number sign.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorAnswer) Validate() error { return validate("DoctorAnswer", v) }
+
 // DoctorCode: names a check, a finding or a repair of the doctor.
 type DoctorCode = string
 
@@ -1954,6 +1986,43 @@ func (v DoctorRunParams) Validate() error { return validate("DoctorRunParams", v
 
 // DoctorRunResult is the result of doctor.run.
 type DoctorRunResult = DoctorFindings
+
+// DoctorExplainParams are the parameters of doctor.explain. Explains an error code, a message or a complaint in a person's own words.
+type DoctorExplainParams struct {
+	Query string `json:"query"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorExplainParams) Validate() error { return validate("DoctorExplainParams", v) }
+
+// DoctorExplainResult is the result of doctor.explain.
+type DoctorExplainResult struct {
+	Answers []DoctorAnswer `json:"answers"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorExplainResult) Validate() error { return validate("DoctorExplainResult", v) }
+
+// DoctorBundleParams are the parameters of doctor.bundle. Makes an archive for support, and drafts the letter that goes with it.
+type DoctorBundleParams struct {
+	About       string        `json:"about,omitempty"`       // What happened, in the person's words or as a code; goes into the letter alone.
+	Certificate CertificateID `json:"certificate,omitempty"` // The certificate it is about; when absent, the only one there is.
+	Attach      bool          `json:"attach,omitempty"`      // Put the certificate into the archive, too: it names its owner.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorBundleParams) Validate() error { return validate("DoctorBundleParams", v) }
+
+// DoctorBundleResult is the result of doctor.bundle.
+type DoctorBundleResult struct {
+	Handle Handle       `json:"handle"`
+	Size   int64        `json:"size"`
+	Letter string       `json:"letter"` // The draft, in the caller's language.
+	Files  []BundleFile `json:"files"`  // What is in the archive.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorBundleResult) Validate() error { return validate("DoctorBundleResult", v) }
 
 // DoctorFixParams are the parameters of doctor.fix. Repairs what a finding of doctor.run offers to repair, and looks again.
 type DoctorFixParams struct {
@@ -2630,6 +2699,20 @@ func init() {
 			{"login", &schema{kind: kindBoolean}, false},
 			{"covered", &schema{kind: kindArray, maxItems: 4096, items: &schema{ref: "Span"}}, false},
 		}},
+		"BundleFile": {kind: kindObject, members: []member{
+			{"name", &schema{kind: kindString, maxLen: 100}, true},
+			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"about", &schema{kind: kindString, maxLen: 300}, true},
+		}},
+		"DoctorAnswer": {kind: kindObject, members: []member{
+			{"id", &schema{kind: kindString, maxLen: 64}, true},
+			{"title", &schema{kind: kindString, maxLen: 1000}, true},
+			{"fault", &schema{ref: "DoctorFault"}, true},
+			{"check", &schema{kind: kindArray, maxItems: 8, items: &schema{kind: kindString, maxLen: 1000}}, true},
+			{"next", &schema{kind: kindString, maxLen: 1000}, true},
+			{"code", &schema{ref: "ErrorCode"}, false},
+			{"page", &schema{kind: kindString, maxLen: 100}, false},
+		}},
 		"DoctorCode":  {kind: kindString, pattern: pattern20},
 		"DoctorLevel": {kind: kindString, enum: []string{"ok", "note", "warning", "problem"}},
 		"DoctorFault": {kind: kindString, enum: []string{"desk", "certificate", "portal"}},
@@ -2944,6 +3027,23 @@ func init() {
 			{"certificate", &schema{ref: "CertificateID"}, false},
 		}},
 		"DoctorRunResult": {ref: "DoctorFindings"},
+		"DoctorExplainParams": {kind: kindObject, members: []member{
+			{"query", &schema{kind: kindString, minLen: 1, maxLen: 4096}, true},
+		}},
+		"DoctorExplainResult": {kind: kindObject, members: []member{
+			{"answers", &schema{kind: kindArray, maxItems: 3, items: &schema{ref: "DoctorAnswer"}}, true},
+		}},
+		"DoctorBundleParams": {kind: kindObject, members: []member{
+			{"about", &schema{kind: kindString, maxLen: 4096}, false},
+			{"certificate", &schema{ref: "CertificateID"}, false},
+			{"attach", &schema{kind: kindBoolean}, false},
+		}},
+		"DoctorBundleResult": {kind: kindObject, members: []member{
+			{"handle", &schema{ref: "Handle"}, true},
+			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"letter", &schema{kind: kindString, maxLen: 65536}, true},
+			{"files", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "BundleFile"}}, true},
+		}},
 		"DoctorFixParams": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "DoctorCode"}, true},
 			{"args", &schema{kind: kindMap, items: &schema{kind: kindString, maxLen: 4096}}, false},

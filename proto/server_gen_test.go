@@ -118,6 +118,14 @@ func (a answers) DoctorRun(_ context.Context, p DoctorRunParams) (*DoctorRunResu
 	return answer[DoctorRunResult](a, p)
 }
 
+func (a answers) DoctorExplain(_ context.Context, p DoctorExplainParams) (*DoctorExplainResult, error) {
+	return answer[DoctorExplainResult](a, p)
+}
+
+func (a answers) DoctorBundle(_ context.Context, p DoctorBundleParams) (*DoctorBundleResult, error) {
+	return answer[DoctorBundleResult](a, p)
+}
+
 func (a answers) DoctorFix(_ context.Context, p DoctorFixParams) (*DoctorFixResult, error) {
 	return answer[DoctorFixResult](a, p)
 }

@@ -950,6 +950,31 @@ export interface JournalDocument {
   covered?: Span[];
 }
 
+/** A file of the archive for support. */
+export interface BundleFile {
+  name: string;
+  size: number;
+  /** What is in it, for the person. */
+  about: string;
+}
+
+/** What is known of a trouble. */
+export interface DoctorAnswer {
+  /** Names the answer. */
+  id: string;
+  /** What happened. */
+  title: string;
+  fault: DoctorFault;
+  /** What to look at, step by step; may be empty. */
+  check: string[];
+  /** What to do now. */
+  next: string;
+  /** The error of Persten that it is, or is like. */
+  code?: ErrorCode;
+  /** Its place on the help page: the part of the address after the number sign. */
+  page?: string;
+}
+
 /** Names a check, a finding or a repair of the doctor. */
 export type DoctorCode = string;
 
@@ -1501,6 +1526,34 @@ export interface DoctorRunParams {
 
 export type DoctorRunResult = DoctorFindings;
 
+/** Explains an error code, a message or a complaint in a person's own words. */
+export interface DoctorExplainParams {
+  query: string;
+}
+
+export interface DoctorExplainResult {
+  answers: DoctorAnswer[];
+}
+
+/** Makes an archive for support, and drafts the letter that goes with it. */
+export interface DoctorBundleParams {
+  /** What happened, in the person's words or as a code; goes into the letter alone. */
+  about?: string;
+  /** The certificate it is about; when absent, the only one there is. */
+  certificate?: CertificateID;
+  /** Put the certificate into the archive, too: it names its owner. */
+  attach?: boolean;
+}
+
+export interface DoctorBundleResult {
+  handle: Handle;
+  size: number;
+  /** The draft, in the caller's language. */
+  letter: string;
+  /** What is in the archive. */
+  files: BundleFile[];
+}
+
 /** Repairs what a finding of doctor.run offers to repair, and looks again. */
 export interface DoctorFixParams {
   id: DoctorCode;
@@ -1710,6 +1763,8 @@ export interface Methods {
   'journal.list': { params: JournalListParams; result: JournalListResult };
   'journal.verify': { params: JournalVerifyParams; result: JournalVerifyResult };
   'doctor.run': { params: DoctorRunParams; result: DoctorRunResult };
+  'doctor.explain': { params: DoctorExplainParams; result: DoctorExplainResult };
+  'doctor.bundle': { params: DoctorBundleParams; result: DoctorBundleResult };
   'doctor.fix': { params: DoctorFixParams; result: DoctorFixResult };
   'journal.export': { params: JournalExportParams; result: JournalExportResult };
   'settings.get': { params: SettingsGetParams; result: SettingsGetResult };

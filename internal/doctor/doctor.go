@@ -24,6 +24,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -211,7 +212,11 @@ func (d *Doctor) Fix(ctx context.Context, p proto.DoctorFixParams, lang string) 
 		return nil, proto.E(proto.CodeRequestInvalid, fmt.Errorf("no repair %q", p.ID), "field", "id", "detail", "no such repair")
 	}
 	fix := d.fixes[i]
-	if err := fix.Do(ctx, d.m, p.Args); err != nil {
+	var ask *question
+	if err := fix.Do(ctx, d.m, p.Args); errors.As(err, &ask) {
+		ask.Check = fix.Check
+		return d.told([]Finding{ask.Finding}, text.Lang(lang)), nil
+	} else if err != nil {
 		return nil, repairFailed(err)
 	}
 	return d.Run(ctx, proto.DoctorRunParams{Checks: []string{fix.Check}}, lang, nil)

@@ -109,10 +109,14 @@ func causes(t *testing.T) map[string]bool {
 				return true
 			}
 			fn, _ := call.Fun.(*ast.Ident)
-			if fn == nil || !slices.Contains([]string{"problem", "warning", "note"}, fn.Name) {
+			if fn == nil || !slices.Contains([]string{"problem", "warning", "note", "found"}, fn.Name) {
 				return true
 			}
-			if lit, ok := call.Args[0].(*ast.BasicLit); ok {
+			code := call.Args[0]
+			if fn.Name == "found" {
+				code = call.Args[1]
+			}
+			if lit, ok := code.(*ast.BasicLit); ok {
 				code, _ := strconv.Unquote(lit.Value)
 				all[code] = true
 			}

@@ -15,24 +15,15 @@ import (
 	"persten/proto"
 )
 
-// Answer explains one trouble to a person.
-type Answer struct {
-	ID    string // names the entry; also its anchor on the help page
-	Title string // what happened
-	Fault string // proto.FaultDesk, FaultCertificate or FaultPortal
-	Check []string
-	Next  string
-	Code  proto.Code // the error of ours that it is, or is like; may be empty
-}
-
 const (
 	maxAnswers = 3       // a person is given
+	beside     = 0.75    // the share of the best score that a further answer needs
 	maxQuery   = 4 << 10 // bytes that are looked at
 )
 
-// entry is an Answer in both languages, and what it is found by.
+// entry is an answer in both languages, and what it is found by.
 type entry struct {
-	ru, en Answer
+	ru, en proto.DoctorAnswer
 	codes  []string // in the form codesIn gives
 	terms  []string // words that mean it by themselves
 	kind   float64  // of two that fit as well, the greater goes first
@@ -71,7 +62,9 @@ var known = sync.OnceValue(func() *knowledge {
 // troubles takes the entries people arrive with. Those that stand for a code lend it their steps.
 func (k *knowledge) troubles(add func(entry, ...string)) {
 	for _, t := range proto.Troubles() {
-		answer := func(c proto.Cure) Answer { return Answer{t.ID, c.Title, t.Fault, c.Check, c.Next, t.Code} }
+		answer := func(c proto.Cure) proto.DoctorAnswer {
+			return proto.DoctorAnswer{ID: t.ID, Title: c.Title, Fault: t.Fault, Check: c.Check, Next: c.Next, Code: t.Code, Page: t.ID}
+		}
 		e := entry{ru: answer(t.RU), en: answer(t.EN), terms: t.Terms, kind: 1}
 		for _, n := range t.Numbers {
 			if strings.HasPrefix(n, "0x") {
@@ -95,16 +88,16 @@ func (k *knowledge) lend(code string, n int) {
 // errors takes our errors and other people's.
 func (k *knowledge) errors(add func(entry, ...string)) {
 	for _, e := range proto.Entries() {
-		answer := func(s proto.Sentence) Answer {
-			return Answer{ID: string(e.Code), Title: plain(s.What), Fault: e.Code.Fault(), Next: plain(s.Next), Code: e.Code}
+		answer := func(s proto.Sentence) proto.DoctorAnswer {
+			return proto.DoctorAnswer{ID: string(e.Code), Title: plain(s.What), Fault: e.Code.Fault(), Check: []string{}, Next: plain(s.Next), Code: e.Code, Page: string(e.Code)}
 		}
 		ru, en := answer(e.RU), answer(e.EN)
 		k.borrow(string(e.Code), &ru, &en)
 		add(entry{ru: ru, en: en, codes: []string{string(e.Code)}, kind: 0.97}, ru.Title, en.Title)
 	}
 	for _, f := range proto.Foreigners() {
-		answer := func(s proto.Sentence) Answer {
-			return Answer{ID: f.Code, Title: s.What, Fault: f.Like.Fault(), Next: s.Next, Code: f.Like}
+		answer := func(s proto.Sentence) proto.DoctorAnswer {
+			return proto.DoctorAnswer{ID: f.Code, Title: s.What, Fault: f.Like.Fault(), Check: []string{}, Next: s.Next, Code: f.Like, Page: f.Code}
 		}
 		ru, en := answer(f.RU), answer(f.EN)
 		k.borrow(cmp.Or(string(f.Like), f.Code), &ru, &en)
@@ -112,7 +105,7 @@ func (k *knowledge) errors(add func(entry, ...string)) {
 	}
 }
 
-func (k *knowledge) borrow(code string, ru, en *Answer) {
+func (k *knowledge) borrow(code string, ru, en *proto.DoctorAnswer) {
 	if n, ok := k.steps[code]; ok {
 		ru.Check, en.Check = k.entries[n].ru.Check, k.entries[n].en.Check
 	}
@@ -125,7 +118,11 @@ func plain(s string) string { return place.ReplaceAllString(s, "") }
 
 // Explain finds what is known about a code, a message or a complaint in a person's own words, the likeliest first. It finds
 // nothing rather than something that only sounds alike.
-func Explain(query string, lang text.Lang) []Answer {
+func (*Doctor) Explain(query, lang string) []proto.DoctorAnswer {
+	return explain(query, text.Lang(lang))
+}
+
+func explain(query string, lang text.Lang) []proto.DoctorAnswer {
 	k := known()
 	query = query[:min(len(query), maxQuery)]
 	score := make([]float64, len(k.entries))
@@ -135,7 +132,7 @@ func Explain(query string, lang text.Lang) []Answer {
 		}
 	}
 	for n, s := range k.likeness(query) {
-		if s >= enough {
+		if s >= likely {
 			score[n] = max(score[n], s)
 		}
 	}
@@ -158,7 +155,7 @@ func (k *knowledge) likeness(query string) []float64 {
 	return score
 }
 
-func (k *knowledge) best(score []float64, lang text.Lang) (out []Answer) {
+func (k *knowledge) best(score []float64, lang text.Lang) (out []proto.DoctorAnswer) {
 	var found []int
 	for n, s := range score {
 		if s > 0 {
@@ -166,7 +163,10 @@ func (k *knowledge) best(score []float64, lang text.Lang) (out []Answer) {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b int) int { return cmp.Compare(score[b], score[a]) })
-	for _, n := range found[:min(len(found), maxAnswers)] {
+	for i, n := range found[:min(len(found), maxAnswers)] {
+		if i > 0 && score[n] < beside*score[found[0]] {
+			break
+		}
 		e := k.entries[n].en
 		if lang == text.Russian {
 			e = k.entries[n].ru

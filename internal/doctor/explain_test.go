@@ -27,7 +27,7 @@ func TestExplainPhrases(t *testing.T) {
 			continue
 		}
 		got := "-"
-		found := Explain(phrase, text.Russian)
+		found := explain(phrase, text.Russian)
 		if len(found) > 0 {
 			got = found[0].ID
 		}
@@ -57,7 +57,7 @@ func TestExplainCodes(t *testing.T) {
 	}
 	for _, code := range codes {
 		for _, lang := range []text.Lang{text.Russian, text.English} {
-			found := Explain(code, lang)
+			found := explain(code, lang)
 			if len(found) == 0 || found[0].ID != code {
 				t.Fatalf("%s: %v", code, found)
 			}
@@ -79,7 +79,7 @@ func TestExplainWords(t *testing.T) {
 			t.Errorf("%s: no error %s", k.ID, k.Code)
 		}
 		for _, w := range append(k.Words, k.RU.Title, k.EN.Title) {
-			if found := Explain(w, text.English); len(found) == 0 || found[0].ID != k.ID {
+			if found := explain(w, text.English); len(found) == 0 || found[0].ID != k.ID {
 				t.Errorf("%s: %q finds %v", k.ID, w, ids(found))
 			}
 		}
@@ -89,7 +89,7 @@ func TestExplainWords(t *testing.T) {
 	}
 }
 
-func ids(found []Answer) (out []string) {
+func ids(found []proto.DoctorAnswer) (out []string) {
 	for _, a := range found {
 		out = append(out, a.ID)
 	}
@@ -100,7 +100,7 @@ func ids(found []Answer) (out []string) {
 func TestExplainLong(t *testing.T) {
 	for _, s := range []string{strings.Repeat("сертификат ", 100_000), strings.Repeat("a", 1<<20), strings.Repeat("0x8", 1<<18), strings.Repeat("ошибка ", 1<<16)} {
 		began := time.Now()
-		Explain(s, text.Russian)
+		explain(s, text.Russian)
 		if d := time.Since(began); d > 3*time.Second {
 			t.Errorf("%.20q…: %v", s, d)
 		}
@@ -111,7 +111,7 @@ func FuzzExplain(f *testing.F) {
 	f.Add("ошибка 52")
 	f.Add("0х8007065В \x00\u202e")
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, a := range Explain(s, text.English) {
+		for _, a := range explain(s, text.English) {
 			if a.ID == "" || a.Title == "" || a.Next == "" {
 				t.Errorf("%q: %+v", s, a)
 			}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"persten/internal/cert"
 	"persten/internal/config"
 	"persten/internal/token"
 	"persten/proto"
@@ -41,7 +42,15 @@ type Machine struct {
 	// Keys are the tokens. Errors of modules come joined, as token.Inventory says.
 	Keys    token.Inventory
 	Drivers func() []Driver
-	Journal func() (proto.JournalVerifyResult, error)
+	// Trust is what certificates are checked with, its source of revocation included.
+	Trust func() cert.Trust
+	// KeepIssuer keeps a certificate that chains may go through, TrustRoot one they may end in.
+	KeepIssuer, TrustRoot func(*cert.Certificate) error
+	// RenewLists fetches the revocation lists of a certificate's chain.
+	RenewLists func(ctx context.Context, c *cert.Certificate) error
+	// AddKeyfile makes a token of a key file; the person is asked for its password.
+	AddKeyfile func(ctx context.Context, path string) error
+	Journal    func() (proto.JournalVerifyResult, error)
 	// Reach asks for an address as signatures would, through the proxy in force, and returns the server's clock, zero when it
 	// does not tell. Errors are of the catalogue: network_, proxy_.
 	Reach func(ctx context.Context, url string) (time.Time, error)

@@ -13,7 +13,7 @@ const (
 	longest   = 60   // words of a query that count
 	alike     = 0.5  // shares of trigrams from which two words are one, misspelt
 	inflected = 0.92 // two words with one long beginning
-	enough    = 0.56 // the score of an answer
+	likely    = 0.56 // the score of an answer
 	decided   = 0.58 // the score of one word that means a trouble by itself
 	informed  = 1.3  // the weight, in words that occur once, below which a likeness means nothing
 )

@@ -63,6 +63,8 @@ var results = map[string]func() validator{
 	"keyfiles.add":        func() validator { return new(proto.KeyfilesAddResult) },
 	"keyfiles.remove":     func() validator { return new(proto.KeyfilesRemoveResult) },
 	"sign.test":           func() validator { return new(proto.SignTestResult) },
+	"doctor.explain":      func() validator { return new(proto.DoctorExplainResult) },
+	"doctor.bundle":       func() validator { return new(proto.DoctorBundleResult) },
 	"agent.pause":         func() validator { return new(proto.AgentPauseResult) },
 	"agent.stop":          func() validator { return new(proto.AgentStopResult) },
 }

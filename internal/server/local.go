@@ -171,3 +171,22 @@ func (c *client) AgentStop(context.Context, proto.AgentStopParams) (*proto.Agent
 	time.AfterFunc(stopDelay, c.o.Stop)
 	return &proto.AgentStopResult{}, nil
 }
+
+// DoctorExplain says what is known of a trouble.
+func (c *client) DoctorExplain(_ context.Context, p proto.DoctorExplainParams) (*proto.DoctorExplainResult, error) {
+	return &proto.DoctorExplainResult{Answers: append([]proto.DoctorAnswer{}, c.o.Doctor.Explain(p.Query, c.lang())...)}, nil
+}
+
+// DoctorBundle makes an archive for support, a content of this channel, and drafts the letter.
+func (c *client) DoctorBundle(ctx context.Context, p proto.DoctorBundleParams) (*proto.DoctorBundleResult, error) {
+	var out proto.DoctorBundleResult
+	handle, content, err := c.o.Engine.Store().Create(c.who.Channel, "persten-support.zip", "application/zip", func(w io.Writer) (err error) {
+		out.Letter, out.Files, err = c.o.Doctor.Bundle(ctx, p, c.lang(), w)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Handle, out.Size = handle, content.Size()
+	return &out, nil
+}

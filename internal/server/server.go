@@ -56,10 +56,12 @@ type Identity interface {
 	Prove(origin, challenge string) (key, proof []byte, err error)
 }
 
-// Doctor answers doctor.run and doctor.fix in the caller's language.
+// Doctor answers the methods doctor in the caller's language.
 type Doctor interface {
 	Run(ctx context.Context, p proto.DoctorRunParams, lang string, ended func(check string, done, total int)) ([]proto.DoctorFinding, error)
 	Fix(ctx context.Context, p proto.DoctorFixParams, lang string) ([]proto.DoctorFinding, error)
+	Explain(query, lang string) []proto.DoctorAnswer
+	Bundle(ctx context.Context, p proto.DoctorBundleParams, lang string, w io.Writer) (letter string, files []proto.BundleFile, err error)
 }
 
 // Options are the Server's partners.

@@ -241,7 +241,7 @@ func flagged(s slotInfo) token.Info {
 		Label: s.Label, Serial: s.Serial, Model: s.Model, Manufacturer: s.Manufacturer,
 		LoginRequired: has(p11.CKF_LOGIN_REQUIRED), PINPad: has(p11.CKF_PROTECTED_AUTHENTICATION_PATH),
 		Low: has(p11.CKF_USER_PIN_COUNT_LOW), Final: has(p11.CKF_USER_PIN_FINAL_TRY), Locked: has(p11.CKF_USER_PIN_LOCKED),
-		Attempts: -1, Touch: touches(s.Model),
+		Issued: has(p11.CKF_USER_PIN_TO_BE_CHANGED), Attempts: -1, Touch: touches(s.Model),
 	}
 	switch {
 	case i.Locked:
