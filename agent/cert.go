@@ -293,6 +293,11 @@ func (a *app) fetchLists(ctx context.Context, client *tsp.Client, o about) (kept
 	}
 	defer done()
 	t.Source = client
+	return fetchChainLists(ctx, client, t, found)
+}
+
+// fetchChainLists is fetchLists for a certificate that was found.
+func fetchChainLists(ctx context.Context, client *tsp.Client, t cert.Trust, found *cert.Certificate) (kept []imported, err error) {
 	path := t.Validate(ctx, found, cert.UseAny)
 	var errs []error
 	for i, l := range path.Links {

@@ -4,29 +4,24 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"time"
 
+	remote "persten/internal/client"
 	"persten/internal/config"
-	"persten/internal/ipc"
 	"persten/internal/rpc"
 	"persten/proto"
 )
 
 // client is a connection to the user's running session.
-type client struct {
-	conn    *rpc.Conn
-	wire    ipc.BinarySender // under conn
-	sending *sending
-}
+type client = remote.Client
 
 // connect reaches the session, or answers agent_not_running.
-func (a *app) connect(ctx context.Context) (*client, error) { return a.connectWith(ctx, listenOnly) }
+func (a *app) connect(ctx context.Context) (*client, error) {
+	return a.connectWith(ctx, remote.ListenOnly)
+}
 
 // connectWith is connect for a command that hears notifications.
 func (a *app) connectWith(ctx context.Context, hear rpc.Handler) (*client, error) {
@@ -34,65 +29,12 @@ func (a *app) connectWith(ctx context.Context, hear rpc.Handler) (*client, error
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(socket); err != nil && runtime.GOOS != "windows" {
-		return nil, proto.E(proto.CodeAgentNotRunning, err) // nothing to wait for
-	}
-	dial, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
-	defer cancel()
-	c, err := ipc.DialUser(dial, socket)
-	if err != nil {
-		return nil, proto.E(proto.CodeAgentNotRunning, err)
-	}
-	cl := &client{wire: c, sending: newSending()}
-	cl.conn = rpc.New(c, cl.sending.hear(hear))
-	go func() {
-		defer close(cl.sending.lost)
-		cl.conn.Serve(ctx)
-	}()
-	hello := proto.AgentHelloParams{Protocol: proto.Protocol, Lang: proto.Lang(a.lang), Client: "persten " + version}
-	if _, err := ask[proto.AgentHelloResult](ctx, cl, proto.MethodAgentHello, hello); err != nil {
-		cl.Close()
-		return nil, err
-	}
-	return cl, nil
+	return remote.Dial(ctx, socket, proto.AgentHelloParams{Lang: proto.Lang(a.lang), Client: "persten " + version}, hear)
 }
-
-// listenOnly hears notifications and answers nothing: the session has no questions to a command.
-func listenOnly(_ context.Context, r *rpc.Request) (any, error) {
-	for _, f := range r.Files {
-		f.Close()
-	}
-	if r.Notification {
-		return nil, nil
-	}
-	return nil, &rpc.Error{Code: rpc.CodeUnknownMethod, Message: "method not found"}
-}
-
-func (c *client) Close() { c.conn.Close() }
 
 // ask calls one method of the session.
 func ask[R any](ctx context.Context, c *client, method string, params any) (*R, error) {
-	var r R
-	if err := c.conn.Call(ctx, method, params, &r); err != nil {
-		return nil, remoteError(err)
-	}
-	return &r, nil
-}
-
-// remoteError gives an answer that says no its catalogue form back.
-func remoteError(err error) error {
-	var re *rpc.Error
-	if !errors.As(err, &re) {
-		if errors.Is(err, context.Canceled) {
-			return err
-		}
-		return proto.E(proto.CodeAgentLost, err)
-	}
-	var d proto.ErrorData
-	if json.Unmarshal(re.Data, &d) != nil || d.Code == "" {
-		return proto.E(proto.CodeInternal, err)
-	}
-	return &proto.Error{Code: d.Code, Args: d.Args}
+	return remote.Ask[R](ctx, c, method, params)
 }
 
 // writeWhole makes the file at path hold what write produces, or leaves it as it was.

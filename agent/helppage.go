@@ -62,7 +62,7 @@ func anchorOf(page []byte, code string) (string, bool) {
 	if code == "" {
 		return "", true
 	}
-	m := regexp.MustCompile(`(?i)<article id="(` + regexp.QuoteMeta(code) + `)">`).FindSubmatch(page)
+	m := regexp.MustCompile(`(?i)<article id="(` + regexp.QuoteMeta(code) + `)"`).FindSubmatch(page)
 	if m == nil {
 		return "", false
 	}

@@ -3,13 +3,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"persten/internal/config"
 	"persten/internal/journal"
 	"persten/internal/signing"
 	"persten/internal/text"
@@ -18,18 +19,79 @@ import (
 
 func (a *app) journalCommand() *cobra.Command {
 	c := &cobra.Command{Use: "journal", Short: a.t("cli.journal.short"), Args: noArgs, RunE: showHelp}
-	limit := 100
+	var listed, exported journalFilter
 	list := &cobra.Command{
 		Use: "list", Short: a.t("cli.journal.list.short"), Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.listJournal(limit) },
+		RunE: func(*cobra.Command, []string) error { return a.listJournal(listed) },
 	}
-	list.Flags().IntVar(&limit, "limit", limit, a.t("cli.flag.limit"))
+	a.journalFlags(list, &listed, 100)
 	verify := &cobra.Command{
 		Use: "verify", Short: a.t("cli.journal.verify.short"), Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.verifyJournal() },
 	}
-	c.AddCommand(list, verify)
+	var out, format string
+	export := &cobra.Command{
+		Use: "export", Short: a.t("journal.export.short"), Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.exportJournal(exported, out, format) },
+	}
+	a.journalFlags(export, &exported, 0)
+	export.Flags().StringVar(&out, "out", "", a.t("cli.flag.newfile"))
+	export.Flags().StringVar(&format, "format", "", a.t("journal.flag.format"))
+	export.MarkFlagRequired("out")
+	c.AddCommand(list, verify, export)
 	return c
+}
+
+// journalFilter is what the flags say of which records.
+type journalFilter struct {
+	from, to, site, kind, text string
+	failed                     bool
+	limit                      int
+}
+
+func (a *app) journalFlags(c *cobra.Command, f *journalFilter, limit int) {
+	c.Flags().StringVar(&f.from, "from", "", a.t("journal.flag.from"))
+	c.Flags().StringVar(&f.to, "to", "", a.t("journal.flag.to"))
+	c.Flags().StringVar(&f.site, "site", "", a.t("journal.flag.site"))
+	c.Flags().StringVar(&f.kind, "kind", "", a.t("journal.flag.kind"))
+	c.Flags().StringVar(&f.text, "text", "", a.t("journal.flag.text"))
+	c.Flags().BoolVar(&f.failed, "failed", false, a.t("journal.flag.failed"))
+	c.Flags().IntVar(&f.limit, "limit", limit, a.t("cli.flag.limit"))
+}
+
+// query checks the flags. A day in --to is counted in.
+func (f journalFilter) query() (q proto.JournalListParams, err error) {
+	q = proto.JournalListParams{Limit: f.limit, Kind: f.kind, Text: f.text, Origin: f.site}
+	if f.failed {
+		q.Result = "failed"
+	}
+	if f.site != "" && f.site != journal.Local {
+		if q.Origin, err = config.ParseOrigin(f.site); err != nil {
+			return q, err
+		}
+	}
+	if q.From, err = dayOrMoment("--from", f.from, 0); err == nil {
+		q.To, err = dayOrMoment("--to", f.to, 1)
+	}
+	if err == nil && f.limit < 0 {
+		err = usage(errors.New("--limit is negative"))
+	}
+	return q, err
+}
+
+// dayOrMoment reads 2026-03-02, as its beginning or that of a later day, or a whole moment.
+func dayOrMoment(flag, s string, days int) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	day, err := time.ParseInLocation(time.DateOnly, s, time.Local)
+	if err != nil {
+		return day, usage(errors.New(flag + " wants a date such as 2026-03-02 or 2026-03-02T09:15:00Z"))
+	}
+	return day.AddDate(0, 0, days), nil
 }
 
 // journalFile answers journal.list and journal.verify from the file at its path.
@@ -40,13 +102,17 @@ func (a *app) journalReader() (journalFile, error) {
 	return journalFile(p), err
 }
 
-func (f journalFile) List(limit int) ([]proto.JournalRecord, error) {
-	lines, err := journal.List(string(f), limit)
-	out := make([]proto.JournalRecord, 0, len(lines))
-	for _, l := range lines {
-		out = append(out, l.Proto())
+// List implements server.Journal.
+func (f journalFile) List(q proto.JournalListParams) (*proto.JournalListResult, error) {
+	lines, more, err := journal.Find(string(f), q)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	out := &proto.JournalListResult{Records: make([]proto.JournalRecord, 0, len(lines)), More: more}
+	for _, l := range lines {
+		out.Records = append(out.Records, l.Proto())
+	}
+	return out, nil
 }
 
 func (f journalFile) Verify() (proto.JournalVerifyResult, error) {
@@ -54,55 +120,30 @@ func (f journalFile) Verify() (proto.JournalVerifyResult, error) {
 	return s.Proto(), err
 }
 
-func (a *app) listJournal(limit int) error {
+func (a *app) listJournal(filter journalFilter) error {
+	q, err := filter.query()
+	if err != nil {
+		return err
+	}
 	f, err := a.journalReader()
 	if err != nil {
 		return err
 	}
-	list, err := f.List(limit)
+	found, err := f.List(q)
 	if err != nil {
 		return err
 	}
-	return a.print(list, func(w io.Writer) {
-		if len(list) == 0 {
+	return a.print(found.Records, func(w io.Writer) {
+		if len(found.Records) == 0 {
 			fmt.Fprintln(w, a.t("cli.journal.empty"))
 		}
-		for _, r := range list {
-			if r.Type != "begin" { // its end tells the outcome; one without an end is reported by verify
-				a.printRecord(w, r, list)
+		for _, r := range found.Records {
+			if r.Type != journal.TypeEnd { // its begin tells the outcome
+				row := journalRow(r, a.lang)
+				fmt.Fprintf(w, "%s  %s  %s  %s  %s\n", row.Time, row.Kind, row.Who, row.Documents, row.Result)
 			}
 		}
 	})
-}
-
-// printRecord prints one line a person can read: when, what, for whom, which documents, how it ended.
-func (a *app) printRecord(w io.Writer, r proto.JournalRecord, list []proto.JournalRecord) {
-	about := r
-	for _, begin := range list {
-		if r.Of != 0 && begin.Seq == r.Of {
-			about = begin
-		}
-	}
-	var names []string
-	for _, d := range about.Documents {
-		if d.Login {
-			d.Name += " (" + a.t("journal.login") + ")"
-		}
-		names = append(names, d.Name)
-	}
-	result := a.t("journal.result.ok")
-	if r.Result != journal.OK {
-		result = proto.Text(proto.Code(r.Result), string(a.lang), r.Args).What
-	}
-	who := about.Origin
-	if who == "" {
-		who = about.Via
-	}
-	if about.By == journal.ByPolicy {
-		who += " (" + a.t("journal.by.policy") + ")"
-	}
-	fmt.Fprintf(w, "%s  %s  %s  %s  %s\n", r.Time.Local().Format(time.DateTime), a.t("journal.kind."+about.Kind), who,
-		strings.Join(names, ", "), result)
 }
 
 func (a *app) verifyJournal() error {

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"persten/internal/browser"
+	remote "persten/internal/client"
 	"persten/internal/config"
 	"persten/internal/secret"
 	"persten/internal/signing"
@@ -60,6 +61,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return a.report(root.ExecuteContext(ctx))
 }
 
+// errShown ends a command that failed and has said all there is to say.
+var errShown = errors.New("already shown")
+
 // app is what all commands share.
 type app struct {
 	in          io.Reader
@@ -92,7 +96,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.sessionCommand(), a.hostCommand(), a.moduleCommand(), a.promptCommand(), a.serviceCommand(),
 		a.statusCommand(), a.tokensCommand(), a.certsCommand(), a.certCommand(), a.trustCommand(), a.signCommand(), a.extendCommand(), a.verifyCommand(),
-		a.journalCommand(), a.originsCommand(), a.browserCommand(), a.compatCommand(), a.demoCommand(), a.helpPageCommand(), a.versionCommand(),
+		a.doctorCommand(), a.journalCommand(), a.originsCommand(), a.browserCommand(), a.compatCommand(), a.demoCommand(), a.helpPageCommand(), a.versionCommand(),
 	)
 	return root
 }
@@ -120,13 +124,10 @@ func (a *app) config() (*config.Config, error) {
 	for _, w := range c.Warnings {
 		slog.Warn("configuration", "warning", w)
 	}
-	if len(c.Keyfiles.Dirs) > 0 {
-		slog.Warn("configuration: [keyfiles] is read but not used by this version")
-	}
-	if c.UI.Language != "" {
-		a.lang = text.Lang(c.UI.Language)
-	}
 	a.loaded = c
+	if s, err := a.settings(); err == nil {
+		a.lang = language(s.Get(), a.lang)
+	}
 	return c, nil
 }
 
@@ -159,6 +160,9 @@ func (a *app) logTo(w io.Writer, level slog.Level) {
 func (a *app) report(err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if errors.Is(err, errShown) {
+		return exitFailed
 	}
 	pe := commandError(err)
 	if pe.Code == proto.CodeInternal {
@@ -200,18 +204,9 @@ func commandError(err error) *proto.Error {
 	case errors.Is(err, signing.ErrRejected), errors.Is(err, context.Canceled):
 		return proto.E(proto.CodeUserRejected, err)
 	case errors.As(err, &pathErr):
-		return fileError(pathErr)
+		return remote.FileError(pathErr)
 	}
 	return proto.E(proto.CodeInternal, err)
-}
-
-// fileError says of a file that it cannot be read or written.
-func fileError(err *os.PathError) *proto.Error {
-	code := proto.CodeFileUnreadable
-	if err.Op != "open" && err.Op != "stat" && err.Op != "read" || errors.Is(err, os.ErrExist) {
-		code = proto.CodeFileUnwritable
-	}
-	return proto.E(code, err, "file", err.Path)
 }
 
 // usage marks err as a mistake in the command line.

@@ -15,11 +15,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"persten/internal/config"
+	"persten/internal/doctor"
 	"persten/internal/ipc"
 	"persten/internal/secret"
 	"persten/internal/server"
 	"persten/internal/signing"
-	"persten/internal/text"
 	"persten/proto"
 )
 
@@ -91,7 +91,7 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 		}
 	}
 	a.faces(ctx, srv, &wg)
-	keys.modules.Watched(false)
+	keys.Watched(false)
 	wg.Go(func() { watch(ctx, keys, srv) })
 	if a.loaded.PIN.Cache > 0 {
 		wg.Go(func() { watchLock(ctx, func() { keys.modules.Forget(ctx) }) })
@@ -147,9 +147,13 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 	if err != nil {
 		return nil, err
 	}
+	settings, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
 	srv = server.New(server.Options{
-		Engine: engine, Origins: origins, Journal: record, Identity: identity, Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
-		Watched: keys.modules.Watched, Page: reportPage,
+		Engine: engine, Origins: origins, Journal: record, Identity: identity, Doctor: doctor.New(a.machine(keys.Inventory)), Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
+		Watched: keys.Watched, Page: reportPage, Settings: settings, KeyFiles: keyFiles{keys.files, engine, a.loaded.Keyfiles.Forbid},
 	})
 	return srv, nil
 }
@@ -227,7 +231,11 @@ func (a *app) tray(ctx context.Context, srv *server.Server) error {
 		return err
 	}
 	cmd := exec.Command(program, "tray")
-	cmd.Env = append(env, text.Variable+"="+string(a.lang))
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	cmd.Env = append(env, chosenEnv(s.Get())...)
 	detach(cmd)
 	c, err := startChild(cmd)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	remote "persten/internal/client"
 	"persten/internal/rpc"
 	"persten/internal/secret"
 	"persten/internal/signing"
@@ -230,7 +231,7 @@ func (b *batchFiles) upload(ctx context.Context, c *client, name string, sent *b
 	}
 	defer f.Close()
 	as := proto.ContentOpenParams{Name: filepath.Base(name), Size: size(f), Certificate: b.o.cert}
-	return c.upload(ctx, as, sent.reader(f))
+	return c.Upload(ctx, as, sent.reader(f))
 }
 
 func (b *batchFiles) take(ctx context.Context, c *client, items []proto.BatchItemParams) {
@@ -241,7 +242,7 @@ func (b *batchFiles) take(ctx context.Context, c *client, items []proto.BatchIte
 			b.failed[n.Index] = &proto.Error{Code: n.Error.Code, Args: n.Error.Args}
 			b.bar.add(1)
 		case n.Signature != nil:
-			b.keep(n.Index, func(w io.Writer) error { return c.download(ctx, *n.Signature, w) })
+			b.keep(n.Index, func(w io.Writer) error { return c.Download(ctx, *n.Signature, w) })
 		}
 	}
 }
@@ -268,7 +269,7 @@ func (n *notes) handle(ctx context.Context, r *rpc.Request) (any, error) {
 		default:
 		}
 	}
-	return listenOnly(ctx, r)
+	return remote.ListenOnly(ctx, r)
 }
 
 func (n *notes) next() []proto.BatchItemParams {

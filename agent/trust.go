@@ -82,6 +82,9 @@ func (a *app) anchors(c *config.Config, more []string) cert.Trust {
 	if c.Trust.System {
 		t.Roots = append(t.Roots, systemRoots()...)
 	}
+	if fetched := filepath.Join(own, issuersFolder); isThere(fetched) {
+		t.Intermediates = append(t.Intermediates, roots([]string{fetched}).Roots...)
+	}
 	if list := filepath.Join(own, accreditedFolder); isThere(list) {
 		for _, one := range roots([]string{list}).Roots {
 			if one.SelfIssued() {
@@ -103,6 +106,7 @@ func isThere(path string) bool {
 const (
 	rootsFolder      = "trusted"    // added one by one
 	accreditedFolder = "accredited" // of the list of accredited authorities
+	issuersFolder    = "issuers"    // fetched for chains; they have to lead to a root
 )
 
 // lists are the revocation lists in files and folders; what cannot be read is left out with a warning, and then revocation is

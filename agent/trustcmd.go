@@ -114,11 +114,7 @@ func (a *app) trustAdd(file, fingerprint string) error {
 	if err := a.agreed(a.t("cli.trust.ask"), c.ID(), fingerprint); err != nil {
 		return err
 	}
-	dir, err := trustFolder(rootsFolder)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, c.ID()+".pem"), cert.PEM(c), 0o600); err != nil {
+	if err := keepCertificate(rootsFolder, c); err != nil {
 		return err
 	}
 	return a.print(describeAnchor(c), func(w io.Writer) {

@@ -32,9 +32,16 @@ import (
 type inventory struct {
 	token.Inventory
 	modules *pkcs11.Inventory
+	files   *keyfile.Files
 }
 
 func (i inventory) Close() { i.modules.Close() }
+
+// Watched says whether somebody is there who wants to know soon what is plugged in.
+func (i inventory) Watched(yes bool) {
+	i.modules.Watched(yes)
+	i.files.Watched(yes)
+}
 
 func (a *app) inventory(demo string) (inventory, error) {
 	c, err := a.config()
@@ -42,6 +49,10 @@ func (a *app) inventory(demo string) (inventory, error) {
 		return inventory{}, err
 	}
 	me, err := self()
+	if err != nil {
+		return inventory{}, err
+	}
+	files, err := a.openKeyFiles()
 	if err != nil {
 		return inventory{}, err
 	}
@@ -53,7 +64,7 @@ func (a *app) inventory(demo string) (inventory, error) {
 		Modules: list, Start: pkcs11.Exec(os.Stderr, me, "module"),
 		PINCache: pkcs11.PINCache{Sliding: c.PIN.Cache, Hard: c.PIN.Limit},
 	})
-	joined := []token.Inventory{modules}
+	joined := []token.Inventory{modules, files}
 	if demo != "" {
 		d, err := keyfile.OpenDemo(demo)
 		if err != nil {
@@ -62,7 +73,7 @@ func (a *app) inventory(demo string) (inventory, error) {
 		}
 		joined = append(joined, d)
 	}
-	return inventory{token.Join(joined...), modules}, nil
+	return inventory{token.Join(joined...), modules, files}, nil
 }
 
 // journal is the user's record of every use of a key.
@@ -117,6 +128,10 @@ func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func())
 	if err != nil {
 		return nil, err
 	}
+	known, err := a.statePath("known.json")
+	if err != nil {
+		return nil, err
+	}
 	online, err := a.network(c, false)
 	if err != nil {
 		return nil, err
@@ -130,6 +145,7 @@ func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func())
 	return signing.New(keys, ask, j, signing.Options{
 		Stamper: a.stampers(c, trust),
 		Store:   store, Trust: trust, Kept: cert.Sources{m.lists(), kept}, Version: version, Changed: changed, NoSoftware: c.Keyfiles.Forbid,
+		Known: signing.NewKnown(known),
 	}), nil
 }
 
@@ -159,8 +175,12 @@ func (a *app) approver() (signing.Approver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ui.Remote(func(ctx context.Context) (ipc.FileConn, func() error, error) {
-		cmd, err := promptProgram(c, desktopEnv(ctx))
+	s, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	start := func(ctx context.Context) (ipc.FileConn, func() error, error) {
+		cmd, err := promptProgram(c, append(desktopEnv(ctx), chosenEnv(s.Get())...))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -170,7 +190,8 @@ func (a *app) approver() (signing.Approver, error) {
 		}
 		child.reap()
 		return child.conn, child.kill, nil
-	}), nil
+	}
+	return spoken{ui.Remote(start), s}, nil
 }
 
 var errNoDisplay = errors.New("no display to open a window on")

@@ -3,7 +3,6 @@
 package proto
 
 import (
-	"encoding/json"
 	"strings"
 	"sync"
 )
@@ -27,11 +26,11 @@ type Entry struct {
 	Since  string   `json:"since"`
 }
 
+// Entries returns the whole catalogue of errors, in its order. The caller must not change it.
+var Entries = sync.OnceValue(func() []Entry { return embedded[[]Entry]("errors.json", ErrorsJSON) })
+
 var catalogue = sync.OnceValue(func() map[Code]Entry {
-	var all []Entry
-	if err := json.Unmarshal(ErrorsJSON, &all); err != nil {
-		panic("proto: errors.json: " + err.Error()) // embedded; cannot happen in a build whose tests passed
-	}
+	all := Entries()
 	m := make(map[Code]Entry, len(all))
 	for _, e := range all {
 		m[e.Code] = e

@@ -25,7 +25,10 @@ const (
 	MethodContentDrop        = "content.drop"        // page; Forgets a document or a result.
 	MethodSignCMS            = "sign.cms"            // page; Signs a document: CMS (CAdES-BES, EPES or T), attached or detached; also beside or over signatures that are there.
 	MethodSignRaw            = "sign.raw"            // page; Signs a document or a ready digest and returns the bare signature value.
+	MethodSignTest           = "sign.test"           // local; Tries a certificate: signs a fixed text that says it is a test, and verifies the signature.
 	MethodCertificatesSelect = "certificates.select" // page; Lets the person choose a certificate in a window of the agent.
+	MethodCertificatesKnown  = "certificates.known"  // local; Lists the certificates whose tokens the agent has seen, plugged in or not.
+	MethodCertificatesForget = "certificates.forget" // local; Forgets certificates whose tokens were seen, and what was chosen of them last.
 	MethodAuthRespond        = "auth.respond"        // page; Answers a login challenge of the calling site.
 	MethodSignXML            = "sign.xml"            // page; Signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
 	MethodSignBatch          = "sign.batch"          // page; Signs up to 1,000 documents, each on its own, with one question and one PIN.
@@ -35,9 +38,22 @@ const (
 	MethodOriginsAllow       = "origins.allow"       // local; Lets a site talk to the agent.
 	MethodOriginsDeny        = "origins.deny"        // local; Refuses a site without asking again.
 	MethodOriginsForget      = "origins.forget"      // local; Forgets the decision about a site: it will be asked again.
-	MethodJournalList        = "journal.list"        // local; Lists the latest records of the journal, newest last.
+	MethodJournalList        = "journal.list"        // local; Lists records of the journal, the newest ones that fit, newest last.
 	MethodJournalVerify      = "journal.verify"      // local; Checks that no record of the journal was changed, removed or reordered.
+	MethodDoctorRun          = "doctor.run"          // local; Looks for what keeps signing from working, and says what to do about it.
+	MethodDoctorExplain      = "doctor.explain"      // local; Explains an error code, a message or a complaint in a person's own words.
+	MethodDoctorBundle       = "doctor.bundle"       // local; Makes an archive for support, and drafts the letter that goes with it.
+	MethodDoctorFix          = "doctor.fix"          // local; Repairs what a finding of doctor.run offers to repair, and looks again.
+	MethodJournalExport      = "journal.export"      // local; Writes the records that fit into a file for other programs.
+	MethodSettingsGet        = "settings.get"        // local; Tells the person's settings as they are in force.
+	MethodSettingsSet        = "settings.set"        // local; Changes the settings that are named; the others stay.
+	MethodKeyfilesList       = "keyfiles.list"       // local; Lists the key files that are tokens here.
+	MethodKeyfilesAdd        = "keyfiles.add"        // local; Makes a key file a token of this person.
+	MethodKeyfilesRemove     = "keyfiles.remove"     // local; Forgets a key file; the file itself stays.
 	MethodAgentPause         = "agent.pause"         // local; Stops or resumes answering sites.
+	MethodRequestsShow       = "requests.show"       // local; Raises the window of a request that waits for the person.
+	MethodWindowShow         = "window.show"         // local; Raises the main window, if one is open, at a page.
+	MethodWindowServe        = "window.serve"        // local; Says that the caller is the main window, which window.page then reaches until its connection ends.
 	MethodAgentStop          = "agent.stop"          // local; Ends the agent after the requests under way.
 )
 
@@ -49,6 +65,8 @@ const (
 	NotifyContentReceived = "content.received" // How much of a stream is kept. Comes at least after every quarter of the window.
 	NotifyContentFailed   = "content.failed"   // A stream came to an end before its document was whole; the document is dropped. content.close answers the same.
 	NotifyAgentChanged    = "agent.changed"    // The agent's state changed.
+	NotifyAgentNotice     = "agent.notice"     // Something the person should know; the tray shows it through the desktop's own service.
+	NotifyWindowPage      = "window.page"      // Tells the main window to come to the front at a page.
 	NotifyCancel          = "$/cancel"         // Cancels a request under way; it answers request_cancelled.
 )
 
@@ -78,12 +96,16 @@ const (
 	CodeOriginInvalid Code = "origin_invalid"
 	// Machine policy does not leave this choice to the person.
 	CodePolicyForbids Code = "policy_forbids"
+	// The configuration file or the machine policy sets this, so it cannot be changed here; name is a key of the file. Args: name.
+	CodeSettingFixed Code = "setting_fixed"
 	// The person pressed Reject, closed the window or gave up at the PIN.
 	CodeUserRejected Code = "user_rejected"
 	// Nobody answered in time.
 	CodeUserTimeout Code = "user_timeout"
 	// There is no display, terminal or other way to ask the person.
 	CodePromptUnavailable Code = "prompt_unavailable"
+	// The window was ended from outside: before an answer twice in a row, or after it while the PIN was still wanted. Nothing was signed.
+	CodePromptLost Code = "prompt_lost"
 	// The person paused the agent.
 	CodeAgentPaused Code = "agent_paused"
 	// The agent is ending and takes no new requests.
@@ -98,6 +120,8 @@ const (
 	CodeUnattendedKeypad Code = "unattended_keypad"
 	// The person stopped a batch while it ran, in the window or on the terminal. What was signed before is in the account.
 	CodeUserStopped Code = "user_stopped"
+	// The person refused three requests of this site in a row. Its further requests are refused without asking until the time is over; seconds is how long that still takes. Args: origin, seconds.
+	CodeOriginCooldown Code = "origin_cooldown"
 	// No token, or not the one the certificate needs.
 	CodeTokenAbsent Code = "token_absent"
 	// Another request or program is using the token.
@@ -130,7 +154,7 @@ const (
 	CodeCertificateNotForLogin Code = "certificate_not_for_login"
 	// A login token is not the answer to this challenge of this site by the key of its certificate.
 	CodeLoginMismatch Code = "login_mismatch"
-	// None of the certificates on the tokens that are plugged in fits what the site asks for.
+	// None of the certificates on the tokens that are plugged in fits what the site asks for. reasons lists why, by codes of this catalogue and the rules of the filter (filter_inn and the like), each once; there are none when there is no certificate at all. Args: reasons.
 	CodeCertificateNone Code = "certificate_none"
 	// The key or the signature uses an algorithm this version or this token cannot handle. Args: algorithm.
 	CodeAlgorithmUnsupported Code = "algorithm_unsupported"
@@ -164,6 +188,8 @@ const (
 	CodeFormatCMS Code = "format_cms"
 	// The bytes are not a PKCS#12 file this version can read. Args: detail.
 	CodeFormatP12 Code = "format_p12"
+	// The key file opens, and holds no certificate with its key.
+	CodeKeyFileEmpty Code = "key_file_empty"
 	// The bytes are not an X.509 certificate this version can read. Args: detail.
 	CodeFormatCertificate Code = "format_certificate"
 	// The signature does not fit the document or the certificate.
@@ -348,8 +374,14 @@ type Server interface {
 	SignCMS(ctx context.Context, p SignCMSParams) (*SignCMSResult, error)
 	// SignRaw: signs a document or a ready digest and returns the bare signature value.
 	SignRaw(ctx context.Context, p SignRawParams) (*SignRawResult, error)
+	// SignTest: tries a certificate: signs a fixed text that says it is a test, and verifies the signature.
+	SignTest(ctx context.Context, p SignTestParams) (*SignTestResult, error)
 	// CertificatesSelect: lets the person choose a certificate in a window of the agent.
 	CertificatesSelect(ctx context.Context, p CertificatesSelectParams) (*CertificatesSelectResult, error)
+	// CertificatesKnown: lists the certificates whose tokens the agent has seen, plugged in or not.
+	CertificatesKnown(ctx context.Context, p CertificatesKnownParams) (*CertificatesKnownResult, error)
+	// CertificatesForget: forgets certificates whose tokens were seen, and what was chosen of them last.
+	CertificatesForget(ctx context.Context, p CertificatesForgetParams) (*CertificatesForgetResult, error)
 	// AuthRespond: answers a login challenge of the calling site.
 	AuthRespond(ctx context.Context, p AuthRespondParams) (*AuthRespondResult, error)
 	// SignXML: signs an XML document, or elements of it: XMLDSig, XAdES-BES or XAdES-EPES.
@@ -368,12 +400,38 @@ type Server interface {
 	OriginsDeny(ctx context.Context, p OriginsDenyParams) (*OriginsDenyResult, error)
 	// OriginsForget: forgets the decision about a site: it will be asked again.
 	OriginsForget(ctx context.Context, p OriginsForgetParams) (*OriginsForgetResult, error)
-	// JournalList: lists the latest records of the journal, newest last.
+	// JournalList: lists records of the journal, the newest ones that fit, newest last.
 	JournalList(ctx context.Context, p JournalListParams) (*JournalListResult, error)
 	// JournalVerify: checks that no record of the journal was changed, removed or reordered.
 	JournalVerify(ctx context.Context, p JournalVerifyParams) (*JournalVerifyResult, error)
+	// DoctorRun: looks for what keeps signing from working, and says what to do about it.
+	DoctorRun(ctx context.Context, p DoctorRunParams) (*DoctorRunResult, error)
+	// DoctorExplain: explains an error code, a message or a complaint in a person's own words.
+	DoctorExplain(ctx context.Context, p DoctorExplainParams) (*DoctorExplainResult, error)
+	// DoctorBundle: makes an archive for support, and drafts the letter that goes with it.
+	DoctorBundle(ctx context.Context, p DoctorBundleParams) (*DoctorBundleResult, error)
+	// DoctorFix: repairs what a finding of doctor.run offers to repair, and looks again.
+	DoctorFix(ctx context.Context, p DoctorFixParams) (*DoctorFixResult, error)
+	// JournalExport: writes the records that fit into a file for other programs.
+	JournalExport(ctx context.Context, p JournalExportParams) (*JournalExportResult, error)
+	// SettingsGet: tells the person's settings as they are in force.
+	SettingsGet(ctx context.Context, p SettingsGetParams) (*SettingsGetResult, error)
+	// SettingsSet: changes the settings that are named; the others stay.
+	SettingsSet(ctx context.Context, p SettingsSetParams) (*SettingsSetResult, error)
+	// KeyfilesList: lists the key files that are tokens here.
+	KeyfilesList(ctx context.Context, p KeyfilesListParams) (*KeyfilesListResult, error)
+	// KeyfilesAdd: makes a key file a token of this person.
+	KeyfilesAdd(ctx context.Context, p KeyfilesAddParams) (*KeyfilesAddResult, error)
+	// KeyfilesRemove: forgets a key file; the file itself stays.
+	KeyfilesRemove(ctx context.Context, p KeyfilesRemoveParams) (*KeyfilesRemoveResult, error)
 	// AgentPause: stops or resumes answering sites.
 	AgentPause(ctx context.Context, p AgentPauseParams) (*AgentPauseResult, error)
+	// RequestsShow: raises the window of a request that waits for the person.
+	RequestsShow(ctx context.Context, p RequestsShowParams) (*RequestsShowResult, error)
+	// WindowShow: raises the main window, if one is open, at a page.
+	WindowShow(ctx context.Context, p WindowShowParams) (*WindowShowResult, error)
+	// WindowServe: says that the caller is the main window, which window.page then reaches until its connection ends.
+	WindowServe(ctx context.Context, p WindowServeParams) (*WindowServeResult, error)
 	// AgentStop: ends the agent after the requests under way.
 	AgentStop(ctx context.Context, p AgentStopParams) (*AgentStopResult, error)
 }
@@ -392,7 +450,10 @@ var handlers = map[string]handler{
 	"content.drop":        {audience: "page", params: "ContentDropParams", call: call(Server.ContentDrop)},
 	"sign.cms":            {audience: "page", params: "SignCMSParams", call: call(Server.SignCMS)},
 	"sign.raw":            {audience: "page", params: "SignRawParams", call: call(Server.SignRaw)},
+	"sign.test":           {audience: "local", params: "SignTestParams", call: call(Server.SignTest)},
 	"certificates.select": {audience: "page", params: "CertificatesSelectParams", call: call(Server.CertificatesSelect)},
+	"certificates.known":  {audience: "local", params: "CertificatesKnownParams", call: call(Server.CertificatesKnown)},
+	"certificates.forget": {audience: "local", params: "CertificatesForgetParams", call: call(Server.CertificatesForget)},
 	"auth.respond":        {audience: "page", params: "AuthRespondParams", call: call(Server.AuthRespond)},
 	"sign.xml":            {audience: "page", params: "SignXMLParams", call: call(Server.SignXML)},
 	"sign.batch":          {audience: "page", params: "SignBatchParams", call: call(Server.SignBatch)},
@@ -404,7 +465,20 @@ var handlers = map[string]handler{
 	"origins.forget":      {audience: "local", params: "OriginsForgetParams", call: call(Server.OriginsForget)},
 	"journal.list":        {audience: "local", params: "JournalListParams", call: call(Server.JournalList)},
 	"journal.verify":      {audience: "local", params: "JournalVerifyParams", call: call(Server.JournalVerify)},
+	"doctor.run":          {audience: "local", params: "DoctorRunParams", call: call(Server.DoctorRun)},
+	"doctor.explain":      {audience: "local", params: "DoctorExplainParams", call: call(Server.DoctorExplain)},
+	"doctor.bundle":       {audience: "local", params: "DoctorBundleParams", call: call(Server.DoctorBundle)},
+	"doctor.fix":          {audience: "local", params: "DoctorFixParams", call: call(Server.DoctorFix)},
+	"journal.export":      {audience: "local", params: "JournalExportParams", call: call(Server.JournalExport)},
+	"settings.get":        {audience: "local", params: "SettingsGetParams", call: call(Server.SettingsGet)},
+	"settings.set":        {audience: "local", params: "SettingsSetParams", call: call(Server.SettingsSet)},
+	"keyfiles.list":       {audience: "local", params: "KeyfilesListParams", call: call(Server.KeyfilesList)},
+	"keyfiles.add":        {audience: "local", params: "KeyfilesAddParams", call: call(Server.KeyfilesAdd)},
+	"keyfiles.remove":     {audience: "local", params: "KeyfilesRemoveParams", call: call(Server.KeyfilesRemove)},
 	"agent.pause":         {audience: "local", params: "AgentPauseParams", call: call(Server.AgentPause)},
+	"requests.show":       {audience: "local", params: "RequestsShowParams", call: call(Server.RequestsShow)},
+	"window.show":         {audience: "local", params: "WindowShowParams", call: call(Server.WindowShow)},
+	"window.serve":        {audience: "local", params: "WindowServeParams", call: call(Server.WindowServe)},
 	"agent.stop":          {audience: "local", params: "AgentStopParams", call: call(Server.AgentStop)},
 }
 
@@ -417,27 +491,84 @@ const (
 	LangEn Lang = "en"
 )
 
-// State: how the agent is: ready, waiting for the person, hindered by a problem, or paused by the person.
-type State string
-
-// The values of State.
-const (
-	StateReady   State = "ready"
-	StateWaiting State = "waiting"
-	StateProblem State = "problem"
-	StatePaused  State = "paused"
-)
-
-// Step: where a request stands: waiting for the person, for the token, signing, or waiting for the time-stamping authority.
+// Step: where a request stands: waiting for the person, for the token to be plugged in, for another user of it, signing, waiting for the time-stamping authority, or checking this computer.
 type Step string
 
 // The values of Step.
 const (
 	StepWaiting   Step = "waiting"
+	StepInsert    Step = "insert"
 	StepToken     Step = "token"
 	StepSigning   Step = "signing"
 	StepTimestamp Step = "timestamp"
+	StepChecking  Step = "checking"
 )
+
+// State: how the agent is: ready, using a key, waiting for the person, hindered by a problem, or paused by the person.
+type State string
+
+// The values of State.
+const (
+	StateReady   State = "ready"
+	StateBusy    State = "busy"
+	StateWaiting State = "waiting"
+	StateProblem State = "problem"
+	StatePaused  State = "paused"
+)
+
+// WindowPage: a page of the main window.
+type WindowPage string
+
+// The values of WindowPage.
+const (
+	WindowPageTokens   WindowPage = "tokens"
+	WindowPageSign     WindowPage = "sign"
+	WindowPageJournal  WindowPage = "journal"
+	WindowPageSites    WindowPage = "sites"
+	WindowPageSettings WindowPage = "settings"
+	WindowPageDoctor   WindowPage = "doctor"
+)
+
+// NoticeKind: what a notice is about. keyEnds: the key may sign for fewer days than its certificate is valid.
+type NoticeKind string
+
+// The values of NoticeKind.
+const (
+	NoticeKindTokenInserted   NoticeKind = "tokenInserted"
+	NoticeKindRequestWaiting  NoticeKind = "requestWaiting"
+	NoticeKindSignatureMade   NoticeKind = "signatureMade"
+	NoticeKindCertificateEnds NoticeKind = "certificateEnds"
+	NoticeKindKeyEnds         NoticeKind = "keyEnds"
+)
+
+// RequestRef: names a request that waits for the person.
+type RequestRef = string
+
+// RequestKind: what the person is asked: to sign, to log in, to let a site in, to let it sign what cannot be shown, for a certificate, for a PIN.
+type RequestKind string
+
+// The values of RequestKind.
+const (
+	RequestKindSign   RequestKind = "sign"
+	RequestKindLogin  RequestKind = "login"
+	RequestKindOrigin RequestKind = "origin"
+	RequestKindHidden RequestKind = "hidden"
+	RequestKindSelect RequestKind = "select"
+	RequestKindPIN    RequestKind = "pin"
+)
+
+// OpenRequest: a request that waits for the person, or is being worked on.
+type OpenRequest struct {
+	ID        RequestRef  `json:"id"`
+	Kind      RequestKind `json:"kind"`
+	Origin    string      `json:"origin,omitempty"` // The site that asks; absent for a program.
+	Documents int         `json:"documents"`        // How many are to be signed.
+	Since     time.Time   `json:"since"`
+	Decided   bool        `json:"decided,omitempty"` // The person has said yes; the key is in use.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v OpenRequest) Validate() error { return validate("OpenRequest", v) }
 
 // OriginSource: who decided about a site: machine policy, the configuration file, or the person when asked.
 type OriginSource string
@@ -737,6 +868,32 @@ type CertificateSummary struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v CertificateSummary) Validate() error { return validate("CertificateSummary", v) }
+
+// KnownCertificate: a certificate that was seen on a token.
+type KnownCertificate struct {
+	Certificate CertificateSummary `json:"certificate"`
+	Label       string             `json:"label"`  // Of the token.
+	Serial      string             `json:"serial"` // Of the token.
+	Model       string             `json:"model"`  // Of the token.
+	Seen        time.Time          `json:"seen"`   // When it was seen last, to the day.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KnownCertificate) Validate() error { return validate("KnownCertificate", v) }
+
+// CertificateFilter: what a certificate must say to be chosen: all that is given. Empty members ask for nothing.
+type CertificateFilter struct {
+	Holders []Holder `json:"holders,omitempty"` // Kinds of owner, any of them. When person is among them, a natural person's certificate fits without the numbers of an organization: it signs for one by a power of attorney, and the window says so.
+	INN     string   `json:"inn,omitempty"`     // Of the owner as a person.
+	INNLE   string   `json:"innle,omitempty"`   // Of the organization.
+	OGRN    string   `json:"ogrn,omitempty"`    // Of the organization; 15 digits are a sole trader's OGRNIP.
+	SNILS   string   `json:"snils,omitempty"`   // Of the owner.
+	Issuer  string   `json:"issuer,omitempty"`  // Part of the issuer's name, whatever the case, or the SHA-1 or SHA-256 of the issuer's certificate in lower hex.
+	EKU     []string `json:"eku,omitempty"`     // Extended key usages as object identifiers. The certificate must name each of them.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificateFilter) Validate() error { return validate("CertificateFilter", v) }
 
 // KeyPurpose: what a key is asked for.
 type KeyPurpose string
@@ -1065,19 +1222,201 @@ type Origin struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v Origin) Validate() error { return validate("Origin", v) }
 
+// FilePath: the absolute path of a file on this machine.
+type FilePath = string
+
+// Switch: on or off; what is absent is neither.
+type Switch = bool
+
+// LanguageSetting: system: that of the operating system.
+type LanguageSetting string
+
+// The values of LanguageSetting.
+const (
+	LanguageSettingRu     LanguageSetting = "ru"
+	LanguageSettingEn     LanguageSetting = "en"
+	LanguageSettingSystem LanguageSetting = "system"
+)
+
+// Theme: the colours of windows; system: as the desktop has them.
+type Theme string
+
+// The values of Theme.
+const (
+	ThemeSystem Theme = "system"
+	ThemeLight  Theme = "light"
+	ThemeDark   Theme = "dark"
+)
+
+type SettingName string
+
+// The values of SettingName.
+const (
+	SettingNameLanguage      SettingName = "language"
+	SettingNameTheme         SettingName = "theme"
+	SettingNameNotifications SettingName = "notifications"
+)
+
+// Settings: what a person may set.
+type Settings struct {
+	Language      LanguageSetting `json:"language"`
+	Theme         Theme           `json:"theme"`
+	Notifications bool            `json:"notifications"` // Notices of the desktop.
+	Fixed         []SettingName   `json:"fixed"`         // What config.toml or the machine policy sets: it cannot be changed here.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v Settings) Validate() error { return validate("Settings", v) }
+
+// KeyFile: a file with keys that is a token here.
+type KeyFile struct {
+	Path         FilePath        `json:"path"`
+	Name         string          `json:"name"`              // The file's name without its folder.
+	Present      bool            `json:"present"`           // The file is there and can be read.
+	Certificates []CertificateID `json:"certificates"`      // Those whose keys are in it, as far as they are known: a file found in a folder may show them with its password only.
+	Fixed        bool            `json:"fixed"`             // It lies in a folder that the configuration names, and cannot be removed here.
+	Problem      Code            `json:"problem,omitempty"` // Why it is no token.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyFile) Validate() error { return validate("KeyFile", v) }
+
+type JournalFormat string
+
+// The values of JournalFormat.
+const (
+	JournalFormatCsv  JournalFormat = "csv"
+	JournalFormatJSON JournalFormat = "json"
+	JournalFormatPdf  JournalFormat = "pdf"
+)
+
+// JournalDamage: line_damaged: it does not fit its own hash. lines_missing: lines before it are missing or reordered. line_before_changed: it is not chained to the line before. head_differs: it is not the line the head file knows. end_without_begin: it ends a use that never began. end_cut_off: the head file knows of later lines. seal_differs: it is not the line that was sealed. seal_ahead: a line that was sealed is not there.
+type JournalDamage string
+
+// The values of JournalDamage.
+const (
+	JournalDamageLineDamaged       JournalDamage = "line_damaged"
+	JournalDamageLinesMissing      JournalDamage = "lines_missing"
+	JournalDamageLineBeforeChanged JournalDamage = "line_before_changed"
+	JournalDamageHeadDiffers       JournalDamage = "head_differs"
+	JournalDamageEndWithoutBegin   JournalDamage = "end_without_begin"
+	JournalDamageEndCutOff         JournalDamage = "end_cut_off"
+	JournalDamageSealDiffers       JournalDamage = "seal_differs"
+	JournalDamageSealAhead         JournalDamage = "seal_ahead"
+)
+
+// JournalSeal: what the system's own log keeps of the journal, where its owner cannot change it unnoticed.
+type JournalSeal struct {
+	Place string    `json:"place"`
+	Seq   int64     `json:"seq"`  // The record it vouches for, and all before it.
+	Time  time.Time `json:"time"` // When the system's log took it.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v JournalSeal) Validate() error { return validate("JournalSeal", v) }
+
 // JournalDocument: one document of a journal record. Never its content.
 type JournalDocument struct {
 	Name    string `json:"name"`
 	Size    int64  `json:"size"`
 	Digest  string `json:"digest"`
 	Alg     string `json:"alg"`
-	Viewed  bool   `json:"viewed"`            // The person opened it on screen before deciding.
+	Viewed  bool   `json:"viewed"`            // What it says was on screen before the person decided.
+	How     string `json:"how,omitempty"`     // In which way: shown (as text, tree or pages), extracted (its text alone), system (in the system's own viewer, by the person's word), hex (its bytes) or not (nothing could be shown). Left out when nobody opened it.
 	Login   bool   `json:"login,omitempty"`   // It looked like a word of a site for logging in; the person was told.
 	Covered []Span `json:"covered,omitempty"` // Of an XML signature: the pieces of the document it speaks of, as offsets in its UTF-8 form without a byte order mark.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v JournalDocument) Validate() error { return validate("JournalDocument", v) }
+
+// BundleFile: a file of the archive for support.
+type BundleFile struct {
+	Name  string `json:"name"`
+	Size  int    `json:"size"`
+	About string `json:"about"` // What is in it, for the person.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v BundleFile) Validate() error { return validate("BundleFile", v) }
+
+// DoctorAnswer: what is known of a trouble.
+type DoctorAnswer struct {
+	ID    string      `json:"id"`    // Names the answer.
+	Title string      `json:"title"` // What happened.
+	Fault DoctorFault `json:"fault"`
+	Check []string    `json:"check"`          // What to look at, step by step; may be empty.
+	Next  string      `json:"next"`           // What to do now.
+	Code  Code        `json:"code,omitempty"` // The error of Persten that it is, or is like.
+	Page  string      `json:"page,omitempty"` // Its place on the help page: the part of the address after the number sign.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorAnswer) Validate() error { return validate("DoctorAnswer", v) }
+
+// DoctorCode: names a check, a finding or a repair of the doctor.
+type DoctorCode = string
+
+// DoctorLevel: ok: nothing was found; note: good to know; warning: something may not work; problem: something does not work.
+type DoctorLevel string
+
+// The values of DoctorLevel.
+const (
+	DoctorLevelOK      DoctorLevel = "ok"
+	DoctorLevelNote    DoctorLevel = "note"
+	DoctorLevelWarning DoctorLevel = "warning"
+	DoctorLevelProblem DoctorLevel = "problem"
+)
+
+// DoctorFault: where the cause lies: this computer, the certificate, or the site.
+type DoctorFault string
+
+// The values of DoctorFault.
+const (
+	DoctorFaultDesk        DoctorFault = "desk"
+	DoctorFaultCertificate DoctorFault = "certificate"
+	DoctorFaultPortal      DoctorFault = "portal"
+)
+
+// DoctorText: a finding in words for the person.
+type DoctorText struct {
+	What string `json:"what"` // What was found.
+	Next string `json:"next"` // What to do now; empty when there is nothing to do.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorText) Validate() error { return validate("DoctorText", v) }
+
+// DoctorFix: a repair the agent can make: a button.
+type DoctorFix struct {
+	ID    DoctorCode        `json:"id"`
+	Label string            `json:"label"`          // The words on the button.
+	Args  map[string]string `json:"args,omitempty"` // To hand to doctor.fix as they are.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorFix) Validate() error { return validate("DoctorFix", v) }
+
+// DoctorFinding: one thing the doctor found.
+type DoctorFinding struct {
+	Check   DoctorCode  `json:"check"`   // The check that found it.
+	Code    DoctorCode  `json:"code"`    // The cause; that of the check when nothing was found.
+	Subject string      `json:"subject"` // What it is about: a browser, a file, a token, a port; may be empty.
+	Level   DoctorLevel `json:"level"`
+	Text    DoctorText  `json:"text"`
+	Fix     *DoctorFix  `json:"fix,omitempty"`
+	Fault   DoctorFault `json:"fault"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorFinding) Validate() error { return validate("DoctorFinding", v) }
+
+type DoctorFindings struct {
+	Findings []DoctorFinding `json:"findings"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorFindings) Validate() error { return validate("DoctorFindings", v) }
 
 // JournalRecord: one line of the journal.
 type JournalRecord struct {
@@ -1097,7 +1436,7 @@ type JournalRecord struct {
 	Documents         []JournalDocument `json:"documents,omitempty"`
 	Profile           string            `json:"profile,omitempty"`
 	Algorithm         string            `json:"algorithm,omitempty"`
-	Result            string            `json:"result,omitempty"` // ok, or an error code.
+	Result            string            `json:"result,omitempty"` // ok, or an error code. A begin has that of its end; unknown where there is none.
 	Args              map[string]string `json:"args,omitempty"`
 	Version           string            `json:"version,omitempty"`
 	Approval          string            `json:"approval,omitempty"`
@@ -1145,12 +1484,14 @@ func (v AgentStatusParams) Validate() error { return validate("AgentStatusParams
 
 // AgentStatusResult is the result of agent.status.
 type AgentStatusResult struct {
-	Version    string    `json:"version"` // Version of the agent.
-	State      State     `json:"state"`
-	Tokens     int       `json:"tokens"`               // Tokens plugged in.
-	Prompts    int       `json:"prompts"`              // Windows waiting for the person.
-	Unattended int       `json:"unattended,omitempty"` // Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only.
-	Problems   []Problem `json:"problems"`
+	Version     string        `json:"version"` // Version of the agent.
+	State       State         `json:"state"`
+	Tokens      int           `json:"tokens"`               // Tokens plugged in.
+	Prompts     int           `json:"prompts"`              // Windows waiting for the person.
+	Requests    []OpenRequest `json:"requests,omitempty"`   // The windows, oldest first. Told to local callers only.
+	PausedUntil time.Time     `json:"pausedUntil,omitzero"` // When the agent goes on by itself; absent when it is not paused, or until the person says so. Told to local callers only.
+	Unattended  int           `json:"unattended,omitempty"` // Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only.
+	Problems    []Problem     `json:"problems"`
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1354,11 +1695,33 @@ type SignRawResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v SignRawResult) Validate() error { return validate("SignRawResult", v) }
 
+// SignTestParams are the parameters of sign.test. Tries a certificate: signs a fixed text that says it is a test, and verifies the signature.
+type SignTestParams struct {
+	Certificate CertificateRef `json:"certificate"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignTestParams) Validate() error { return validate("SignTestParams", v) }
+
+// SignTestResult is the result of sign.test.
+type SignTestResult struct {
+	Digest      string      `json:"digest"`    // Of the fixed text, in lower hex.
+	DigestAlg   string      `json:"digestAlg"` // The algorithm of digest, such as streebog256.
+	Algorithm   string      `json:"algorithm"` // The signature algorithm used.
+	Certificate Certificate `json:"certificate"`
+	Time        time.Time   `json:"time"` // When it signed.
+	Report      Report      `json:"report"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SignTestResult) Validate() error { return validate("SignTestResult", v) }
+
 // CertificatesSelectParams are the parameters of certificates.select. Lets the person choose a certificate in a window of the agent.
 type CertificatesSelectParams struct {
-	Certificates []CertificateRef `json:"certificates,omitempty"` // Choose among these alone; among all that fit when left out or empty.
-	Purpose      KeyPurpose       `json:"purpose,omitempty"`      // What its key must be fit for; sign when left out.
-	Note         Note             `json:"note,omitempty"`
+	Certificates []CertificateRef   `json:"certificates,omitempty"` // Choose among these alone; among all that fit when left out or empty.
+	Purpose      KeyPurpose         `json:"purpose,omitempty"`      // What its key must be fit for; sign when left out.
+	Filter       *CertificateFilter `json:"filter,omitempty"`
+	Note         Note               `json:"note,omitempty"`
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1371,6 +1734,36 @@ type CertificatesSelectResult struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v CertificatesSelectResult) Validate() error { return validate("CertificatesSelectResult", v) }
+
+// CertificatesKnownParams are the parameters of certificates.known. Lists the certificates whose tokens the agent has seen, plugged in or not.
+type CertificatesKnownParams struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesKnownParams) Validate() error { return validate("CertificatesKnownParams", v) }
+
+// CertificatesKnownResult is the result of certificates.known.
+type CertificatesKnownResult struct {
+	Certificates []KnownCertificate `json:"certificates"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesKnownResult) Validate() error { return validate("CertificatesKnownResult", v) }
+
+// CertificatesForgetParams are the parameters of certificates.forget. Forgets certificates whose tokens were seen, and what was chosen of them last.
+type CertificatesForgetParams struct {
+	Certificate CertificateID `json:"certificate,omitempty"` // All of them when left out.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesForgetParams) Validate() error { return validate("CertificatesForgetParams", v) }
+
+// CertificatesForgetResult is the result of certificates.forget.
+type CertificatesForgetResult struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v CertificatesForgetResult) Validate() error { return validate("CertificatesForgetResult", v) }
 
 // AuthRespondParams are the parameters of auth.respond. Answers a login challenge of the calling site.
 type AuthRespondParams struct {
@@ -1537,9 +1930,16 @@ type OriginsForgetResult struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v OriginsForgetResult) Validate() error { return validate("OriginsForgetResult", v) }
 
-// JournalListParams are the parameters of journal.list. Lists the latest records of the journal, newest last.
+// JournalListParams are the parameters of journal.list. Lists records of the journal, the newest ones that fit, newest last.
 type JournalListParams struct {
-	Limit int `json:"limit,omitempty"` // 100 when left out.
+	Limit  int        `json:"limit,omitempty"`  // 100 when left out.
+	Before int64      `json:"before,omitempty"` // Only records with a smaller seq than this, for the next page: the least seq of this page. Of a use, that of its begin counts.
+	From   time.Time  `json:"from,omitzero"`    // Not before this moment.
+	To     time.Time  `json:"to,omitzero"`      // Before this moment.
+	Origin OriginName `json:"origin,omitempty"` // Of this site alone; "local": of no site.
+	Kind   string     `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause.
+	Result string     `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
+	Text   string     `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1548,6 +1948,7 @@ func (v JournalListParams) Validate() error { return validate("JournalListParams
 // JournalListResult is the result of journal.list.
 type JournalListResult struct {
 	Records []JournalRecord `json:"records"`
+	More    bool            `json:"more"` // There are older ones that fit.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1562,19 +1963,176 @@ func (v JournalVerifyParams) Validate() error { return validate("JournalVerifyPa
 
 // JournalVerifyResult is the result of journal.verify.
 type JournalVerifyResult struct {
-	OK      bool `json:"ok"`
-	Records int  `json:"records"` // Records read.
-	Unknown int  `json:"unknown"` // Uses of a key whose outcome was never written: the power or the process went away.
-	Code    Code `json:"code,omitempty"`
-	Line    int  `json:"line,omitempty"` // First line that does not fit.
+	OK      bool          `json:"ok"`
+	Records int           `json:"records"` // Records read.
+	Unknown int           `json:"unknown"` // Uses of a key whose outcome was never written: the power or the process went away.
+	Code    Code          `json:"code,omitempty"`
+	Line    int           `json:"line,omitempty"`   // First line that does not fit.
+	Reason  JournalDamage `json:"reason,omitempty"` // What is wrong with it.
+	Seal    *JournalSeal  `json:"seal,omitempty"`   // The newest seal that could be read; absent when there is none.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v JournalVerifyResult) Validate() error { return validate("JournalVerifyResult", v) }
 
+// DoctorRunParams are the parameters of doctor.run. Looks for what keeps signing from working, and says what to do about it.
+type DoctorRunParams struct {
+	Checks      []DoctorCode  `json:"checks,omitempty"`      // These checks only; all when absent.
+	Certificate CertificateID `json:"certificate,omitempty"` // Checks of certificates look at this one only.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorRunParams) Validate() error { return validate("DoctorRunParams", v) }
+
+// DoctorRunResult is the result of doctor.run.
+type DoctorRunResult = DoctorFindings
+
+// DoctorExplainParams are the parameters of doctor.explain. Explains an error code, a message or a complaint in a person's own words.
+type DoctorExplainParams struct {
+	Query string `json:"query"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorExplainParams) Validate() error { return validate("DoctorExplainParams", v) }
+
+// DoctorExplainResult is the result of doctor.explain.
+type DoctorExplainResult struct {
+	Answers []DoctorAnswer `json:"answers"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorExplainResult) Validate() error { return validate("DoctorExplainResult", v) }
+
+// DoctorBundleParams are the parameters of doctor.bundle. Makes an archive for support, and drafts the letter that goes with it.
+type DoctorBundleParams struct {
+	About       string        `json:"about,omitempty"`       // What happened, in the person's words or as a code; goes into the letter alone.
+	Certificate CertificateID `json:"certificate,omitempty"` // The certificate it is about; when absent, the only one there is.
+	Attach      bool          `json:"attach,omitempty"`      // Put the certificate into the archive, too: it names its owner.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorBundleParams) Validate() error { return validate("DoctorBundleParams", v) }
+
+// DoctorBundleResult is the result of doctor.bundle.
+type DoctorBundleResult struct {
+	Handle Handle       `json:"handle"`
+	Size   int64        `json:"size"`
+	Letter string       `json:"letter"` // The draft, in the caller's language.
+	Files  []BundleFile `json:"files"`  // What is in the archive.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorBundleResult) Validate() error { return validate("DoctorBundleResult", v) }
+
+// DoctorFixParams are the parameters of doctor.fix. Repairs what a finding of doctor.run offers to repair, and looks again.
+type DoctorFixParams struct {
+	ID   DoctorCode        `json:"id"`
+	Args map[string]string `json:"args,omitempty"` // Those of the finding's fix, and what the person was asked for.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v DoctorFixParams) Validate() error { return validate("DoctorFixParams", v) }
+
+// DoctorFixResult is the result of doctor.fix.
+type DoctorFixResult = DoctorFindings
+
+// JournalExportParams are the parameters of journal.export. Writes the records that fit into a file for other programs.
+type JournalExportParams struct {
+	Format JournalFormat `json:"format"`
+	Limit  int           `json:"limit,omitempty"`  // The newest ones; all when left out. A pdf holds 10000 at most.
+	From   time.Time     `json:"from,omitzero"`    // Not before this moment.
+	To     time.Time     `json:"to,omitzero"`      // Before this moment.
+	Origin OriginName    `json:"origin,omitempty"` // Of this site alone; "local": of no site.
+	Kind   string        `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause.
+	Result string        `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
+	Text   string        `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v JournalExportParams) Validate() error { return validate("JournalExportParams", v) }
+
+// JournalExportResult is the result of journal.export.
+type JournalExportResult struct {
+	Handle Handle `json:"handle"`
+	Size   int64  `json:"size"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v JournalExportResult) Validate() error { return validate("JournalExportResult", v) }
+
+// SettingsGetParams are the parameters of settings.get. Tells the person's settings as they are in force.
+type SettingsGetParams struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SettingsGetParams) Validate() error { return validate("SettingsGetParams", v) }
+
+// SettingsGetResult is the result of settings.get.
+type SettingsGetResult = Settings
+
+// SettingsSetParams are the parameters of settings.set. Changes the settings that are named; the others stay.
+type SettingsSetParams struct {
+	Language      LanguageSetting `json:"language,omitempty"`
+	Theme         Theme           `json:"theme,omitempty"`
+	Notifications *Switch         `json:"notifications,omitempty"` // Notices of the desktop.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v SettingsSetParams) Validate() error { return validate("SettingsSetParams", v) }
+
+// SettingsSetResult is the result of settings.set.
+type SettingsSetResult = Settings
+
+// KeyfilesListParams are the parameters of keyfiles.list. Lists the key files that are tokens here.
+type KeyfilesListParams struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesListParams) Validate() error { return validate("KeyfilesListParams", v) }
+
+// KeyfilesListResult is the result of keyfiles.list.
+type KeyfilesListResult struct {
+	Files []KeyFile `json:"files"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesListResult) Validate() error { return validate("KeyfilesListResult", v) }
+
+// KeyfilesAddParams are the parameters of keyfiles.add. Makes a key file a token of this person.
+type KeyfilesAddParams struct {
+	Path FilePath `json:"path"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesAddParams) Validate() error { return validate("KeyfilesAddParams", v) }
+
+// KeyfilesAddResult is the result of keyfiles.add.
+type KeyfilesAddResult struct {
+	File KeyFile `json:"file"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesAddResult) Validate() error { return validate("KeyfilesAddResult", v) }
+
+// KeyfilesRemoveParams are the parameters of keyfiles.remove. Forgets a key file; the file itself stays.
+type KeyfilesRemoveParams struct {
+	Path FilePath `json:"path"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesRemoveParams) Validate() error { return validate("KeyfilesRemoveParams", v) }
+
+// KeyfilesRemoveResult is the result of keyfiles.remove.
+type KeyfilesRemoveResult struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v KeyfilesRemoveResult) Validate() error { return validate("KeyfilesRemoveResult", v) }
+
 // AgentPauseParams are the parameters of agent.pause. Stops or resumes answering sites.
 type AgentPauseParams struct {
-	Paused bool `json:"paused"`
+	Paused  bool `json:"paused"`
+	Minutes int  `json:"minutes,omitempty"` // After this time the agent goes on by itself; without it the pause lasts until it is ended.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1586,6 +2144,52 @@ type AgentPauseResult struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v AgentPauseResult) Validate() error { return validate("AgentPauseResult", v) }
+
+// RequestsShowParams are the parameters of requests.show. Raises the window of a request that waits for the person.
+type RequestsShowParams struct {
+	ID RequestRef `json:"id"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v RequestsShowParams) Validate() error { return validate("RequestsShowParams", v) }
+
+// RequestsShowResult is the result of requests.show.
+type RequestsShowResult struct {
+	Shown bool `json:"shown"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v RequestsShowResult) Validate() error { return validate("RequestsShowResult", v) }
+
+// WindowShowParams are the parameters of window.show. Raises the main window, if one is open, at a page.
+type WindowShowParams struct {
+	Page WindowPage `json:"page"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v WindowShowParams) Validate() error { return validate("WindowShowParams", v) }
+
+// WindowShowResult is the result of window.show.
+type WindowShowResult struct {
+	Shown bool `json:"shown"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v WindowShowResult) Validate() error { return validate("WindowShowResult", v) }
+
+// WindowServeParams are the parameters of window.serve. Says that the caller is the main window, which window.page then reaches until its connection ends.
+type WindowServeParams struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v WindowServeParams) Validate() error { return validate("WindowServeParams", v) }
+
+// WindowServeResult is the result of window.serve.
+type WindowServeResult struct {
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v WindowServeResult) Validate() error { return validate("WindowServeResult", v) }
 
 // AgentStopParams are the parameters of agent.stop. Ends the agent after the requests under way.
 type AgentStopParams struct {
@@ -1610,10 +2214,11 @@ func (v TokensChangedParams) Validate() error { return validate("TokensChangedPa
 
 // ProgressParams are the parameters of the notification progress. Where a request stands.
 type ProgressParams struct {
-	Request RequestID `json:"request"`
-	Step    Step      `json:"step"`
-	Done    int       `json:"done,omitempty"`  // Of a batch: documents done.
-	Total   int       `json:"total,omitempty"` // Of a batch: documents in all.
+	Request RequestID  `json:"request"`
+	Step    Step       `json:"step"`
+	Done    int        `json:"done,omitempty"`  // Of a batch: documents done; of doctor.run: checks done.
+	Total   int        `json:"total,omitempty"` // Of a batch: documents in all; of doctor.run: checks in all.
+	Check   DoctorCode `json:"check,omitempty"` // Of doctor.run: the check that ended.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -1660,6 +2265,26 @@ type AgentChangedParams struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v AgentChangedParams) Validate() error { return validate("AgentChangedParams", v) }
 
+// AgentNoticeParams are the parameters of the notification agent.notice. Something the person should know; the tray shows it through the desktop's own service.
+type AgentNoticeParams struct {
+	Kind    NoticeKind `json:"kind"`
+	Title   string     `json:"title"`
+	Body    string     `json:"body"`
+	Page    WindowPage `json:"page"`              // What a click on it opens.
+	Request RequestRef `json:"request,omitempty"` // For requestWaiting: the request whose window a click raises.
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v AgentNoticeParams) Validate() error { return validate("AgentNoticeParams", v) }
+
+// WindowPageParams are the parameters of the notification window.page. Tells the main window to come to the front at a page.
+type WindowPageParams struct {
+	Page WindowPage `json:"page"`
+}
+
+// Validate reports the first member that does not fit the schema, as request_invalid with its path.
+func (v WindowPageParams) Validate() error { return validate("WindowPageParams", v) }
+
 // CancelParams are the parameters of the notification $/cancel. Cancels a request under way; it answers request_cancelled.
 type CancelParams struct {
 	ID RequestID `json:"id"`
@@ -1679,16 +2304,24 @@ var (
 	pattern7  = regexp.MustCompile("^([0-9a-f]{2}){20,64}$")
 	pattern8  = regexp.MustCompile("^[0-9a-f]{40}$")
 	pattern9  = regexp.MustCompile("^[0-9a-f]+$")
-	pattern10 = regexp.MustCompile("^-?[0-9a-f]+$")
-	pattern11 = regexp.MustCompile("^[a-z0-9.-]+$")
-	pattern12 = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
-	pattern13 = regexp.MustCompile("^[a-z0-9-]+$")
-	pattern14 = regexp.MustCompile("^[\\x21-\\x7e]*$")
-	pattern15 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
-	pattern16 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
-	pattern17 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
-	pattern18 = regexp.MustCompile("^[A-Za-z0-9+/]+={0,2}$")
-	pattern19 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern10 = regexp.MustCompile("^[0-9]{12}$")
+	pattern11 = regexp.MustCompile("^[0-9]{10}$")
+	pattern12 = regexp.MustCompile("^([0-9]{13}|[0-9]{15})$")
+	pattern13 = regexp.MustCompile("^[0-9]{11}$")
+	pattern14 = regexp.MustCompile("^[0-2](\\.(0|[1-9][0-9]*))+$")
+	pattern15 = regexp.MustCompile("^-?[0-9a-f]+$")
+	pattern16 = regexp.MustCompile("^[a-z0-9.-]+$")
+	pattern17 = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern18 = regexp.MustCompile("^[a-z0-9-]+$")
+	pattern19 = regexp.MustCompile("^[\\x21-\\x7e]*$")
+	pattern20 = regexp.MustCompile("^[a-z][a-z0-9_]{0,63}$")
+	pattern21 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
+	pattern22 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
+	pattern23 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
+	pattern24 = regexp.MustCompile("^[A-Za-z0-9+/]+={0,2}$")
+	pattern25 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern26 = regexp.MustCompile("^[a-z]+$")
+	pattern27 = regexp.MustCompile("^[a-z0-9_]+$")
 )
 
 // schemas is what check walks along.
@@ -1696,9 +2329,21 @@ var schemas map[string]*schema
 
 func init() {
 	schemas = map[string]*schema{
-		"Lang":           {kind: kindString, enum: []string{"ru", "en"}},
-		"State":          {kind: kindString, enum: []string{"ready", "waiting", "problem", "paused"}},
-		"Step":           {kind: kindString, enum: []string{"waiting", "token", "signing", "timestamp"}},
+		"Lang":        {kind: kindString, enum: []string{"ru", "en"}},
+		"Step":        {kind: kindString, enum: []string{"waiting", "insert", "token", "signing", "timestamp", "checking"}},
+		"State":       {kind: kindString, enum: []string{"ready", "busy", "waiting", "problem", "paused"}},
+		"WindowPage":  {kind: kindString, enum: []string{"tokens", "sign", "journal", "sites", "settings", "doctor"}},
+		"NoticeKind":  {kind: kindString, enum: []string{"tokenInserted", "requestWaiting", "signatureMade", "certificateEnds", "keyEnds"}},
+		"RequestRef":  {kind: kindString, pattern: pattern0},
+		"RequestKind": {kind: kindString, enum: []string{"sign", "login", "origin", "hidden", "select", "pin"}},
+		"OpenRequest": {kind: kindObject, members: []member{
+			{"id", &schema{ref: "RequestRef"}, true},
+			{"kind", &schema{ref: "RequestKind"}, true},
+			{"origin", &schema{kind: kindString}, false},
+			{"documents", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"since", &schema{kind: kindTime}, true},
+			{"decided", &schema{kind: kindBoolean}, false},
+		}},
 		"OriginSource":   {kind: kindString, enum: []string{"policy", "config", "user"}},
 		"ErrorCode":      {kind: kindCode},
 		"RequestID":      {kind: kindID},
@@ -1860,6 +2505,22 @@ func init() {
 			{"notAfter", &schema{kind: kindTime}, true},
 			{"key", &schema{kind: kindString}, true},
 		}},
+		"KnownCertificate": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateSummary"}, true},
+			{"label", &schema{kind: kindString}, true},
+			{"serial", &schema{kind: kindString}, true},
+			{"model", &schema{kind: kindString}, true},
+			{"seen", &schema{kind: kindTime}, true},
+		}},
+		"CertificateFilter": {kind: kindObject, members: []member{
+			{"holders", &schema{kind: kindArray, maxItems: 5, items: &schema{ref: "Holder"}}, false},
+			{"inn", &schema{kind: kindString, pattern: pattern10}, false},
+			{"innle", &schema{kind: kindString, pattern: pattern11}, false},
+			{"ogrn", &schema{kind: kindString, pattern: pattern12}, false},
+			{"snils", &schema{kind: kindString, pattern: pattern13}, false},
+			{"issuer", &schema{kind: kindString, minLen: 1, maxLen: 200, pattern: pattern3}, false},
+			{"eku", &schema{kind: kindArray, maxItems: 16, items: &schema{kind: kindString, maxLen: 128, pattern: pattern14}}, false},
+		}},
 		"KeyPurpose": {kind: kindString, enum: []string{"sign", "login"}},
 		"LoginToken": {kind: kindObject, members: []member{
 			{"unverifiedCertificate", &schema{kind: kindBase64, maxLen: 16384}, true},
@@ -1909,7 +2570,7 @@ func init() {
 			{"time", &schema{kind: kindTime}, false},
 			{"accuracy", &schema{kind: kindInteger, min: bound(0)}, false},
 			{"policy", &schema{kind: kindString}, false},
-			{"serial", &schema{kind: kindString, pattern: pattern10}, false},
+			{"serial", &schema{kind: kindString, pattern: pattern15}, false},
 			{"digestAlg", &schema{kind: kindString}, false},
 			{"authority", &schema{ref: "CertificateSummary"}, false},
 			{"valid", &schema{kind: kindBoolean}, true},
@@ -1966,7 +2627,7 @@ func init() {
 			{"fileName", &schema{ref: "FileName"}, false},
 			{"mime", &schema{ref: "MIME"}, false},
 			{"location", &schema{ref: "SignerLocation"}, false},
-			{"commitment", &schema{kind: kindString, maxLen: 100, pattern: pattern11}, false},
+			{"commitment", &schema{kind: kindString, maxLen: 100, pattern: pattern16}, false},
 		}},
 		"SignerLocation": {kind: kindObject, minProps: 1, members: []member{
 			{"country", &schema{kind: kindString, maxLen: 100}, false},
@@ -1988,12 +2649,12 @@ func init() {
 			{"prefix", &schema{kind: kindString, minLen: 1, maxLen: 64}, true},
 			{"uri", &schema{kind: kindString, minLen: 1, maxLen: 512}, true},
 		}},
-		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern12},
+		"XMLAttributeName": {kind: kindString, minLen: 1, maxLen: 512, pattern: pattern17},
 		"XMLPolicy": {kind: kindObject, members: []member{
 			{"id", &schema{kind: kindString, minLen: 1, maxLen: 512, pattern: pattern6}, true},
 			{"digest", &schema{kind: kindBase64, maxLen: 4096}, true},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, true},
-			{"uri", &schema{kind: kindString, maxLen: 512, pattern: pattern14}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, true},
+			{"uri", &schema{kind: kindString, maxLen: 512, pattern: pattern19}, false},
 		}},
 		"Origin": {kind: kindObject, members: []member{
 			{"origin", &schema{kind: kindString}, true},
@@ -2002,14 +2663,79 @@ func init() {
 			{"since", &schema{kind: kindTime}, false},
 			{"hidden", &schema{kind: kindBoolean}, false},
 		}},
+		"FilePath":        {kind: kindString, minLen: 1, maxLen: 4096, pattern: pattern5},
+		"Switch":          {kind: kindBoolean},
+		"LanguageSetting": {kind: kindString, enum: []string{"ru", "en", "system"}},
+		"Theme":           {kind: kindString, enum: []string{"system", "light", "dark"}},
+		"SettingName":     {kind: kindString, enum: []string{"language", "theme", "notifications"}},
+		"Settings": {kind: kindObject, members: []member{
+			{"language", &schema{ref: "LanguageSetting"}, true},
+			{"theme", &schema{ref: "Theme"}, true},
+			{"notifications", &schema{kind: kindBoolean}, true},
+			{"fixed", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "SettingName"}}, true},
+		}},
+		"KeyFile": {kind: kindObject, members: []member{
+			{"path", &schema{ref: "FilePath"}, true},
+			{"name", &schema{kind: kindString}, true},
+			{"present", &schema{kind: kindBoolean}, true},
+			{"certificates", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "CertificateID"}}, true},
+			{"fixed", &schema{kind: kindBoolean}, true},
+			{"problem", &schema{ref: "ErrorCode"}, false},
+		}},
+		"JournalFormat": {kind: kindString, enum: []string{"csv", "json", "pdf"}},
+		"JournalDamage": {kind: kindString, enum: []string{"line_damaged", "lines_missing", "line_before_changed", "head_differs", "end_without_begin", "end_cut_off", "seal_differs", "seal_ahead"}},
+		"JournalSeal": {kind: kindObject, members: []member{
+			{"place", &schema{kind: kindString, enum: []string{"journald", "eventlog"}}, true},
+			{"seq", &schema{kind: kindInteger, min: bound(1)}, true},
+			{"time", &schema{kind: kindTime}, true},
+		}},
 		"JournalDocument": {kind: kindObject, members: []member{
 			{"name", &schema{kind: kindString}, true},
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
 			{"digest", &schema{kind: kindString}, true},
 			{"alg", &schema{kind: kindString}, true},
 			{"viewed", &schema{kind: kindBoolean}, true},
+			{"how", &schema{kind: kindString}, false},
 			{"login", &schema{kind: kindBoolean}, false},
 			{"covered", &schema{kind: kindArray, maxItems: 4096, items: &schema{ref: "Span"}}, false},
+		}},
+		"BundleFile": {kind: kindObject, members: []member{
+			{"name", &schema{kind: kindString, maxLen: 100}, true},
+			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"about", &schema{kind: kindString, maxLen: 300}, true},
+		}},
+		"DoctorAnswer": {kind: kindObject, members: []member{
+			{"id", &schema{kind: kindString, maxLen: 64}, true},
+			{"title", &schema{kind: kindString, maxLen: 1000}, true},
+			{"fault", &schema{ref: "DoctorFault"}, true},
+			{"check", &schema{kind: kindArray, maxItems: 8, items: &schema{kind: kindString, maxLen: 1000}}, true},
+			{"next", &schema{kind: kindString, maxLen: 1000}, true},
+			{"code", &schema{ref: "ErrorCode"}, false},
+			{"page", &schema{kind: kindString, maxLen: 100}, false},
+		}},
+		"DoctorCode":  {kind: kindString, pattern: pattern20},
+		"DoctorLevel": {kind: kindString, enum: []string{"ok", "note", "warning", "problem"}},
+		"DoctorFault": {kind: kindString, enum: []string{"desk", "certificate", "portal"}},
+		"DoctorText": {kind: kindObject, members: []member{
+			{"what", &schema{kind: kindString}, true},
+			{"next", &schema{kind: kindString}, true},
+		}},
+		"DoctorFix": {kind: kindObject, members: []member{
+			{"id", &schema{ref: "DoctorCode"}, true},
+			{"label", &schema{kind: kindString}, true},
+			{"args", &schema{kind: kindMap, items: &schema{kind: kindString, maxLen: 4096}}, false},
+		}},
+		"DoctorFinding": {kind: kindObject, members: []member{
+			{"check", &schema{ref: "DoctorCode"}, true},
+			{"code", &schema{ref: "DoctorCode"}, true},
+			{"subject", &schema{kind: kindString, maxLen: 4096}, true},
+			{"level", &schema{ref: "DoctorLevel"}, true},
+			{"text", &schema{ref: "DoctorText"}, true},
+			{"fix", &schema{ref: "DoctorFix"}, false},
+			{"fault", &schema{ref: "DoctorFault"}, true},
+		}},
+		"DoctorFindings": {kind: kindObject, members: []member{
+			{"findings", &schema{kind: kindArray, maxItems: 1024, items: &schema{ref: "DoctorFinding"}}, true},
 		}},
 		"JournalRecord": {kind: kindObject, members: []member{
 			{"seq", &schema{kind: kindInteger, min: bound(1)}, true},
@@ -2042,7 +2768,7 @@ func init() {
 			{"protocol", &schema{kind: kindString, enum: []string{"persten.v1"}}, true},
 			{"lang", &schema{ref: "Lang"}, false},
 			{"client", &schema{kind: kindString, maxLen: 80, pattern: pattern4}, false},
-			{"challenge", &schema{kind: kindString, pattern: pattern15}, false},
+			{"challenge", &schema{kind: kindString, pattern: pattern21}, false},
 			{"quiet", &schema{kind: kindBoolean}, false},
 		}},
 		"AgentHelloResult": {kind: kindObject, members: []member{
@@ -2059,6 +2785,8 @@ func init() {
 			{"state", &schema{ref: "State"}, true},
 			{"tokens", &schema{kind: kindInteger, min: bound(0)}, true},
 			{"prompts", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"requests", &schema{kind: kindArray, maxItems: 8, items: &schema{ref: "OpenRequest"}}, false},
+			{"pausedUntil", &schema{kind: kindTime}, false},
 			{"unattended", &schema{kind: kindInteger, min: bound(1)}, false},
 			{"problems", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "Problem"}}, true},
 		}},
@@ -2087,7 +2815,7 @@ func init() {
 			{"mime", &schema{ref: "MIME"}, false},
 			{"size", &schema{kind: kindInteger, min: bound(0), max: bound(9007199254740991)}, false},
 			{"certificate", &schema{ref: "CertificateRef"}, false},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 		}},
 		"ContentOpenResult": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
@@ -2104,7 +2832,7 @@ func init() {
 		}},
 		"ContentCloseParams": {kind: kindObject, members: []member{
 			{"handle", &schema{ref: "Handle"}, true},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 		}},
 		"ContentCloseResult": {kind: kindObject, members: []member{
 			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
@@ -2126,11 +2854,11 @@ func init() {
 		"SignCMSParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern16}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern22}, false},
 			{"attached", &schema{kind: kindBoolean}, false},
 			{"profile", &schema{ref: "CMSProfile"}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
-			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern17}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
+			{"tsa", &schema{kind: kindString, maxLen: 2048, pattern: pattern23}, false},
 			{"addTo", &schema{ref: "Content"}, false},
 			{"countersign", &schema{kind: kindInteger, min: bound(1), max: bound(32)}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
@@ -2150,8 +2878,8 @@ func init() {
 		"SignRawParams": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "CertificateRef"}, true},
 			{"content", &schema{ref: "Content"}, false},
-			{"digest", &schema{kind: kindString, pattern: pattern16}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"digest", &schema{kind: kindString, pattern: pattern22}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 			{"name", &schema{ref: "FileName"}, false},
 			{"mime", &schema{ref: "MIME"}, false},
 			{"note", &schema{ref: "Note"}, false},
@@ -2162,16 +2890,36 @@ func init() {
 			{"certificate", &schema{ref: "CertificateID"}, true},
 			{"signingTime", &schema{kind: kindTime}, true},
 		}},
+		"SignTestParams": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateRef"}, true},
+		}},
+		"SignTestResult": {kind: kindObject, members: []member{
+			{"digest", &schema{kind: kindString, pattern: pattern7}, true},
+			{"digestAlg", &schema{kind: kindString}, true},
+			{"algorithm", &schema{kind: kindString}, true},
+			{"certificate", &schema{ref: "Certificate"}, true},
+			{"time", &schema{kind: kindTime}, true},
+			{"report", &schema{ref: "Report"}, true},
+		}},
 		"CertificatesSelectParams": {kind: kindObject, members: []member{
 			{"certificates", &schema{kind: kindArray, maxItems: 256, items: &schema{ref: "CertificateRef"}}, false},
 			{"purpose", &schema{ref: "KeyPurpose"}, false},
+			{"filter", &schema{ref: "CertificateFilter"}, false},
 			{"note", &schema{ref: "Note"}, false},
 		}},
 		"CertificatesSelectResult": {kind: kindObject, members: []member{
 			{"certificate", &schema{ref: "Certificate"}, true},
 		}},
+		"CertificatesKnownParams": {kind: kindObject},
+		"CertificatesKnownResult": {kind: kindObject, members: []member{
+			{"certificates", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "KnownCertificate"}}, true},
+		}},
+		"CertificatesForgetParams": {kind: kindObject, members: []member{
+			{"certificate", &schema{ref: "CertificateID"}, false},
+		}},
+		"CertificatesForgetResult": {kind: kindObject},
 		"AuthRespondParams": {kind: kindObject, members: []member{
-			{"nonce", &schema{kind: kindString, minLen: 44, maxLen: 128, pattern: pattern18}, true},
+			{"nonce", &schema{kind: kindString, minLen: 44, maxLen: 128, pattern: pattern24}, true},
 			{"certificate", &schema{ref: "CertificateRef"}, false},
 			{"signing", &schema{ref: "CertificateRef"}, false},
 			{"note", &schema{ref: "Note"}, false},
@@ -2187,8 +2935,8 @@ func init() {
 			{"c14n", &schema{kind: kindString, maxLen: 200, pattern: pattern6}, false},
 			{"place", &schema{ref: "XMLPlace"}, false},
 			{"idAttributes", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "XMLAttributeName"}}, false},
-			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern19}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"signatureId", &schema{kind: kindString, maxLen: 128, pattern: pattern25}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 			{"policy", &schema{ref: "XMLPolicy"}, false},
 			{"columns", &schema{kind: kindInteger, min: bound(0), max: bound(76)}, false},
 			{"keyValue", &schema{kind: kindBoolean}, false},
@@ -2208,7 +2956,7 @@ func init() {
 			{"attached", &schema{kind: kindBoolean}, false},
 			{"profile", &schema{ref: "BatchProfile"}, false},
 			{"xml", &schema{ref: "BatchXML"}, false},
-			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"algorithm", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 			{"note", &schema{ref: "Note"}, false},
 		}},
 		"SignBatchResult": {kind: kindObject, members: []member{
@@ -2223,7 +2971,7 @@ func init() {
 			{"signature", &schema{ref: "Content"}, true},
 			{"content", &schema{ref: "Content"}, false},
 			{"digest", &schema{kind: kindString, pattern: pattern7}, false},
-			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern13}, false},
+			{"digestAlg", &schema{kind: kindString, maxLen: 40, pattern: pattern18}, false},
 			{"page", &schema{ref: "PageForm"}, false},
 		}},
 		"VerifyCMSResult": {ref: "Report"},
@@ -2252,9 +3000,17 @@ func init() {
 		"OriginsForgetResult": {kind: kindObject},
 		"JournalListParams": {kind: kindObject, members: []member{
 			{"limit", &schema{kind: kindInteger, min: bound(1), max: bound(1000)}, false},
+			{"before", &schema{kind: kindInteger, min: bound(1), max: bound(9007199254740991)}, false},
+			{"from", &schema{kind: kindTime}, false},
+			{"to", &schema{kind: kindTime}, false},
+			{"origin", &schema{ref: "OriginName"}, false},
+			{"kind", &schema{kind: kindString, maxLen: 20, pattern: pattern26}, false},
+			{"result", &schema{kind: kindString, maxLen: 60, pattern: pattern27}, false},
+			{"text", &schema{kind: kindString, minLen: 1, maxLen: 200}, false},
 		}},
 		"JournalListResult": {kind: kindObject, members: []member{
-			{"records", &schema{kind: kindArray, maxItems: 1000, items: &schema{ref: "JournalRecord"}}, true},
+			{"records", &schema{kind: kindArray, maxItems: 2000, items: &schema{ref: "JournalRecord"}}, true},
+			{"more", &schema{kind: kindBoolean}, true},
 		}},
 		"JournalVerifyParams": {kind: kindObject},
 		"JournalVerifyResult": {kind: kindObject, members: []member{
@@ -2263,11 +3019,91 @@ func init() {
 			{"unknown", &schema{kind: kindInteger, min: bound(0)}, true},
 			{"code", &schema{ref: "ErrorCode"}, false},
 			{"line", &schema{kind: kindInteger, min: bound(0)}, false},
+			{"reason", &schema{ref: "JournalDamage"}, false},
+			{"seal", &schema{ref: "JournalSeal"}, false},
 		}},
+		"DoctorRunParams": {kind: kindObject, members: []member{
+			{"checks", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "DoctorCode"}}, false},
+			{"certificate", &schema{ref: "CertificateID"}, false},
+		}},
+		"DoctorRunResult": {ref: "DoctorFindings"},
+		"DoctorExplainParams": {kind: kindObject, members: []member{
+			{"query", &schema{kind: kindString, minLen: 1, maxLen: 4096}, true},
+		}},
+		"DoctorExplainResult": {kind: kindObject, members: []member{
+			{"answers", &schema{kind: kindArray, maxItems: 3, items: &schema{ref: "DoctorAnswer"}}, true},
+		}},
+		"DoctorBundleParams": {kind: kindObject, members: []member{
+			{"about", &schema{kind: kindString, maxLen: 4096}, false},
+			{"certificate", &schema{ref: "CertificateID"}, false},
+			{"attach", &schema{kind: kindBoolean}, false},
+		}},
+		"DoctorBundleResult": {kind: kindObject, members: []member{
+			{"handle", &schema{ref: "Handle"}, true},
+			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
+			{"letter", &schema{kind: kindString, maxLen: 65536}, true},
+			{"files", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "BundleFile"}}, true},
+		}},
+		"DoctorFixParams": {kind: kindObject, members: []member{
+			{"id", &schema{ref: "DoctorCode"}, true},
+			{"args", &schema{kind: kindMap, items: &schema{kind: kindString, maxLen: 4096}}, false},
+		}},
+		"DoctorFixResult": {ref: "DoctorFindings"},
+		"JournalExportParams": {kind: kindObject, members: []member{
+			{"format", &schema{ref: "JournalFormat"}, true},
+			{"limit", &schema{kind: kindInteger, min: bound(1), max: bound(1000000)}, false},
+			{"from", &schema{kind: kindTime}, false},
+			{"to", &schema{kind: kindTime}, false},
+			{"origin", &schema{ref: "OriginName"}, false},
+			{"kind", &schema{kind: kindString, maxLen: 20, pattern: pattern26}, false},
+			{"result", &schema{kind: kindString, maxLen: 60, pattern: pattern27}, false},
+			{"text", &schema{kind: kindString, minLen: 1, maxLen: 200}, false},
+		}},
+		"JournalExportResult": {kind: kindObject, members: []member{
+			{"handle", &schema{ref: "Handle"}, true},
+			{"size", &schema{kind: kindInteger, min: bound(0)}, true},
+		}},
+		"SettingsGetParams": {kind: kindObject},
+		"SettingsGetResult": {ref: "Settings"},
+		"SettingsSetParams": {kind: kindObject, members: []member{
+			{"language", &schema{ref: "LanguageSetting"}, false},
+			{"theme", &schema{ref: "Theme"}, false},
+			{"notifications", &schema{ref: "Switch"}, false},
+		}},
+		"SettingsSetResult":  {ref: "Settings"},
+		"KeyfilesListParams": {kind: kindObject},
+		"KeyfilesListResult": {kind: kindObject, members: []member{
+			{"files", &schema{kind: kindArray, maxItems: 1024, items: &schema{ref: "KeyFile"}}, true},
+		}},
+		"KeyfilesAddParams": {kind: kindObject, members: []member{
+			{"path", &schema{ref: "FilePath"}, true},
+		}},
+		"KeyfilesAddResult": {kind: kindObject, members: []member{
+			{"file", &schema{ref: "KeyFile"}, true},
+		}},
+		"KeyfilesRemoveParams": {kind: kindObject, members: []member{
+			{"path", &schema{ref: "FilePath"}, true},
+		}},
+		"KeyfilesRemoveResult": {kind: kindObject},
 		"AgentPauseParams": {kind: kindObject, members: []member{
 			{"paused", &schema{kind: kindBoolean}, true},
+			{"minutes", &schema{kind: kindInteger, min: bound(1), max: bound(1440)}, false},
 		}},
-		"AgentPauseResult":    {kind: kindObject},
+		"AgentPauseResult": {kind: kindObject},
+		"RequestsShowParams": {kind: kindObject, members: []member{
+			{"id", &schema{ref: "RequestRef"}, true},
+		}},
+		"RequestsShowResult": {kind: kindObject, members: []member{
+			{"shown", &schema{kind: kindBoolean}, true},
+		}},
+		"WindowShowParams": {kind: kindObject, members: []member{
+			{"page", &schema{ref: "WindowPage"}, true},
+		}},
+		"WindowShowResult": {kind: kindObject, members: []member{
+			{"shown", &schema{kind: kindBoolean}, true},
+		}},
+		"WindowServeParams":   {kind: kindObject},
+		"WindowServeResult":   {kind: kindObject},
 		"AgentStopParams":     {kind: kindObject},
 		"AgentStopResult":     {kind: kindObject},
 		"TokensChangedParams": {kind: kindObject},
@@ -2276,6 +3112,7 @@ func init() {
 			{"step", &schema{ref: "Step"}, true},
 			{"done", &schema{kind: kindInteger, min: bound(0)}, false},
 			{"total", &schema{kind: kindInteger, min: bound(0)}, false},
+			{"check", &schema{ref: "DoctorCode"}, false},
 		}},
 		"BatchItemParams": {kind: kindObject, members: []member{
 			{"request", &schema{ref: "RequestID"}, true},
@@ -2297,6 +3134,16 @@ func init() {
 		"AgentChangedParams": {kind: kindObject, members: []member{
 			{"state", &schema{ref: "State"}, true},
 			{"prompts", &schema{kind: kindInteger, min: bound(0)}, true},
+		}},
+		"AgentNoticeParams": {kind: kindObject, members: []member{
+			{"kind", &schema{ref: "NoticeKind"}, true},
+			{"title", &schema{kind: kindString, maxLen: 120}, true},
+			{"body", &schema{kind: kindString, maxLen: 400}, true},
+			{"page", &schema{ref: "WindowPage"}, true},
+			{"request", &schema{ref: "RequestRef"}, false},
+		}},
+		"WindowPageParams": {kind: kindObject, members: []member{
+			{"page", &schema{ref: "WindowPage"}, true},
 		}},
 		"CancelParams": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "RequestID"}, true},

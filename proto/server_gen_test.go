@@ -54,8 +54,20 @@ func (a answers) SignRaw(_ context.Context, p SignRawParams) (*SignRawResult, er
 	return answer[SignRawResult](a, p)
 }
 
+func (a answers) SignTest(_ context.Context, p SignTestParams) (*SignTestResult, error) {
+	return answer[SignTestResult](a, p)
+}
+
 func (a answers) CertificatesSelect(_ context.Context, p CertificatesSelectParams) (*CertificatesSelectResult, error) {
 	return answer[CertificatesSelectResult](a, p)
+}
+
+func (a answers) CertificatesKnown(_ context.Context, p CertificatesKnownParams) (*CertificatesKnownResult, error) {
+	return answer[CertificatesKnownResult](a, p)
+}
+
+func (a answers) CertificatesForget(_ context.Context, p CertificatesForgetParams) (*CertificatesForgetResult, error) {
+	return answer[CertificatesForgetResult](a, p)
 }
 
 func (a answers) AuthRespond(_ context.Context, p AuthRespondParams) (*AuthRespondResult, error) {
@@ -102,8 +114,60 @@ func (a answers) JournalVerify(_ context.Context, p JournalVerifyParams) (*Journ
 	return answer[JournalVerifyResult](a, p)
 }
 
+func (a answers) DoctorRun(_ context.Context, p DoctorRunParams) (*DoctorRunResult, error) {
+	return answer[DoctorRunResult](a, p)
+}
+
+func (a answers) DoctorExplain(_ context.Context, p DoctorExplainParams) (*DoctorExplainResult, error) {
+	return answer[DoctorExplainResult](a, p)
+}
+
+func (a answers) DoctorBundle(_ context.Context, p DoctorBundleParams) (*DoctorBundleResult, error) {
+	return answer[DoctorBundleResult](a, p)
+}
+
+func (a answers) DoctorFix(_ context.Context, p DoctorFixParams) (*DoctorFixResult, error) {
+	return answer[DoctorFixResult](a, p)
+}
+
+func (a answers) JournalExport(_ context.Context, p JournalExportParams) (*JournalExportResult, error) {
+	return answer[JournalExportResult](a, p)
+}
+
+func (a answers) SettingsGet(_ context.Context, p SettingsGetParams) (*SettingsGetResult, error) {
+	return answer[SettingsGetResult](a, p)
+}
+
+func (a answers) SettingsSet(_ context.Context, p SettingsSetParams) (*SettingsSetResult, error) {
+	return answer[SettingsSetResult](a, p)
+}
+
+func (a answers) KeyfilesList(_ context.Context, p KeyfilesListParams) (*KeyfilesListResult, error) {
+	return answer[KeyfilesListResult](a, p)
+}
+
+func (a answers) KeyfilesAdd(_ context.Context, p KeyfilesAddParams) (*KeyfilesAddResult, error) {
+	return answer[KeyfilesAddResult](a, p)
+}
+
+func (a answers) KeyfilesRemove(_ context.Context, p KeyfilesRemoveParams) (*KeyfilesRemoveResult, error) {
+	return answer[KeyfilesRemoveResult](a, p)
+}
+
 func (a answers) AgentPause(_ context.Context, p AgentPauseParams) (*AgentPauseResult, error) {
 	return answer[AgentPauseResult](a, p)
+}
+
+func (a answers) RequestsShow(_ context.Context, p RequestsShowParams) (*RequestsShowResult, error) {
+	return answer[RequestsShowResult](a, p)
+}
+
+func (a answers) WindowShow(_ context.Context, p WindowShowParams) (*WindowShowResult, error) {
+	return answer[WindowShowResult](a, p)
+}
+
+func (a answers) WindowServe(_ context.Context, p WindowServeParams) (*WindowServeResult, error) {
+	return answer[WindowServeResult](a, p)
 }
 
 func (a answers) AgentStop(_ context.Context, p AgentStopParams) (*AgentStopResult, error) {

@@ -4,14 +4,7 @@
 
 package main
 
-import (
-	"os"
-
-	"persten/internal/ipc"
-)
+import "persten/internal/ipc"
 
 // inherited is the connection to the session.
 func inherited() (ipc.FileConn, error) { return ipc.Inherited(3) }
-
-// document is the file to show.
-func document() *os.File { return os.NewFile(3, "document") }

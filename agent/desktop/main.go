@@ -4,8 +4,9 @@
 //
 //	persten-desktop prompt   one question in a window; the session is at descriptor 3
 //	persten-desktop tray     the icon in the panel; the session is at descriptor 3
-//	persten-desktop view     prints a document, descriptor 3, as lines; started by prompt
-//	persten-desktop view tree SPANS  prints an XML document as rows, with those in the spans marked as signed
+//	persten-desktop window [PAGE]  the main window: tokens, sign, journal, sites, settings or doctor; a client of the user socket
+//	persten-desktop view FORM  reads a document, descriptor 3, and prints it; started by prompt. FORM is text, extract,
+//	                           hex, pages, or tree SPANS, which marks the elements in the spans as signed
 //
 // It is a program of its own so that no toolkit is linked into the agent.
 package main
@@ -16,6 +17,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"persten/internal/ui/home"
 )
 
 func main() {
@@ -29,13 +32,15 @@ func main() {
 		prompt()
 	case role == "tray" && len(args) == 0:
 		icon()
+	case role == "window" && len(args) < 2:
+		mainWindow(home.Page(append(args, string(home.Tokens))[0]))
 	default:
 		usage()
 	}
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: persten-desktop prompt | tray | view [tree SPANS]")
+	fmt.Fprintln(os.Stderr, "usage: persten-desktop prompt | tray | window [PAGE] | view FORM [SPANS]")
 	os.Exit(2)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"persten/internal/secret"
 	"persten/internal/ui"
+	"persten/internal/ui/look"
 	"persten/internal/ui/window"
 )
 
@@ -21,7 +22,7 @@ func prompt() {
 	if err != nil {
 		exit(err)
 	}
-	go func() { exit(ui.Serve(untilSignalled(), conn, window.New(viewer))) }()
+	go func() { exit(ui.Serve(untilSignalled(), conn, window.New(look.New(false), viewer))) }()
 	window.Main()
 }
 

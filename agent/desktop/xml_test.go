@@ -222,7 +222,7 @@ func TestViewingProcess(t *testing.T) {
 	if len(tree.Rows) != 16 || signed != 9 {
 		t.Errorf("%d rows, %d of them signed:\n%+v", len(tree.Rows), signed, tree.Rows)
 	}
-	lines, err := v.Lines(t.Context(), q.Documents[0].Content)
+	lines, err := v.Lines(t.Context(), q.Documents[0].Content, ui.FormText)
 	if err != nil || len(lines.Text) != strings.Count(order, "\n") {
 		t.Errorf("%d lines, %v", len(lines.Text), err)
 	}

@@ -198,10 +198,23 @@ export const FORMS: readonly Form[] = [
     fields: [
       { name: "certificates", doc: "Choose among these alone; among all that fit when left out or empty.", required: false, kind: 'json' },
       { name: "purpose", doc: "What its key must be fit for; sign when left out.", required: false, kind: 'choice', values: ["sign","login"] },
+      { name: "filter", doc: "What a certificate must say to be chosen: all that is given. Empty members ask for nothing.", required: false, kind: 'json' },
       { name: "note", doc: "One line the site wants the person to read; shown as the site's words.", required: false, kind: 'text' },
     ],
     example: {
-      "purpose": "login"
+      "purpose": "sign",
+      "filter": {
+        "holders": [
+          "representative",
+          "person"
+        ],
+        "innle": "0000000000",
+        "issuer": "Demo CA",
+        "eku": [
+          "1.3.6.1.5.5.7.3.4"
+        ]
+      },
+      "note": "Сертификат для отчёта за март"
     },
   },
   {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 
 /** Brings the help page to life: one language at a time, and a search. It works as a file, in the extension and on a portal. */
+import { type Entry, Knowledge } from './match.js';
+
 type Lang = 'ru' | 'en';
 
 const words = {
-  ru: { title: 'Ошибки и что с ними делать — Persten', langs: 'Язык', found: (n: number) => (n ? `Найдено: ${n}` : 'Ничего не найдено. Попробуйте другое слово или часть кода.') },
-  en: { title: 'Errors and what to do about them: Persten', langs: 'Language', found: (n: number) => (n ? `Found: ${n}` : 'Nothing found. Try another word or a part of the code.') },
+  ru: { title: 'Ошибки и что с ними делать — Persten', langs: 'Язык', found: (n: number) => (n ? `Найдено: ${n}` : 'Об этом здесь ничего нет. Попробуйте другие слова; команда persten doctor --bundle соберёт сведения для поддержки.') },
+  en: { title: 'Errors and what to do about them: Persten', langs: 'Language', found: (n: number) => (n ? `Found: ${n}` : 'There is nothing about this here. Try other words; the command persten doctor --bundle collects what support needs.') },
 };
 
 const entries = [...document.querySelectorAll<HTMLElement>('article')];
@@ -42,7 +44,7 @@ function speak(to: Lang): void {
 
 /** The text of an entry in the language of the page, and its code. */
 function textOf(entry: HTMLElement): string {
-  const own = [...entry.querySelectorAll(`div[lang="${lang()}"]`)].map((e) => e.textContent);
+  const own = [...entry.querySelectorAll(`div[lang="${lang()}"], .said [lang="${lang()}"]`)].map((e) => e.textContent);
   return plain([entry.id, ...own].join(' '));
 }
 
@@ -50,17 +52,30 @@ function plain(s: string): string {
   return s.toLowerCase().replaceAll('ё', 'е').replaceAll('_', ' ');
 }
 
-/** Shows the entries that have every word of the query. */
+/** What an entry is found by, as the generator wrote it. */
+function entryOf(article: HTMLElement): Entry {
+  const list = (name: string) => article.dataset[name]?.split(', ').filter(Boolean) ?? [];
+  const texts = [...article.querySelectorAll('.words li, .what, .said span')].map((e) => (e.textContent ?? '').replaceAll('…', ''));
+  const kind = article.dataset['terms'] !== undefined ? 1 : /^[a-z_0-9]+$/.test(article.id) ? 0.97 : 0.94;
+  return { id: article.id, kind, codes: [article.id, ...list('numbers').filter((n) => !n.startsWith('0x'))], terms: list('terms'), phrases: texts };
+}
+
+let knowledge: Knowledge | undefined;
+
+/** Shows what the query is about, the likeliest first, and then the entries that have every word of it. */
 function search(): void {
-  const wanted = plain(query?.value ?? '').split(/\s+/).filter(Boolean);
+  const text = query?.value.trim() ?? '';
+  const wanted = plain(text).split(/\s+/).filter(Boolean);
+  const about = text === '' ? [] : (knowledge ??= new Knowledge(entries.map(entryOf))).find(text).slice(0, 10);
   let n = 0;
   for (const entry of entries) {
-    const text = wanted.length > 0 ? textOf(entry) : '';
-    entry.hidden = !wanted.every((w) => text.includes(w));
+    const rank = about.indexOf(entry.id);
+    entry.hidden = rank < 0 && wanted.length > 0 && !wanted.every((w) => textOf(entry).includes(w));
+    entry.style.order = String(rank < 0 ? about.length : rank);
     if (!entry.hidden) n++;
   }
-  for (const section of document.querySelectorAll<HTMLElement>('main section')) section.hidden = !section.querySelector('article:not([hidden])');
-  if (found) found.textContent = wanted.length > 0 ? words[lang()].found(n) : '';
+  document.documentElement.toggleAttribute('data-searching', text !== '');
+  if (found) found.textContent = text === '' ? '' : words[lang()].found(n);
 }
 
 /** An address of one entry shows it, whatever was looked for before; codes are found in any spelling. */
@@ -89,5 +104,3 @@ query?.addEventListener('input', search);
 addEventListener('hashchange', show);
 speak(startLang());
 show();
-
-export {};

@@ -30,12 +30,16 @@ export const ERROR_NUMBERS = {
   origin_invalid: 1104,
   /** Machine policy does not leave this choice to the person. */
   policy_forbids: 1105,
+  /** The configuration file or the machine policy sets this, so it cannot be changed here; name is a key of the file. Args: name. */
+  setting_fixed: 1106,
   /** The person pressed Reject, closed the window or gave up at the PIN. */
   user_rejected: 1201,
   /** Nobody answered in time. */
   user_timeout: 1202,
   /** There is no display, terminal or other way to ask the person. */
   prompt_unavailable: 1203,
+  /** The window was ended from outside: before an answer twice in a row, or after it while the PIN was still wanted. Nothing was signed. */
+  prompt_lost: 1211,
   /** The person paused the agent. */
   agent_paused: 1204,
   /** The agent is ending and takes no new requests. */
@@ -50,6 +54,8 @@ export const ERROR_NUMBERS = {
   unattended_keypad: 1209,
   /** The person stopped a batch while it ran, in the window or on the terminal. What was signed before is in the account. */
   user_stopped: 1210,
+  /** The person refused three requests of this site in a row. Its further requests are refused without asking until the time is over; seconds is how long that still takes. Args: origin, seconds. */
+  origin_cooldown: 1212,
   /** No token, or not the one the certificate needs. */
   token_absent: 1301,
   /** Another request or program is using the token. */
@@ -82,7 +88,7 @@ export const ERROR_NUMBERS = {
   certificate_not_for_login: 1511,
   /** A login token is not the answer to this challenge of this site by the key of its certificate. */
   login_mismatch: 1513,
-  /** None of the certificates on the tokens that are plugged in fits what the site asks for. */
+  /** None of the certificates on the tokens that are plugged in fits what the site asks for. reasons lists why, by codes of this catalogue and the rules of the filter (filter_inn and the like), each once; there are none when there is no certificate at all. Args: reasons. */
   certificate_none: 1512,
   /** The key or the signature uses an algorithm this version or this token cannot handle. Args: algorithm. */
   algorithm_unsupported: 1508,
@@ -116,6 +122,8 @@ export const ERROR_NUMBERS = {
   format_cms: 1701,
   /** The bytes are not a PKCS#12 file this version can read. Args: detail. */
   format_p12: 1702,
+  /** The key file opens, and holds no certificate with its key. */
+  key_file_empty: 1757,
   /** The bytes are not an X.509 certificate this version can read. Args: detail. */
   format_certificate: 1703,
   /** The signature does not fit the document or the certificate. */
@@ -280,11 +288,36 @@ export type ErrorCode = keyof typeof ERROR_NUMBERS;
 /** Language of texts. */
 export type Lang = 'ru' | 'en';
 
-/** How the agent is: ready, waiting for the person, hindered by a problem, or paused by the person. */
-export type State = 'ready' | 'waiting' | 'problem' | 'paused';
+/** Where a request stands: waiting for the person, for the token to be plugged in, for another user of it, signing, waiting for the time-stamping authority, or checking this computer. */
+export type Step = 'waiting' | 'insert' | 'token' | 'signing' | 'timestamp' | 'checking';
 
-/** Where a request stands: waiting for the person, for the token, signing, or waiting for the time-stamping authority. */
-export type Step = 'waiting' | 'token' | 'signing' | 'timestamp';
+/** How the agent is: ready, using a key, waiting for the person, hindered by a problem, or paused by the person. */
+export type State = 'ready' | 'busy' | 'waiting' | 'problem' | 'paused';
+
+/** A page of the main window. */
+export type WindowPage = 'tokens' | 'sign' | 'journal' | 'sites' | 'settings' | 'doctor';
+
+/** What a notice is about. keyEnds: the key may sign for fewer days than its certificate is valid. */
+export type NoticeKind = 'tokenInserted' | 'requestWaiting' | 'signatureMade' | 'certificateEnds' | 'keyEnds';
+
+/** Names a request that waits for the person. */
+export type RequestRef = string;
+
+/** What the person is asked: to sign, to log in, to let a site in, to let it sign what cannot be shown, for a certificate, for a PIN. */
+export type RequestKind = 'sign' | 'login' | 'origin' | 'hidden' | 'select' | 'pin';
+
+/** A request that waits for the person, or is being worked on. */
+export interface OpenRequest {
+  id: RequestRef;
+  kind: RequestKind;
+  /** The site that asks; absent for a program. */
+  origin?: string;
+  /** How many are to be signed. */
+  documents: number;
+  since: string;
+  /** The person has said yes; the key is in use. */
+  decided?: boolean;
+}
 
 /** Who decided about a site: machine policy, the configuration file, or the person when asked. */
 export type OriginSource = 'policy' | 'config' | 'user';
@@ -558,6 +591,37 @@ export interface CertificateSummary {
   key: string;
 }
 
+/** A certificate that was seen on a token. */
+export interface KnownCertificate {
+  certificate: CertificateSummary;
+  /** Of the token. */
+  label: string;
+  /** Of the token. */
+  serial: string;
+  /** Of the token. */
+  model: string;
+  /** When it was seen last, to the day. */
+  seen: string;
+}
+
+/** What a certificate must say to be chosen: all that is given. Empty members ask for nothing. */
+export interface CertificateFilter {
+  /** Kinds of owner, any of them. When person is among them, a natural person's certificate fits without the numbers of an organization: it signs for one by a power of attorney, and the window says so. */
+  holders?: Holder[];
+  /** Of the owner as a person. */
+  inn?: string;
+  /** Of the organization. */
+  innle?: string;
+  /** Of the organization; 15 digits are a sole trader's OGRNIP. */
+  ogrn?: string;
+  /** Of the owner. */
+  snils?: string;
+  /** Part of the issuer's name, whatever the case, or the SHA-1 or SHA-256 of the issuer's certificate in lower hex. */
+  issuer?: string;
+  /** Extended key usages as object identifiers. The certificate must name each of them. */
+  eku?: string[];
+}
+
 /** What a key is asked for. */
 export type KeyPurpose = 'sign' | 'login';
 
@@ -817,18 +881,142 @@ export interface Origin {
   hidden?: boolean;
 }
 
+/** The absolute path of a file on this machine. */
+export type FilePath = string;
+
+/** On or off; what is absent is neither. */
+export type Switch = boolean;
+
+/** system: that of the operating system. */
+export type LanguageSetting = 'ru' | 'en' | 'system';
+
+/** The colours of windows; system: as the desktop has them. */
+export type Theme = 'system' | 'light' | 'dark';
+
+export type SettingName = 'language' | 'theme' | 'notifications';
+
+/** What a person may set. */
+export interface Settings {
+  language: LanguageSetting;
+  theme: Theme;
+  /** Notices of the desktop. */
+  notifications: boolean;
+  /** What config.toml or the machine policy sets: it cannot be changed here. */
+  fixed: SettingName[];
+}
+
+/** A file with keys that is a token here. */
+export interface KeyFile {
+  path: FilePath;
+  /** The file's name without its folder. */
+  name: string;
+  /** The file is there and can be read. */
+  present: boolean;
+  /** Those whose keys are in it, as far as they are known: a file found in a folder may show them with its password only. */
+  certificates: CertificateID[];
+  /** It lies in a folder that the configuration names, and cannot be removed here. */
+  fixed: boolean;
+  /** Why it is no token. */
+  problem?: ErrorCode;
+}
+
+export type JournalFormat = 'csv' | 'json' | 'pdf';
+
+/** line_damaged: it does not fit its own hash. lines_missing: lines before it are missing or reordered. line_before_changed: it is not chained to the line before. head_differs: it is not the line the head file knows. end_without_begin: it ends a use that never began. end_cut_off: the head file knows of later lines. seal_differs: it is not the line that was sealed. seal_ahead: a line that was sealed is not there. */
+export type JournalDamage = 'line_damaged' | 'lines_missing' | 'line_before_changed' | 'head_differs' | 'end_without_begin' | 'end_cut_off' | 'seal_differs' | 'seal_ahead';
+
+/** What the system's own log keeps of the journal, where its owner cannot change it unnoticed. */
+export interface JournalSeal {
+  place: 'journald' | 'eventlog';
+  /** The record it vouches for, and all before it. */
+  seq: number;
+  /** When the system's log took it. */
+  time: string;
+}
+
 /** One document of a journal record. Never its content. */
 export interface JournalDocument {
   name: string;
   size: number;
   digest: string;
   alg: string;
-  /** The person opened it on screen before deciding. */
+  /** What it says was on screen before the person decided. */
   viewed: boolean;
+  /** In which way: shown (as text, tree or pages), extracted (its text alone), system (in the system's own viewer, by the person's word), hex (its bytes) or not (nothing could be shown). Left out when nobody opened it. */
+  how?: string;
   /** It looked like a word of a site for logging in; the person was told. */
   login?: boolean;
   /** Of an XML signature: the pieces of the document it speaks of, as offsets in its UTF-8 form without a byte order mark. */
   covered?: Span[];
+}
+
+/** A file of the archive for support. */
+export interface BundleFile {
+  name: string;
+  size: number;
+  /** What is in it, for the person. */
+  about: string;
+}
+
+/** What is known of a trouble. */
+export interface DoctorAnswer {
+  /** Names the answer. */
+  id: string;
+  /** What happened. */
+  title: string;
+  fault: DoctorFault;
+  /** What to look at, step by step; may be empty. */
+  check: string[];
+  /** What to do now. */
+  next: string;
+  /** The error of Persten that it is, or is like. */
+  code?: ErrorCode;
+  /** Its place on the help page: the part of the address after the number sign. */
+  page?: string;
+}
+
+/** Names a check, a finding or a repair of the doctor. */
+export type DoctorCode = string;
+
+/** ok: nothing was found; note: good to know; warning: something may not work; problem: something does not work. */
+export type DoctorLevel = 'ok' | 'note' | 'warning' | 'problem';
+
+/** Where the cause lies: this computer, the certificate, or the site. */
+export type DoctorFault = 'desk' | 'certificate' | 'portal';
+
+/** A finding in words for the person. */
+export interface DoctorText {
+  /** What was found. */
+  what: string;
+  /** What to do now; empty when there is nothing to do. */
+  next: string;
+}
+
+/** A repair the agent can make: a button. */
+export interface DoctorFix {
+  id: DoctorCode;
+  /** The words on the button. */
+  label: string;
+  /** To hand to doctor.fix as they are. */
+  args?: Record<string, string>;
+}
+
+/** One thing the doctor found. */
+export interface DoctorFinding {
+  /** The check that found it. */
+  check: DoctorCode;
+  /** The cause; that of the check when nothing was found. */
+  code: DoctorCode;
+  /** What it is about: a browser, a file, a token, a port; may be empty. */
+  subject: string;
+  level: DoctorLevel;
+  text: DoctorText;
+  fix?: DoctorFix;
+  fault: DoctorFault;
+}
+
+export interface DoctorFindings {
+  findings: DoctorFinding[];
 }
 
 /** One line of the journal. */
@@ -851,7 +1039,7 @@ export interface JournalRecord {
   documents?: JournalDocument[];
   profile?: string;
   algorithm?: string;
-  /** ok, or an error code. */
+  /** ok, or an error code. A begin has that of its end; unknown where there is none. */
   result?: string;
   args?: Record<string, string>;
   version?: string;
@@ -906,6 +1094,10 @@ export interface AgentStatusResult {
   tokens: number;
   /** Windows waiting for the person. */
   prompts: number;
+  /** The windows, oldest first. Told to local callers only. */
+  requests?: OpenRequest[];
+  /** When the agent goes on by itself; absent when it is not paused, or until the person says so. Told to local callers only. */
+  pausedUntil?: string;
   /** Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only. */
   unattended?: number;
   problems: Problem[];
@@ -1084,18 +1276,52 @@ export interface SignRawResult {
   signingTime: string;
 }
 
+/** Tries a certificate: signs a fixed text that says it is a test, and verifies the signature. */
+export interface SignTestParams {
+  certificate: CertificateRef;
+}
+
+export interface SignTestResult {
+  /** Of the fixed text, in lower hex. */
+  digest: string;
+  /** The algorithm of digest, such as streebog256. */
+  digestAlg: string;
+  /** The signature algorithm used. */
+  algorithm: string;
+  certificate: Certificate;
+  /** When it signed. */
+  time: string;
+  report: Report;
+}
+
 /** Lets the person choose a certificate in a window of the agent. */
 export interface CertificatesSelectParams {
   /** Choose among these alone; among all that fit when left out or empty. */
   certificates?: CertificateRef[];
   /** What its key must be fit for; sign when left out. */
   purpose?: KeyPurpose;
+  filter?: CertificateFilter;
   note?: Note;
 }
 
 export interface CertificatesSelectResult {
   certificate: Certificate;
 }
+
+/** Lists the certificates whose tokens the agent has seen, plugged in or not. */
+export type CertificatesKnownParams = Record<string, never>;
+
+export interface CertificatesKnownResult {
+  certificates: KnownCertificate[];
+}
+
+/** Forgets certificates whose tokens were seen, and what was chosen of them last. */
+export interface CertificatesForgetParams {
+  /** All of them when left out. */
+  certificate?: CertificateID;
+}
+
+export type CertificatesForgetResult = Record<string, never>;
 
 /** Answers a login challenge of the calling site. */
 export interface AuthRespondParams {
@@ -1246,14 +1472,30 @@ export interface OriginsForgetParams {
 
 export type OriginsForgetResult = Record<string, never>;
 
-/** Lists the latest records of the journal, newest last. */
+/** Lists records of the journal, the newest ones that fit, newest last. */
 export interface JournalListParams {
   /** 100 when left out. */
   limit?: number;
+  /** Only records with a smaller seq than this, for the next page: the least seq of this page. Of a use, that of its begin counts. */
+  before?: number;
+  /** Not before this moment. */
+  from?: string;
+  /** Before this moment. */
+  to?: string;
+  /** Of this site alone; "local": of no site. */
+  origin?: OriginName;
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause. */
+  kind?: string;
+  /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
+  result?: string;
+  /** Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one. */
+  text?: string;
 }
 
 export interface JournalListResult {
   records: JournalRecord[];
+  /** There are older ones that fit. */
+  more: boolean;
 }
 
 /** Checks that no record of the journal was changed, removed or reordered. */
@@ -1268,14 +1510,152 @@ export interface JournalVerifyResult {
   code?: ErrorCode;
   /** First line that does not fit. */
   line?: number;
+  /** What is wrong with it. */
+  reason?: JournalDamage;
+  /** The newest seal that could be read; absent when there is none. */
+  seal?: JournalSeal;
 }
+
+/** Looks for what keeps signing from working, and says what to do about it. */
+export interface DoctorRunParams {
+  /** These checks only; all when absent. */
+  checks?: DoctorCode[];
+  /** Checks of certificates look at this one only. */
+  certificate?: CertificateID;
+}
+
+export type DoctorRunResult = DoctorFindings;
+
+/** Explains an error code, a message or a complaint in a person's own words. */
+export interface DoctorExplainParams {
+  query: string;
+}
+
+export interface DoctorExplainResult {
+  answers: DoctorAnswer[];
+}
+
+/** Makes an archive for support, and drafts the letter that goes with it. */
+export interface DoctorBundleParams {
+  /** What happened, in the person's words or as a code; goes into the letter alone. */
+  about?: string;
+  /** The certificate it is about; when absent, the only one there is. */
+  certificate?: CertificateID;
+  /** Put the certificate into the archive, too: it names its owner. */
+  attach?: boolean;
+}
+
+export interface DoctorBundleResult {
+  handle: Handle;
+  size: number;
+  /** The draft, in the caller's language. */
+  letter: string;
+  /** What is in the archive. */
+  files: BundleFile[];
+}
+
+/** Repairs what a finding of doctor.run offers to repair, and looks again. */
+export interface DoctorFixParams {
+  id: DoctorCode;
+  /** Those of the finding's fix, and what the person was asked for. */
+  args?: Record<string, string>;
+}
+
+export type DoctorFixResult = DoctorFindings;
+
+/** Writes the records that fit into a file for other programs. */
+export interface JournalExportParams {
+  format: JournalFormat;
+  /** The newest ones; all when left out. A pdf holds 10000 at most. */
+  limit?: number;
+  /** Not before this moment. */
+  from?: string;
+  /** Before this moment. */
+  to?: string;
+  /** Of this site alone; "local": of no site. */
+  origin?: OriginName;
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause. */
+  kind?: string;
+  /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
+  result?: string;
+  /** Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one. */
+  text?: string;
+}
+
+export interface JournalExportResult {
+  handle: Handle;
+  size: number;
+}
+
+/** Tells the person's settings as they are in force. */
+export type SettingsGetParams = Record<string, never>;
+
+export type SettingsGetResult = Settings;
+
+/** Changes the settings that are named; the others stay. */
+export interface SettingsSetParams {
+  language?: LanguageSetting;
+  theme?: Theme;
+  /** Notices of the desktop. */
+  notifications?: Switch;
+}
+
+export type SettingsSetResult = Settings;
+
+/** Lists the key files that are tokens here. */
+export type KeyfilesListParams = Record<string, never>;
+
+export interface KeyfilesListResult {
+  files: KeyFile[];
+}
+
+/** Makes a key file a token of this person. */
+export interface KeyfilesAddParams {
+  path: FilePath;
+}
+
+export interface KeyfilesAddResult {
+  file: KeyFile;
+}
+
+/** Forgets a key file; the file itself stays. */
+export interface KeyfilesRemoveParams {
+  path: FilePath;
+}
+
+export type KeyfilesRemoveResult = Record<string, never>;
 
 /** Stops or resumes answering sites. */
 export interface AgentPauseParams {
   paused: boolean;
+  /** After this time the agent goes on by itself; without it the pause lasts until it is ended. */
+  minutes?: number;
 }
 
 export type AgentPauseResult = Record<string, never>;
+
+/** Raises the window of a request that waits for the person. */
+export interface RequestsShowParams {
+  id: RequestRef;
+}
+
+export interface RequestsShowResult {
+  shown: boolean;
+}
+
+/** Raises the main window, if one is open, at a page. */
+export interface WindowShowParams {
+  page: WindowPage;
+}
+
+export interface WindowShowResult {
+  shown: boolean;
+}
+
+/** Says that the caller is the main window, which window.page then reaches until its connection ends. */
+export type WindowServeParams = Record<string, never>;
+
+export type WindowServeResult = Record<string, never>;
 
 /** Ends the agent after the requests under way. */
 export type AgentStopParams = Record<string, never>;
@@ -1289,10 +1669,12 @@ export type TokensChangedParams = Record<string, never>;
 export interface ProgressParams {
   request: RequestID;
   step: Step;
-  /** Of a batch: documents done. */
+  /** Of a batch: documents done; of doctor.run: checks done. */
   done?: number;
-  /** Of a batch: documents in all. */
+  /** Of a batch: documents in all; of doctor.run: checks in all. */
   total?: number;
+  /** Of doctor.run: the check that ended. */
+  check?: DoctorCode;
 }
 
 /** One document of a batch is done. */
@@ -1330,6 +1712,22 @@ export interface AgentChangedParams {
   prompts: number;
 }
 
+/** Something the person should know; the tray shows it through the desktop's own service. */
+export interface AgentNoticeParams {
+  kind: NoticeKind;
+  title: string;
+  body: string;
+  /** What a click on it opens. */
+  page: WindowPage;
+  /** For requestWaiting: the request whose window a click raises. */
+  request?: RequestRef;
+}
+
+/** Tells the main window to come to the front at a page. */
+export interface WindowPageParams {
+  page: WindowPage;
+}
+
 /** Cancels a request under way; it answers request_cancelled. */
 export interface CancelParams {
   id: RequestID;
@@ -1349,7 +1747,10 @@ export interface Methods {
   'content.drop': { params: ContentDropParams; result: ContentDropResult };
   'sign.cms': { params: SignCMSParams; result: SignCMSResult };
   'sign.raw': { params: SignRawParams; result: SignRawResult };
+  'sign.test': { params: SignTestParams; result: SignTestResult };
   'certificates.select': { params: CertificatesSelectParams; result: CertificatesSelectResult };
+  'certificates.known': { params: CertificatesKnownParams; result: CertificatesKnownResult };
+  'certificates.forget': { params: CertificatesForgetParams; result: CertificatesForgetResult };
   'auth.respond': { params: AuthRespondParams; result: AuthRespondResult };
   'sign.xml': { params: SignXMLParams; result: SignXMLResult };
   'sign.batch': { params: SignBatchParams; result: SignBatchResult };
@@ -1361,7 +1762,20 @@ export interface Methods {
   'origins.forget': { params: OriginsForgetParams; result: OriginsForgetResult };
   'journal.list': { params: JournalListParams; result: JournalListResult };
   'journal.verify': { params: JournalVerifyParams; result: JournalVerifyResult };
+  'doctor.run': { params: DoctorRunParams; result: DoctorRunResult };
+  'doctor.explain': { params: DoctorExplainParams; result: DoctorExplainResult };
+  'doctor.bundle': { params: DoctorBundleParams; result: DoctorBundleResult };
+  'doctor.fix': { params: DoctorFixParams; result: DoctorFixResult };
+  'journal.export': { params: JournalExportParams; result: JournalExportResult };
+  'settings.get': { params: SettingsGetParams; result: SettingsGetResult };
+  'settings.set': { params: SettingsSetParams; result: SettingsSetResult };
+  'keyfiles.list': { params: KeyfilesListParams; result: KeyfilesListResult };
+  'keyfiles.add': { params: KeyfilesAddParams; result: KeyfilesAddResult };
+  'keyfiles.remove': { params: KeyfilesRemoveParams; result: KeyfilesRemoveResult };
   'agent.pause': { params: AgentPauseParams; result: AgentPauseResult };
+  'requests.show': { params: RequestsShowParams; result: RequestsShowResult };
+  'window.show': { params: WindowShowParams; result: WindowShowResult };
+  'window.serve': { params: WindowServeParams; result: WindowServeResult };
   'agent.stop': { params: AgentStopParams; result: AgentStopResult };
 }
 
@@ -1394,6 +1808,8 @@ export interface Notifications {
   'content.received': ContentReceivedParams;
   'content.failed': ContentFailedParams;
   'agent.changed': AgentChangedParams;
+  'agent.notice': AgentNoticeParams;
+  'window.page': WindowPageParams;
 }
 
 /** The notifications a client sends. */

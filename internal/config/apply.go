@@ -72,6 +72,10 @@ func (s *source) ui(c *Config, d *document) error {
 	if err := s.choice("ui.language", d.UI.Language, &c.UI.Language, "ru", "en"); err != nil {
 		return err
 	}
+	if err := s.choice("ui.theme", d.UI.Theme, &c.UI.Theme, "light", "dark"); err != nil {
+		return err
+	}
+	c.UI.Notifications = cmp.Or(d.UI.Notifications, c.UI.Notifications)
 	if d.UI.Pinentry == nil {
 		return nil
 	}

@@ -13,6 +13,7 @@
 //	[[module]]        name, path                     a PKCS#11 library beside those found by themselves
 //	[keyfiles]        dirs, forbid (policy only)     folders with key files; no software keys at all
 //	[ui]              approver, pinentry, language   "window", "pinentry" or "terminal"; a program; "ru" or "en"
+//	                  theme, notifications           "light" or "dark"; true or false
 //	[origins]         allow, visible (policy only)   sites: https://portal.example; true: no signatures of ready digests for sites
 //	[trust]           roots, crls, tsa, ocsp, system         folders or files, an address, true or false
 //	[network]         offline, proxy, allow          see [Network]
@@ -38,9 +39,15 @@
 // person's own answers; the answers are kept in a file that several processes share. Only policy may use a wildcard, and
 // only https://*.DOMAIN where DOMAIN is one somebody can register, not a suffix such as co.uk.
 //
+// # Settings
+//
+// [Settings] are the person's choices of language, theme and notices, made in a window and kept in a file beside the answers.
+// Files above say the last word: what they set cannot be changed there.
+//
 // # Concurrency
 //
-// A [Config] is not changed after Load. An [Origins] may be used concurrently, also by several processes.
+// A [Config] is not changed after Load. An [Origins] and [Settings] may be used concurrently, also by several
+// processes.
 package config
 
 import (
@@ -86,6 +93,9 @@ type UI struct {
 	Approver string // "window", "pinentry" or "terminal"; empty is "window"
 	Pinentry string // absolute path of a pinentry program, empty for the usual one
 	Language string // "ru", "en" or empty for the system's
+
+	Theme         string // "light", "dark" or empty for the desktop's
+	Notifications *bool  // nil leaves notices of the desktop to the person
 }
 
 // OriginRules are the sites named in files, in the form [ParseOrigin] gives.

@@ -54,6 +54,9 @@ type uiTable struct {
 	Approver *string `toml:"approver"`
 	Pinentry *string `toml:"pinentry"`
 	Language *string `toml:"language"`
+
+	Theme         *string `toml:"theme"`
+	Notifications *bool   `toml:"notifications"`
 }
 
 type originsTable struct {

@@ -72,6 +72,14 @@ func SocketPath() (string, error) {
 	return path, nil
 }
 
+// SocketFile is the path that [SocketPath] gives or refuses, whatever is there: for whoever tells what is wrong with it.
+func SocketFile() string {
+	if path := os.Getenv("PERSTEN_SOCKET"); path != "" {
+		return path
+	}
+	return filepath.Join(runtimePath(), "session.sock")
+}
+
 // homeDir is the user's home, also for a program started without HOME.
 func homeDir() (string, error) {
 	if h, err := os.UserHomeDir(); err == nil && filepath.IsAbs(h) {

@@ -80,7 +80,8 @@ type Document struct {
 	Size   int64  `json:"size"`
 	Digest string `json:"digest"` // lower hex
 	Alg    string `json:"alg"`
-	Viewed bool   `json:"viewed"`          // opened on screen before the decision
+	Viewed bool   `json:"viewed"`          // what it says was on screen before the decision
+	How    string `json:"how,omitempty"`   // in which way: shown, extracted, system, hex or not; empty when nobody opened it
 	Login  bool   `json:"login,omitempty"` // looked like a word for logging in; the person was told
 
 	Covered []proto.Span `json:"covered,omitempty"` // of an XML signature: the pieces of the document it speaks of

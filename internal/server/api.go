@@ -61,7 +61,7 @@ func (c *client) AgentStatus(ctx context.Context, _ proto.AgentStatusParams) (*p
 		Problems: c.problems(problems),
 	}
 	if c.local() {
-		out.Unattended = c.o.Engine.Unattended()
+		out.Unattended, out.Requests, out.PausedUntil = c.o.Engine.Unattended(), c.openRequests(), c.respite.until()
 	}
 	return out, nil
 }
@@ -71,7 +71,7 @@ func (s *Server) state(problems []*proto.Error, tokens int) proto.State {
 	case s.paused.Load():
 		return proto.StatePaused
 	case s.o.Engine.Prompts() > 0:
-		return proto.StateWaiting
+		return s.atWork()
 	case slices.ContainsFunc(problems, func(p *proto.Error) bool { return signing.Hinders(p, tokens) }):
 		return proto.StateProblem
 	}
@@ -174,7 +174,11 @@ func (c *client) CertificatesSelect(ctx context.Context, p proto.CertificatesSel
 	if p.Purpose == proto.KeyPurposeLogin {
 		purpose = signing.KindLogin
 	}
-	found, err := c.o.Engine.Choose(ctx, c.caller(), purpose, p.Note, p.Certificates...)
+	r := signing.SelectRequest{Purpose: purpose, Note: p.Note, Among: p.Certificates}
+	if p.Filter != nil {
+		r.Filter = *p.Filter
+	}
+	found, err := c.o.Engine.Choose(ctx, c.caller(), r)
 	if err != nil {
 		return nil, err
 	}

@@ -47,8 +47,24 @@ var results = map[string]func() validator{
 	"origins.allow":       func() validator { return new(proto.OriginsAllowResult) },
 	"origins.deny":        func() validator { return new(proto.OriginsDenyResult) },
 	"origins.forget":      func() validator { return new(proto.OriginsForgetResult) },
+	"certificates.known":  func() validator { return new(proto.CertificatesKnownResult) },
+	"certificates.forget": func() validator { return new(proto.CertificatesForgetResult) },
 	"journal.list":        func() validator { return new(proto.JournalListResult) },
 	"journal.verify":      func() validator { return new(proto.JournalVerifyResult) },
+	"doctor.run":          func() validator { return new(proto.DoctorRunResult) },
+	"doctor.fix":          func() validator { return new(proto.DoctorFixResult) },
+	"requests.show":       func() validator { return new(proto.RequestsShowResult) },
+	"window.show":         func() validator { return new(proto.WindowShowResult) },
+	"window.serve":        func() validator { return new(proto.WindowServeResult) },
+	"journal.export":      func() validator { return new(proto.JournalExportResult) },
+	"settings.get":        func() validator { return new(proto.SettingsGetResult) },
+	"settings.set":        func() validator { return new(proto.SettingsSetResult) },
+	"keyfiles.list":       func() validator { return new(proto.KeyfilesListResult) },
+	"keyfiles.add":        func() validator { return new(proto.KeyfilesAddResult) },
+	"keyfiles.remove":     func() validator { return new(proto.KeyfilesRemoveResult) },
+	"sign.test":           func() validator { return new(proto.SignTestResult) },
+	"doctor.explain":      func() validator { return new(proto.DoctorExplainResult) },
+	"doctor.bundle":       func() validator { return new(proto.DoctorBundleResult) },
 	"agent.pause":         func() validator { return new(proto.AgentPauseResult) },
 	"agent.stop":          func() validator { return new(proto.AgentStopResult) },
 }
@@ -124,7 +140,7 @@ func TestExamples(t *testing.T) {
 }
 
 // needHandle are the methods whose examples ask for what no other example left behind, or for a person's yes.
-var needHandle = []string{"content.append", "content.close", "content.read", "certificates.check", "certificates.select", "auth.respond", "sign.cms", "sign.raw", "sign.batch", "verify.cms", "sign.xml", "verify.xml"}
+var needHandle = []string{"certificates.forget", "content.append", "content.close", "content.read", "certificates.check", "certificates.select", "auth.respond", "sign.cms", "sign.raw", "sign.batch", "verify.cms", "sign.xml", "verify.xml", "sign.test", "keyfiles.add"}
 
 // The whole way of an XML document: signed in pieces or inline, returned the same way, verified.
 func TestSignAndVerifyXML(t *testing.T) {

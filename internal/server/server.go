@@ -29,10 +29,26 @@ import (
 	"persten/proto"
 )
 
-// Journal is read by journal.list and journal.verify.
+// Journal is read by journal.list, journal.verify and journal.export.
 type Journal interface {
-	List(limit int) ([]proto.JournalRecord, error)
+	List(q proto.JournalListParams) (*proto.JournalListResult, error)
 	Verify() (proto.JournalVerifyResult, error)
+	// Export writes a file for other programs, in a language where it has words.
+	Export(w io.Writer, lang string, q proto.JournalExportParams) error
+}
+
+// Settings are the person's.
+type Settings interface {
+	Get() proto.Settings
+	Set(p proto.SettingsSetParams) (proto.Settings, error)
+}
+
+// KeyFiles are the files that are tokens.
+type KeyFiles interface {
+	List() []proto.KeyFile
+	// Add asks the person for the file's password, reads the file and makes it a token.
+	Add(ctx context.Context, who signing.Caller, path string) (proto.KeyFile, error)
+	Remove(path string) error
 }
 
 // Identity shows pages that this is the agent they met before.
@@ -40,12 +56,23 @@ type Identity interface {
 	Prove(origin, challenge string) (key, proof []byte, err error)
 }
 
+// Doctor answers the methods doctor in the caller's language.
+type Doctor interface {
+	Run(ctx context.Context, p proto.DoctorRunParams, lang string, ended func(check string, done, total int)) ([]proto.DoctorFinding, error)
+	Fix(ctx context.Context, p proto.DoctorFixParams, lang string) ([]proto.DoctorFinding, error)
+	Explain(query, lang string) []proto.DoctorAnswer
+	Bundle(ctx context.Context, p proto.DoctorBundleParams, lang string, w io.Writer) (letter string, files []proto.BundleFile, err error)
+}
+
 // Options are the Server's partners.
 type Options struct {
 	Engine   *signing.Engine
 	Origins  Origins
 	Journal  Journal
+	Settings Settings
+	KeyFiles KeyFiles
 	Identity Identity
+	Doctor   Doctor
 	Stop     func()         // ends the agent; called by agent.stop
 	Watched  func(yes bool) // told when the first page or command comes and when the last one left; may be nil
 	Version  string
@@ -64,11 +91,13 @@ type Server struct {
 	opens  *rates
 	paused atomic.Bool
 
+	respite respite
 	windows windows
 
 	mu       sync.Mutex
 	conns    map[*client]bool
-	eager    int // of conns, without the agent's own children
+	window   *client // the main window, nil when none is open
+	eager    int     // of conns, without the agent's own children
 	standing []*proto.Error
 }
 
@@ -119,6 +148,9 @@ func (s *Server) enter(cl *client, watching bool) {
 func (s *Server) leave(cl *client, watching bool) {
 	s.mu.Lock()
 	delete(s.conns, cl)
+	if s.window == cl {
+		s.window = nil
+	}
 	if watching {
 		s.count(-1)
 	}

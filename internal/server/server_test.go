@@ -18,6 +18,7 @@ import (
 
 	"persten/internal/cert"
 	"persten/internal/config"
+	"persten/internal/doctor"
 	"persten/internal/ipc"
 	"persten/internal/journal"
 	"persten/internal/rpc"
@@ -172,8 +173,10 @@ func newBenchIn(t testing.TB, dir string, p *person, keys token.Inventory) *benc
 		t.Fatal(err)
 	}
 	b.Server = server.New(server.Options{
-		Engine: b.engine, Origins: b.origins, Journal: journalFile(b.journal), Identity: identity, Version: "0.1.0", User: "u", Lang: "en",
-		Stop: func() { b.stopped.Store(true) },
+		Engine: b.engine, Origins: b.origins, Journal: journalFile(b.journal), Settings: config.OpenSettings(filepath.Join(dir, "settings.json"), &config.Config{}),
+		KeyFiles: noFiles{}, Identity: identity, Version: "0.1.0", User: "u", Lang: "en",
+		Doctor: doctor.New(&doctor.Machine{Socket: filepath.Join(dir, "session.sock"), Config: func() (*config.Config, error) { return config.Load(os.DevNull) }}),
+		Stop:   func() { b.stopped.Store(true) },
 		Page: func(w io.Writer, form proto.PageForm, lang string, _ *proto.Report) error {
 			_, err := io.WriteString(w, string(form)+" "+lang)
 			return err
@@ -184,13 +187,27 @@ func newBenchIn(t testing.TB, dir string, p *person, keys token.Inventory) *benc
 
 type journalFile string
 
-func (f journalFile) List(limit int) ([]proto.JournalRecord, error) {
-	lines, err := journal.List(string(f), limit)
-	var out []proto.JournalRecord
+func (f journalFile) List(q proto.JournalListParams) (*proto.JournalListResult, error) {
+	lines, more, err := journal.Find(string(f), q)
+	out := &proto.JournalListResult{Records: []proto.JournalRecord{}, More: more}
 	for _, l := range lines {
-		out = append(out, l.Proto())
+		out.Records = append(out.Records, l.Proto())
 	}
 	return out, err
+}
+
+func (f journalFile) Export(w io.Writer, lang string, q proto.JournalExportParams) error {
+	_, err := io.WriteString(w, string(q.Format)+" "+lang)
+	return err
+}
+
+// noFiles has no key files and finds none.
+type noFiles struct{}
+
+func (noFiles) List() []proto.KeyFile { return []proto.KeyFile{} }
+func (noFiles) Remove(string) error   { return nil }
+func (noFiles) Add(_ context.Context, _ signing.Caller, path string) (proto.KeyFile, error) {
+	return proto.KeyFile{}, proto.E(proto.CodeFileUnreadable, nil, "file", path)
 }
 
 func (f journalFile) Verify() (proto.JournalVerifyResult, error) {

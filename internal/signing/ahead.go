@@ -156,7 +156,7 @@ func (e *Engine) HashAhead(ctx context.Context, channel, handle string, a Ahead)
 	go func() { // tokens may be slow to list, and the content need not wait
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hintTime)
 		defer cancel()
-		key, err := e.find(ctx, a.Certificate)
+		key, err := e.wanted(ctx, a.Certificate)
 		if err != nil || Usable(key, time.Now()) != nil {
 			return
 		}

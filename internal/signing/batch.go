@@ -108,7 +108,7 @@ func (e *Engine) SignBatch(ctx context.Context, who Caller, r BatchRequest, each
 		return nil, err
 	}
 	var leave func()
-	if b.prompt, leave, err = e.desk.open(ctx, b.q); err != nil {
+	if b.prompt, leave, err = e.ask(ctx, b.q); err != nil {
 		return nil, err // nobody was asked, so there is nothing to record
 	}
 	defer leave()
@@ -140,7 +140,7 @@ type batch struct {
 	each    func(BatchSigned)
 
 	approval *itemApproval
-	viewed   []bool
+	decision Decision
 	states   []ItemState // written by the collecting goroutine
 }
 
@@ -154,6 +154,7 @@ func (b *batch) prepare(ctx context.Context) error {
 	if err := b.form(&q); err != nil {
 		return err
 	}
+	q.absent(b.key)
 	if h, ok := b.key.(token.Holder); ok && h.Held(ctx) {
 		q.Token.LoginRequired = false // policy keeps the PIN for a while: the person approves without typing it
 	}
@@ -229,7 +230,7 @@ const inlineSignature = 128 << 10
 // make makes the signature of item i.
 func (b *batch) make(ctx context.Context, session token.Session, i int) (BatchSigned, error) {
 	item := b.r.Items[i]
-	s := &signer{cert: b.key.Certificate(), alg: b.alg.ID, session: session, approval: b.approval.item(i)}
+	s := &signer{cert: b.key.Certificate(), alg: b.alg.ID, session: session, approval: b.approval.item(i), touch: touchable(b.q.Token, b.prompt)}
 	out := BatchSigned{Index: i, ID: item.ID, Time: time.Now().UTC().Truncate(time.Second)}
 	encode := func(w io.Writer) error { return b.encode(ctx, w, i, s, out.Time) }
 	var err error

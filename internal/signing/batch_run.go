@@ -35,7 +35,8 @@ func (b *batch) approved(ctx context.Context) error {
 	if err != nil {
 		return b.e.refused(b.who, b.noted(), fault(err))
 	}
-	b.approval, b.viewed = newItemApproval(len(b.r.Items)), d.Viewed
+	b.e.desk.agreed(b.q.ID)
+	b.approval, b.decision = newItemApproval(len(b.r.Items)), d
 	first, err := b.intend(ctx, 0)
 	if err != nil {
 		return err
@@ -70,9 +71,7 @@ func (b *batch) intend(ctx context.Context, group int) (*journal.Entry, error) {
 	r := b.e.record(b.who, q, "sign")
 	r.Approval = b.approval.id
 	r.Args = map[string]string{"items": ranges(from, to, func(int) bool { return true }), "of": strconv.Itoa(len(b.states))}
-	for i := range r.Documents {
-		r.Documents[i].Viewed = from+i < len(b.viewed) && b.viewed[from+i]
-	}
+	b.decision.mark(r.Documents, from)
 	entry, err := b.e.log.Begin(ctx, r)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()

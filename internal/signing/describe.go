@@ -54,7 +54,7 @@ func detail(c *cert.Certificate) proto.Certificate {
 func Place(t token.Info) proto.KeyPlace {
 	library := strings.ToLower(path.Base(strings.ReplaceAll(t.Path, `\`, "/")))
 	switch {
-	case t.Demo || t.Module == "keyfile":
+	case t.Demo || t.Module == token.KeyFile:
 		return proto.KeyPlaceSoftware
 	case t.Module == "cryptopro" || strings.Contains(library, "cppkcs11"):
 		return proto.KeyPlaceCSP

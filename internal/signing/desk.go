@@ -30,6 +30,7 @@ type desk struct {
 	mu      sync.Mutex
 	slots   chan struct{}
 	origins map[string]*line
+	shown   []Open
 }
 
 // line is the queue of one origin; turn holds one place.
@@ -73,7 +74,8 @@ func (d *desk) open(ctx context.Context, q Question) (Prompt, func(), error) {
 		return nil, nil, err
 	}
 	opened = true
-	return p, leave, nil
+	hide := d.show(q, p)
+	return p, func() { hide(); leave() }, nil
 }
 
 // decided reports whether policy answers q.
@@ -112,7 +114,6 @@ func (d *desk) enter(ctx context.Context, origin string) (leave func(), err erro
 		done()
 		return nil, err
 	}
-	d.changed()
 	return func() { <-d.slots; <-l.turn; done(); d.changed() }, nil
 }
 

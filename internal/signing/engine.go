@@ -46,6 +46,7 @@ type Engine struct {
 	kept       cert.Source
 	stamper    func(url string) cms.Stamper
 	chains     chains
+	known      *Known
 	version    string
 	noSoftware bool
 }
@@ -62,6 +63,8 @@ type Options struct {
 	Stamper func(url string) cms.Stamper
 	Changed func() // told when a prompt opens or closes; may be nil
 
+	Known *Known // what was seen on tokens and chosen at sites; may be nil
+
 	NoSoftware bool // policy: keys in Persten's own code, which is not a certified means, do not sign
 }
 
@@ -73,7 +76,7 @@ func New(keys token.Inventory, ask Approver, log Journal, o Options) *Engine {
 	if o.Changed == nil {
 		o.Changed = func() {}
 	}
-	return &Engine{keys: keys, desk: newDesk(ask, o.Changed), log: log, store: o.Store, trust: o.Trust, kept: o.Kept, stamper: o.Stamper, version: o.Version, noSoftware: o.NoSoftware}
+	return &Engine{keys: keys, desk: newDesk(ask, o.Changed), log: log, store: o.Store, trust: o.Trust, kept: o.Kept, stamper: o.Stamper, version: o.Version, known: o.Known, noSoftware: o.NoSoftware}
 }
 
 // Store is where the contents of pages lie.
@@ -97,9 +100,16 @@ func (e *Engine) Pause(paused bool) {
 	}
 }
 
+// list reads what is on the tokens now, and remembers it.
+func (e *Engine) list(ctx context.Context) ([]token.Key, error) {
+	keys, err := e.keys.Keys(ctx)
+	e.known.note(keys)
+	return keys, err
+}
+
 // Keys lists certificates and their keys. Problems tell which modules failed; the list then holds the rest.
 func (e *Engine) Keys(ctx context.Context) ([]token.Key, []*proto.Error, error) {
-	keys, err := e.keys.Keys(ctx)
+	keys, err := e.list(ctx)
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
@@ -134,7 +144,7 @@ func (e *Engine) find(ctx context.Context, id string) (token.Key, error) {
 			return k, nil
 		}
 	}
-	keys, err := e.keys.Keys(ctx)
+	keys, err := e.list(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -180,7 +190,7 @@ func (e *Engine) permitted(k token.Key, now time.Time, kind Kind) *proto.Error {
 
 // ready finds the key of a certificate id or thumbprint and the algorithm it will sign with, if it may sign now.
 func (e *Engine) ready(ctx context.Context, kind Kind, id string, want algo.ID) (token.Key, algo.Algorithm, error) {
-	key, err := e.find(ctx, id)
+	key, err := e.wanted(ctx, id)
 	if err != nil {
 		return nil, algo.Algorithm{}, err
 	}

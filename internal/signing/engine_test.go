@@ -392,7 +392,7 @@ func TestAbsentCertificate(t *testing.T) {
 func TestSelectBehindAFailure(t *testing.T) {
 	for reason, want := range map[string]proto.Code{token.ReasonInitialise: proto.CodeCertificateNone, "crashed": proto.CodeModuleFailed} {
 		b := newBench(t, &person{decide: yes}).over(t, failing{err: &token.ModuleError{Module: "m", Reason: reason}})
-		if _, err := b.Select(t.Context(), page, signing.KindLogin, ""); !errors.Is(err, want) {
+		if _, err := b.Select(t.Context(), page, signing.SelectRequest{Purpose: signing.KindLogin}); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %s", reason, err, want)
 		}
 	}

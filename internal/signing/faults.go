@@ -59,6 +59,7 @@ var faults = []struct {
 	{ErrRejected, proto.CodeUserRejected},
 	{token.ErrUserCancelled, proto.CodeUserRejected},
 	{ErrNoPrompt, proto.CodePromptUnavailable},
+	{ErrPromptLost, proto.CodePromptLost},
 	{token.ErrAbsent, proto.CodeTokenAbsent},
 	{token.ErrRemoved, proto.CodeTokenRemoved},
 	{token.ErrBusy, proto.CodeTokenBusy},

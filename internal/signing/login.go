@@ -180,9 +180,9 @@ func Loopback(host string) bool {
 // loginKey is the key that is named, the only one that fits, or the one the person chooses.
 func (e *Engine) loginKey(ctx context.Context, who Caller, r LoginRequest) (token.Key, error) {
 	if r.Certificate != "" {
-		return e.find(ctx, r.Certificate)
+		return e.wanted(ctx, r.Certificate)
 	}
-	return e.Select(ctx, who, KindLogin, r.Note)
+	return e.Select(ctx, who, SelectRequest{Purpose: KindLogin, Note: r.Note})
 }
 
 // LoginUsable tells why a key cannot answer a login challenge now, or nil.

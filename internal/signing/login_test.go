@@ -277,14 +277,14 @@ func TestSelectUnasked(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBench(t, &person{decide: yes}).over(t, certified{t, made})
-	if c, err := b.Choose(t.Context(), page, signing.KindSign, ""); err != nil || c.ID != made.ID() {
+	if c, err := b.Choose(t.Context(), page, signing.SelectRequest{Purpose: signing.KindSign}); err != nil || c.ID != made.ID() {
 		t.Error(c, err)
-	}
-	if _, err := b.Choose(t.Context(), page, signing.KindLogin, ""); !errors.Is(err, proto.CodeCertificateNone) {
-		t.Error(err)
 	}
 	if len(b.person.asked) != 0 {
 		t.Error(b.person.asked)
+	}
+	if _, err := b.Choose(t.Context(), page, signing.SelectRequest{Purpose: signing.KindLogin}); !errors.Is(err, proto.CodeCertificateNone) {
+		t.Error(err)
 	}
 }
 

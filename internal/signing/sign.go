@@ -67,7 +67,7 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 		defer q.Documents[0].Content.Close()
 	}
 
-	prompt, leave, err := e.desk.open(ctx, q)
+	prompt, leave, err := e.ask(ctx, q)
 	if err != nil {
 		return nil, err // nobody was asked, so there is nothing to record
 	}
@@ -80,7 +80,7 @@ func (e *Engine) sign(ctx context.Context, who Caller, o order) (*Result, error)
 	err = e.approved(ctx, who, key, alg, q, prompt, func(s cms.Signer) error { return o.encode(shown, s, at, digest) })
 	out := outcome(err)
 	out.Owner = q.Certificate.Name
-	if err == nil && q.Kind == KindSign {
+	if err == nil && q.Kind.Signs() {
 		out.Signed = []string{q.Documents[0].Name}
 	}
 	prompt.Close(out)
@@ -113,6 +113,7 @@ func wrongSize(d algo.Digest) error {
 func (e *Engine) signQuestion(ctx context.Context, who Caller, key token.Key, alg algo.Algorithm, o order, digest []byte) Question {
 	q := who.question(cmp.Or(o.kind, KindSign))
 	q.Certificate, q.Token, q.Algorithm = card(key.Certificate()), key.Token(), string(alg.ID)
+	q.absent(key)
 	if h, ok := key.(token.Holder); ok && h.Held(ctx) {
 		q.Token.LoginRequired = false // policy keeps the PIN for a while: the person approves without typing it
 	}
@@ -144,12 +145,11 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 	if err != nil {
 		return e.refused(who, q, fault(err))
 	}
+	e.desk.agreed(q.ID)
 	a := newApproval(len(q.Documents))
 	record := e.record(who, q, string(q.Kind))
 	record.Approval = a.id
-	for i := range record.Documents {
-		record.Documents[i].Viewed = i < len(d.Viewed) && d.Viewed[i]
-	}
+	d.mark(record.Documents, 0)
 	intended := e.intend(ctx, record)
 	if q.by == "" { // a person does not type a PIN for nothing
 		if _, err := intended(); err != nil {
@@ -162,7 +162,7 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 	entry, unwritten := intended()
 	switch {
 	case err == nil && unwritten == nil:
-		err = work(&signer{cert: key.Certificate(), alg: alg.ID, session: session, approval: a, only: true})
+		err = work(&signer{cert: key.Certificate(), alg: alg.ID, session: session, approval: a, only: true, touch: touchable(q.Token, p)})
 	case unwritten != nil:
 		err = unwritten
 	}
@@ -212,6 +212,10 @@ func (e *Engine) unlocked(ctx context.Context, key token.Key, p Prompt, a *appro
 }
 
 func (e *Engine) unlock(ctx context.Context, key token.Key, p Prompt, a *approval, wrong func(token.PINRequest)) (token.Session, error) {
+	key, err := e.inserted(ctx, key, p, a)
+	if err != nil {
+		return nil, err
+	}
 	tell(ctx, p, StepToken)
 	session, err := openKey(token.OnKeypad(ctx, keypad(p, a, wrong)), key, p, pins(p, a, wrong))
 	if err != nil {
@@ -281,7 +285,8 @@ type signer struct {
 	alg      algo.ID
 	session  token.Session
 	approval redeemer
-	only     bool // it is asked for one signature
+	only     bool   // it is asked for one signature
+	touch    Prompt // told when the token seems to wait for a finger; nil for tokens that do not
 }
 
 // redeemer is what an approval is to a signer: redeem takes one use of the key.
@@ -294,10 +299,35 @@ func (s *signer) Sign(ctx context.Context, in algo.Input) ([]byte, error) {
 	if err := s.approval.redeem(); err != nil {
 		return nil, proto.E(proto.CodeUserTimeout, err)
 	}
+	defer s.watchTouch()()
 	if f, ok := s.session.(token.Finisher); ok && s.only {
 		return f.SignLast(ctx, s.alg, in)
 	}
 	return s.session.Sign(ctx, s.alg, in)
+}
+
+// touchAfter is how long a token that knows touch may take before the person is told to touch it.
+const touchAfter = 2 * time.Second
+
+// watchTouch tells the person to touch a token that takes long, and returns what ends that.
+func (s *signer) watchTouch() (end func()) {
+	if s.touch == nil {
+		return func() {}
+	}
+	t := time.AfterFunc(touchAfter, func() { s.touch.Progress(StepTouch) })
+	return func() {
+		if !t.Stop() {
+			s.touch.Progress(StepSigning)
+		}
+	}
+}
+
+// touchable is the prompt for tokens that may wait for a finger.
+func touchable(t token.Info, p Prompt) Prompt {
+	if !t.Touch {
+		return nil
+	}
+	return p
 }
 
 // release gives the token back before the work is done. Closing the session once more, afterwards, is harmless.

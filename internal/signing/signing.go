@@ -53,11 +53,18 @@ const (
 	KindHidden Kind = "hidden" // "Allow SITE to ask for signatures of what you cannot see?"
 	KindLogin  Kind = "login"  // "Log in to SITE?"
 	KindSelect Kind = "select" // "Which certificate?"
-	KindPIN    Kind = "pin"
+	KindTest   Kind = "test"   // a signature of TestText, to try a certificate
+	KindPIN    Kind = "pin"    // nothing but a PIN or a password is asked for
+
+	KindDecrypt Kind = "decrypt" // "Decrypt the document?"
+	KindKey     Kind = "key"     // "Make a new key?"
 )
 
 // Site reports whether the question is about a site and not about a key.
 func (k Kind) Site() bool { return k == KindOrigin || k == KindHidden }
+
+// Signs reports whether a yes leads to a signature of documents, be it a test.
+func (k Kind) Signs() bool { return k == KindSign || k == KindTest }
 
 // Keyless reports whether no key is used after a yes: nobody is asked for a PIN.
 func (k Kind) Keyless() bool { return k.Site() || k == KindSelect }
@@ -88,6 +95,7 @@ type Question struct {
 	Signing     string       `json:"signing,omitempty"`   // of a login: whose certificate for documents goes along
 	Choices     []Choice     `json:"choices,omitempty"`   // of KindSelect
 	For         Kind         `json:"for,omitempty"`       // of KindSelect: what the certificate is wanted for, KindSign or KindLogin
+	Absent      bool         `json:"absent,omitempty"`    // the token is not plugged in: after a yes it is waited for, and the PIN asked for then
 
 	by string // who answers it, for the journal; see approvedBy
 }
@@ -114,10 +122,13 @@ type Certificate struct {
 	Class        string    `json:"class,omitempty"`        // of the owner's signature tool, such as KC1
 }
 
-// Choice is one certificate the person may choose, and where it lies.
+// Choice is one certificate of a KindSelect, and where it lies. Those with a Refusal come last and cannot be chosen.
 type Choice struct {
 	Certificate Certificate `json:"certificate"`
 	Token       token.Info  `json:"token"`
+	Refusal     *Refusal    `json:"refusal,omitempty"`
+	Last        bool        `json:"last,omitempty"`     // it was chosen last at this site
+	Attorney    bool        `json:"attorney,omitempty"` // a natural person's, who acts for the organization by a power of attorney (MChD)
 }
 
 // Document is one thing to be signed. Content is a read-only descriptor of the sealed bytes whose digest is Digest. Of an XML
@@ -142,11 +153,13 @@ type Document struct {
 	Login  bool                                    `json:"login,omitempty"`  // it looks like what a site has signed to let somebody in
 }
 
-// Decision is the person's answer. Viewed[i] tells whether document i was opened on screen. Chosen is an index of Choices.
+// Decision is the person's answer. Viewed[i] tells whether the person could see what document i says, How[i] in which way; a
+// prompt that shows no content has neither. Chosen is an index of Choices.
 type Decision struct {
 	Approved bool   `json:"approved"`
 	Chosen   int    `json:"chosen,omitempty"`
 	Viewed   []bool `json:"viewed,omitempty"`
+	How      []How  `json:"how,omitempty"`
 }
 
 // Step is where the work stands; the prompt shows it while it waits.
@@ -155,9 +168,11 @@ type Step string
 // The steps of one request.
 const (
 	StepWaiting Step = "waiting"   // for the person
+	StepInsert  Step = "insert"    // for the token to be plugged in
 	StepToken   Step = "token"     // for another user of the token
 	StepSigning Step = "signing"   // the token is working
 	StepKeypad  Step = "keypad"    // the reader waits for the PIN; pages see it as waiting
+	StepTouch   Step = "touch"     // the token waits for a finger; pages see it as signing
 	StepStamp   Step = "timestamp" // for the time-stamping authority
 )
 
@@ -199,6 +214,9 @@ type Prompt interface {
 
 // ErrRejected is returned by prompts when the person declines.
 var ErrRejected = errors.New("rejected by the user")
+
+// ErrPromptLost is returned by prompts whose window was ended from outside.
+var ErrPromptLost = errors.New("the prompt was ended from outside")
 
 // ErrNoPrompt is returned by approvers that cannot reach a person: no display, no terminal.
 var ErrNoPrompt = errors.New("no way to ask the user")

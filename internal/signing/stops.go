@@ -61,28 +61,28 @@ func (s *stops) stop(file string, stamp fileStamp, why string) {
 	}
 }
 
-// write keeps a stop, whole or not at all.
-func (s *stops) write(file string, stamp fileStamp) (err error) {
-	f, err := os.CreateTemp(s.dir, ".pin-stopped-")
+// write keeps a stop.
+func (s *stops) write(file string, stamp fileStamp) error {
+	return replaceFile(s.path(file), fmt.Appendf(nil, "%d %d\n", stamp.modified, stamp.size))
+}
+
+// replaceFile writes a file of this user's alone, whole or not at all.
+func replaceFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = fmt.Fprintf(f, "%d %d\n", stamp.modified, stamp.size)
+	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
 	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return err
+		os.Remove(f.Name())
 	}
-	return os.Rename(f.Name(), s.path(file))
+	return err
 }
 
 // recall takes over the stop of an earlier session, and drops it when the PIN file is another.

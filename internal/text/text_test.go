@@ -173,7 +173,7 @@ func TestFromEnv(t *testing.T) {
 }
 
 // used finds keys written in the product's sources.
-var used = regexp.MustCompile(`"((?:cli|common|count|prompt|tray|notify|service|journal\.kind|journal\.result)\.[a-zA-Z0-9.]+)"`)
+var used = regexp.MustCompile(`"((?:cli|common|count|doctor|home|prompt|tray|notify|service|journal\.kind|journal\.result)\.[a-zA-Z0-9.]+)"`)
 
 // TestUsedKeys looks every key up that the programs and windows name. A key that ends with a dot is completed at run time.
 func TestUsedKeys(t *testing.T) {

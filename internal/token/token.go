@@ -49,9 +49,14 @@ type Info struct {
 	Low           bool   `json:"low"`           // a wrong PIN was entered since the last right one
 	Final         bool   `json:"final"`         // one more wrong PIN locks the token
 	Locked        bool   `json:"locked"`
+	Issued        bool   `json:"issued"`          // the token says that its PIN is still the one it was issued with
+	Touch         bool   `json:"touch,omitempty"` // may wait for a finger on it before it signs
 	Demo          bool   `json:"demo"`
 	Path          string `json:"path"` // of the module or the key file; for logs and local callers
 }
+
+// KeyFile is the Module of a token that is a file; its PIN is the file's password, and Path is the file's.
+const KeyFile = "keyfile"
 
 // PINRequest is what the person should know before typing a PIN.
 type PINRequest struct {
@@ -83,6 +88,13 @@ type Key interface {
 	Token() Info
 	Algorithms() []algo.ID // that the key and the token both know, the default first; none: the key cannot sign here
 	Open(ctx context.Context, pin PINFunc) (Session, error)
+}
+
+// Paired is a Key that tells what ties it to its certificate on the token.
+type Paired interface {
+	// Pair is the id the token gives both, empty for none, and whether an object of the token is known to hold the
+	// certificate's public key. One that hides until the login is not.
+	Pair() (id []byte, proven bool)
 }
 
 // Explainer is a Key that knows why it has no Algorithms.

@@ -27,7 +27,6 @@ func (c *Card) batch(q signing.Question) {
 			hidden++
 		}
 	}
-	c.Title = c.Say("prompt.sign.titles")
 	c.Summary = text.Plural(c.Lang, "prompt.sign.count", len(q.Documents)) + ", " + c.Say("prompt.batch.size", "size", Size(c.Lang, size))
 	if hidden > 0 {
 		c.Unseen = c.Say("prompt.batch.hidden", "n", strconv.Itoa(hidden))

@@ -40,10 +40,11 @@ type Card struct {
 	Login     string // a warning that a document looks like a site's word for logging in
 	Body      string // what a yes means, where no document says it
 	Choices   []Choice
+	Insert    string // which token to plug in, when it is not there
 	Unseen    string // a warning about documents nobody can be shown
 	Meaning   []Fact // what the signature says beside the document
 	Facts     []Fact // form of the signature, token
-	Accept    string
+	Accept    string // "" where there is nothing to say yes to
 	Reject    string
 }
 
@@ -52,6 +53,7 @@ type Fact struct {
 	Label, Value string
 	Strong       bool // what a person recognises the card by
 	Warn         bool
+	Minor        bool // for who wants to know: a window may keep it folded
 
 	long bool // a text that gets signed: it may take several lines, but not be cut
 }
@@ -69,6 +71,9 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 	c := Card{Kind: q.Kind, Lang: lang}
 	kind := string(q.Kind)
 	c.Title = say(lang, "prompt."+kind+".title")
+	if q.Kind == signing.KindSign && (q.Batch || len(q.Documents) > 1) {
+		c.Title = c.Say("prompt.sign.titles")
+	}
 	c.Accept, c.Reject = say(lang, "prompt."+kind+".accept"), say(lang, "prompt."+kind+".reject")
 	c.asker(q)
 	c.explain(q)
@@ -94,6 +99,7 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 	c.meaning(q)
 	c.warn(q)
 	c.batch(q)
+	c.insert(q)
 	return c
 }
 
@@ -123,14 +129,19 @@ func unseen(q signing.Question) bool {
 func (c *Card) warn(q signing.Question) {
 	switch {
 	case unseen(q):
-		c.Title, c.Unseen = c.Say("prompt.raw.title"), c.Say("prompt.raw.warning")
+		c.Unseen = c.Say("prompt.raw.warning")
+		if !q.Batch {
+			c.Title = c.Say("prompt.raw.title")
+		}
 	case slices.ContainsFunc(q.Documents, func(d signing.Document) bool { return d.Opaque }):
 		c.Unseen = c.Say("prompt.raw.opaque")
 	}
 	switch login := slices.ContainsFunc(q.Documents, func(d signing.Document) bool { return d.Login }); {
 	case login && q.Origin != "":
+		c.Title = c.Say("prompt.login.warning.title")
 		c.Login = c.Say("prompt.login.warning", "site", c.Asker)
 	case login:
+		c.Title = c.Say("prompt.login.warning.title")
 		c.Login = c.Say("prompt.login.warning.local")
 	}
 }
@@ -209,16 +220,16 @@ func owner(lang text.Lang, c signing.Certificate, t token.Info, now time.Time) [
 		{Label: say(lang, "prompt.cert.title"), Value: c.Title},
 		{Label: say(lang, "prompt.cert.inn"), Value: c.INN},
 		{Label: say(lang, "prompt.cert.innle"), Value: c.INNLE},
-		{Label: say(lang, "prompt.cert.snils"), Value: snils(c.SNILS)},
-		{Label: say(lang, "prompt.cert.ogrn"), Value: c.OGRN},
-		{Label: say(lang, "prompt.cert.ogrnip"), Value: c.OGRNIP},
+		{Label: say(lang, "prompt.cert.snils"), Value: snils(c.SNILS), Minor: true},
+		{Label: say(lang, "prompt.cert.ogrn"), Value: c.OGRN, Minor: true},
+		{Label: say(lang, "prompt.cert.ogrnip"), Value: c.OGRNIP, Minor: true},
 		{Label: say(lang, "prompt.cert.issuer"), Value: c.Issuer},
 		valid,
 		until,
 		place(lang, t),
-		{Label: say(lang, "prompt.cert.key"), Value: key(c)},
-		{Label: say(lang, "prompt.cert.class"), Value: class(lang, c.Class)},
-		{Label: say(lang, "prompt.cert.serial"), Value: c.Serial},
+		{Label: say(lang, "prompt.cert.key"), Value: key(c), Minor: true},
+		{Label: say(lang, "prompt.cert.class"), Value: class(lang, c.Class), Minor: true},
+		{Label: say(lang, "prompt.cert.serial"), Value: c.Serial, Minor: true},
 	}
 	return filled(list)
 }
@@ -247,18 +258,22 @@ func snils(s string) string {
 }
 
 func facts(lang text.Lang, q signing.Question) []Fact {
-	if q.Kind != signing.KindSign && q.Kind != signing.KindLogin {
+	if q.Kind.Keyless() || q.Kind == signing.KindPIN {
 		return nil
 	}
-	format := form(lang, q)
-	if q.Kind == signing.KindLogin {
-		format = ""
+	format, algorithm := "", ""
+	switch q.Kind {
+	case signing.KindSign, signing.KindTest:
+		format = form(lang, q)
+	case signing.KindKey:
+		algorithm = q.Algorithm
 	}
 	label := q.Token.Label
 	if q.Token.Demo && label != "" {
 		label = say(lang, "prompt.token.demo", "label", label)
 	}
 	return filled([]Fact{
+		{Label: say(lang, "prompt.key.algorithm"), Value: algorithm},
 		{Label: say(lang, "prompt.form.label"), Value: format, Warn: q.Raw && unseen(q)},
 		{Label: say(lang, "prompt.form.tsa"), Value: authority(lang, q.CMS)},
 		{Label: say(lang, "prompt.login.signing"), Value: q.Signing},
@@ -433,6 +448,9 @@ func (c Card) Lines() []string {
 	lines = append(lines, "")
 	for _, f := range append(append([]Fact(nil), c.Owner...), c.Facts...) {
 		lines = append(lines, f.Label+": "+f.Value)
+	}
+	if c.Insert != "" {
+		lines = append(lines, "", "! "+c.Insert, c.Say("insert.after"))
 	}
 	return lines
 }

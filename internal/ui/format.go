@@ -56,17 +56,21 @@ var digestNames = map[string]string{
 	"streebog256": "Streebog-256", "streebog512": "Streebog-512",
 }
 
+// DigestName is what people call a digest algorithm.
+func DigestName(alg string) string {
+	if name, ok := digestNames[alg]; ok {
+		return name
+	}
+	return Safe(alg, 20)
+}
+
 // digest is both ends of a digest in groups of four; Full of a Document has all of it.
 func digest(alg, hex string) string {
-	name, ok := digestNames[alg]
-	if !ok {
-		name = Safe(alg, 20)
-	}
 	h := Safe(hex, 128)
 	if len(h) > 24 {
 		h = fmt.Sprintf("%s %s … %s %s", h[:4], h[4:8], h[len(h)-8:len(h)-4], h[len(h)-4:])
 	}
-	return name + ": " + h
+	return DigestName(alg) + ": " + h
 }
 
 // say is text.Get with its arguments in line: name, value, name, value.

@@ -28,10 +28,14 @@ type which struct {
 }
 
 // lend is the session's side: it answers a prompt process that asks for a document of its question, and nothing else.
-func (p *remotePrompt) lend(ctx context.Context, r *rpc.Request) (any, error) {
+func (p *remotePrompt) lend(ctx context.Context, l *link, r *rpc.Request) (any, error) {
 	closeAll(r.Files)
-	if r.Method == methodStop && !r.Notification {
+	switch {
+	case r.Method == methodStop && !r.Notification:
 		p.halt()
+		return nil, nil
+	case r.Method == methodShown:
+		l.show()
 		return nil, nil
 	}
 	if r.Method != methodOpen || r.Notification {
@@ -46,7 +50,7 @@ func (p *remotePrompt) lend(ctx context.Context, r *rpc.Request) (any, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return nil, p.conn.Call(ctx, methodDocument, w, nil, f)
+	return nil, l.conn.Call(ctx, methodDocument, w, nil, f)
 }
 
 func (p *remotePrompt) mayLend(i int) bool {
@@ -94,9 +98,10 @@ func (p *remotePrompt) Count(done, total int) {
 	if p.deaf.Load() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(p.life, handOver)
+	l := p.current()
+	ctx, cancel := context.WithTimeout(l.life, handOver)
 	defer cancel()
-	p.conn.Call(ctx, methodProgress, progress{Done: done, Total: total}, nil) // a child that is gone is noticed by the next call
+	l.conn.Call(ctx, methodProgress, progress{Done: done, Total: total}, nil) // a child that is gone is noticed by the next call
 	p.deaf.Store(errors.Is(ctx.Err(), context.DeadlineExceeded))
 }
 
@@ -104,6 +109,22 @@ func (p *remotePrompt) Count(done, total int) {
 func (p *localPrompt) Count(done, total int) {
 	if c, ok := p.body.(signing.Counter); ok {
 		c.Count(done, total)
+	}
+}
+
+// Shower is a Body that can tell when the question is on screen.
+type Shower interface{ Shown() <-chan struct{} }
+
+// announce tells the session when the question is on screen.
+func (s *stage) announce(ctx context.Context) {
+	b, ok := s.body.(Shower)
+	if !ok {
+		return
+	}
+	select {
+	case <-b.Shown():
+		s.conn.Notify(methodShown, nil)
+	case <-ctx.Done():
 	}
 }
 

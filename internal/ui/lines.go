@@ -19,9 +19,11 @@ import (
 
 // Lines is the content of a document as far as it can be shown.
 type Lines struct {
-	Text   []string
-	Binary bool // not text
-	Cut    bool // Text is the beginning only
+	Text    []string
+	Kind    Kind // of what was extracted
+	Cut     bool // Text is the beginning only
+	Refused bool // the document cannot be shown in this form
+	Refusal Refusal
 }
 
 // The limits of showing a document, and how the viewing process says what it met.
@@ -34,32 +36,36 @@ const (
 
 	ExitWhole   = 0
 	ExitCut     = 10
-	ExitBinary  = 11
-	ExitRefused = 12 // not an XML document that can be shown as a tree
+	ExitRefused = 12 // cannot be shown in this form; the output is the reason
 )
 
 var errView = errors.New("the viewer failed")
 
-// Viewer makes the command of a viewing process. The process reads the document at descriptor 3, or at standard input on
-// Windows, and writes lines; nothing but its lines and its exit code is believed.
+// Viewer makes the command of a viewing process. The process reads the document ([Given]) and writes lines or pixels;
+// nothing but these, counted, and its exit code is believed.
 type Viewer func(ctx context.Context, args ...string) *exec.Cmd
 
-// Lines reads a document as text.
-func (v Viewer) Lines(ctx context.Context, content *os.File) (Lines, error) {
-	out, code, err := v.run(ctx, content)
+// Lines reads a document as text, as what can be extracted, or in hexadecimal.
+func (v Viewer) Lines(ctx context.Context, content *os.File, form Form) (Lines, error) {
+	out, code, err := v.run(ctx, content, string(form))
 	switch {
 	case err != nil:
 		return Lines{}, err
-	case code == ExitBinary:
-		return Lines{Binary: true}, nil
+	case code == ExitRefused:
+		return Lines{Refused: true, Refusal: parseRefusal(string(out))}, nil
 	case code != ExitWhole && code != ExitCut:
 		return Lines{}, fmt.Errorf("%w: exit code %d", errView, code)
 	}
-	lines := split(out)
-	for i, l := range lines {
-		lines[i] = VisibleLine(l) // once more: the viewer has read a hostile file
+	l := Lines{Cut: code == ExitCut}
+	if form == FormExtract {
+		kind, text, _ := bytes.Cut(out, []byte("\n"))
+		l.Kind, out = parseKind(string(kind)), text
 	}
-	return Lines{Text: lines, Cut: code == ExitCut}, nil
+	l.Text = split(out, ViewLines)
+	for i, t := range l.Text {
+		l.Text[i] = VisibleLine(t) // once more: the viewer has read a hostile file
+	}
+	return l, nil
 }
 
 // Tree reads an XML document as a tree, in which the covered pieces are marked as signed.
@@ -78,7 +84,7 @@ func (v Viewer) Tree(ctx context.Context, content *os.File, covered []signing.Sp
 		return Tree{}, fmt.Errorf("%w: exit code %d", errView, code)
 	}
 	t := Tree{Marked: len(covered) > 0, Cut: code == ExitCut}
-	for _, l := range split(out) {
+	for _, l := range split(out, ViewLines) {
 		row, err := parseRow(l)
 		if err != nil {
 			return Tree{}, err
@@ -93,8 +99,7 @@ func (v Viewer) run(ctx context.Context, content *os.File, args ...string) ([]by
 	ctx, cancel := context.WithTimeout(ctx, ViewTime)
 	defer cancel()
 	cmd := v(ctx, args...)
-	handDocument(cmd, content)
-	cmd.Env, cmd.Dir = []string{}, os.TempDir()
+	prepare(cmd, content)
 	var out bytes.Buffer
 	cmd.Stdout = &limited{w: &out, left: ViewOutput}
 	err := cmd.Run()
@@ -105,13 +110,13 @@ func (v Viewer) run(ctx context.Context, content *os.File, args ...string) ([]by
 	return out.Bytes(), cmd.ProcessState.ExitCode(), nil
 }
 
-// split makes lines of a viewer's output.
-func split(out []byte) []string {
+// split makes at most so many lines of a viewer's output.
+func split(out []byte, most int) []string {
 	if len(out) == 0 {
 		return nil
 	}
 	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
-	return lines[:min(len(lines), ViewLines)]
+	return lines[:min(len(lines), most)]
 }
 
 // VisibleLine is Safe for a line of a text: spaces stay as they are, because they may be layout.
@@ -132,10 +137,10 @@ func VisibleLine(s string) string {
 	return b.String() + end
 }
 
-// Showable tells from the beginning of a document whether showing it is worth a button.
-func Showable(f *os.File) bool {
-	head, err := beginning(f)
-	return err == nil && signing.DetectCharset(head) != signing.Binary
+// prepare gives a viewing process its document, and nothing else of ours.
+func prepare(cmd *exec.Cmd, content *os.File) {
+	cmd.Env, cmd.Dir = []string{}, os.TempDir()
+	handDocument(cmd, content)
 }
 
 // beginning reads so much of a document as tells what it is.

@@ -52,7 +52,7 @@ func TestHostileLogin(t *testing.T) {
 		q.Certificate = &signing.Certificate{Name: s, Organization: s, Issuer: s}
 		one := NewCard(q, "ru")
 		q.Kind, q.For, q.Choices = signing.KindSelect, signing.KindLogin, []signing.Choice{{Certificate: *q.Certificate, Token: q.Token}}
-		lines := append(one.Lines(), NewCard(q, "ru").Choices[0].Lines(0)...)
+		lines := append(one.Lines(), NewCard(q, "ru").Choices[0].Lines("ru", 0)...)
 		for _, l := range append(lines, one.Title) {
 			if strings.ContainsFunc(l, func(r rune) bool { return !unicode.IsPrint(r) || rightToLeft(r) }) {
 				t.Errorf("%.40q gives the line %.300q", s, l)
@@ -70,7 +70,7 @@ func TestSelectCard(t *testing.T) {
 	if len(c.Choices) != 2 || c.Choices[0].Name != "Мария" || !strings.Contains(c.Body, "signing documents") {
 		t.Errorf("%+v", c)
 	}
-	lines := c.Choices[0].Lines(0)
+	lines := c.Choices[0].Lines("en", 0)
 	if lines[0] != "1. Мария" || !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "Rutoken ECP") }) {
 		t.Errorf("%q", lines)
 	}

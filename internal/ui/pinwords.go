@@ -15,6 +15,9 @@ func PINLabel(lang text.Lang, r token.PINRequest) string {
 	if r.Token.Label == "" {
 		return say(lang, "prompt.pin.short")
 	}
+	if r.Token.Module == token.KeyFile {
+		return say(lang, "prompt.pin.file", "label", Safe(r.Token.Label, 40))
+	}
 	return say(lang, "prompt.pin.label", "label", Safe(r.Token.Label, 40))
 }
 

@@ -38,6 +38,7 @@ func Serve(ctx context.Context, c ipc.FileConn, b Body) error {
 	lost := make(chan error, 1)
 	go func() { lost <- conn.Serve(ctx) }()
 	go s.hear(ctx)
+	go s.announce(ctx)
 
 	var err error
 	select {
@@ -57,6 +58,9 @@ func Serve(ctx context.Context, c ipc.FileConn, b Body) error {
 	}
 	return err
 }
+
+// Fronted is a Body that knows whether the person has it before them.
+type Fronted interface{ InFront() bool }
 
 // stage is one question on its way through a Body.
 type stage struct {
@@ -118,7 +122,11 @@ func (s *stage) handle(ctx context.Context, r *rpc.Request) (any, error) {
 		case s.outcome <- o:
 		default:
 		}
-		return nil, nil
+		f, ok := s.body.(Fronted)
+		return taken{InFront: ok && f.InFront()}, nil
+	case methodRaise:
+		b, ok := s.body.(signing.Raiser)
+		return raised{Raised: ok && b.Raise()}, nil
 	}
 	closeAll(r.Files)
 	return nil, &rpc.Error{Code: -32601, Message: "method not found"}

@@ -20,7 +20,7 @@ const goHeader = `// SPDX-License-Identifier: GPL-3.0-or-later
 package proto
 `
 
-var initialisms = map[string]bool{"id": true, "cms": true, "der": true, "mime": true, "inn": true, "snils": true,
+var initialisms = map[string]bool{"id": true, "cms": true, "der": true, "mime": true, "inn": true, "snils": true, "eku": true,
 	"ogrn": true, "pin": true, "ok": true, "innle": true, "ogrnip": true, "oid": true, "csp": true, "sha256": true, "url": true, "uri": true, "xml": true, "c14n": true, "json": true, "eof": true, "p12": true}
 
 // goName turns a name of the protocol into an exported Go name: sign.cms into SignCMS, notBefore into NotBefore.
@@ -205,10 +205,14 @@ func (a *api) goStruct(b *bytes.Buffer, t typ) {
 	fmt.Fprintf(b, "func (v %s) Validate() error { return validate(%q, v) }\n", t.name, t.name)
 }
 
-// goMember is the Go type of a member. An optional object is a pointer; other optional values are absent when zero.
+// goMember is the Go type of a member. An optional object is a pointer, and so is an optional boolean with a name of its own,
+// where absent is not false; other optional values are absent when zero.
 func (a *api) goMember(m member) string {
 	kind := a.goKind(m.schema)
-	if !m.required && m.schema.ref != "" && a.component(m.schema.ref).kind == "object" {
+	if m.required || m.schema.ref == "" {
+		return kind
+	}
+	if named := a.component(m.schema.ref).kind; named == "object" || named == "boolean" {
 		return "*" + kind
 	}
 	return kind

@@ -42,12 +42,81 @@ func (a *api) readForeign(data []byte) error {
 			return fmt.Errorf("foreign.json: %s is given twice", f.Code)
 		case slices.Contains([]string{f.RU.What, f.RU.Next, f.EN.What, f.EN.Next}, ""):
 			return fmt.Errorf("foreign.json: %s lacks a sentence", f.Code)
-		case f.Like != "" && !slices.ContainsFunc(a.errors, func(e errorEntry) bool { return e.Code == f.Like }):
+		case f.Like != "" && !a.hasError(f.Like):
 			return fmt.Errorf("foreign.json: %s is like %s, which is not in errors.json", f.Code, f.Like)
 		}
 		seen[f.Code] = true
 	}
 	return nil
+}
+
+// known is a trouble people arrive with, in the words they have for it.
+type known struct {
+	ID      string   `json:"id"`
+	Fault   string   `json:"fault"`
+	Code    string   `json:"code"`
+	Numbers []string `json:"numbers"`
+	Terms   []string `json:"terms"`
+	Words   []string `json:"words"`
+	RU      cure     `json:"ru"`
+	EN      cure     `json:"en"`
+}
+
+type cure struct {
+	Title string   `json:"title"`
+	Check []string `json:"check"`
+	Next  string   `json:"next"`
+}
+
+// faults are where a trouble has to be mended, in words.
+var faults = map[string]struct{ ru, en string }{
+	"desk":        {"на этом компьютере", "on this computer"},
+	"certificate": {"в сертификате", "in the certificate"},
+	"portal":      {"на стороне портала", "at the portal"},
+}
+
+func (k known) FaultRU() string { return faults[k.Fault].ru }
+func (k known) FaultEN() string { return faults[k.Fault].en }
+
+// told is a cure with the headings of its language.
+type told struct {
+	cure
+	CheckTitle, NextTitle string
+}
+
+func (k known) InRU() told { return told{k.RU, "Что проверить", "Что делать:"} }
+func (k known) InEN() told { return told{k.EN, "What to check", "What to do:"} }
+
+var knownID = regexp.MustCompile(`^[a-z]+(-[a-z0-9]+)*$`)
+
+// readKnown takes the troubles people arrive with.
+func (a *api) readKnown(data []byte) error {
+	if err := strict(data, &a.known); err != nil {
+		return fmt.Errorf("known.json: %w", err)
+	}
+	seen := map[string]bool{}
+	for _, k := range a.known {
+		switch {
+		case !knownID.MatchString(k.ID) || seen[k.ID] || a.hasError(k.ID):
+			return fmt.Errorf("known.json: %q is no name, or is given twice", k.ID)
+		case faults[k.Fault].ru == "":
+			return fmt.Errorf("known.json: %s is nobody's fault", k.ID)
+		case len(k.Words) == 0 || !k.RU.whole() || !k.EN.whole() || len(k.RU.Check) != len(k.EN.Check):
+			return fmt.Errorf("known.json: %s lacks words, a step or a sentence", k.ID)
+		case k.Code != "" && !a.hasError(k.Code):
+			return fmt.Errorf("known.json: %s is like %s, which is not in errors.json", k.ID, k.Code)
+		}
+		seen[k.ID] = true
+	}
+	return nil
+}
+
+func (c cure) whole() bool {
+	return c.Title != "" && c.Next != "" && len(c.Check) > 1 && !slices.Contains(c.Check, "")
+}
+
+func (a *api) hasError(code string) bool {
+	return slices.ContainsFunc(a.errors, func(e errorEntry) bool { return e.Code == code })
 }
 
 //go:embed help.tmpl
@@ -65,12 +134,12 @@ func plainSentence(s string) string {
 	return strings.ReplaceAll(place.ReplaceAllString(dropClauses(s), "…"), "….", "…")
 }
 
-// writeHelp writes the page that explains every code: one anchor for each, both languages.
+// writeHelp writes the page that explains every code and the troubles people arrive with: one anchor for each, both languages.
 func (a *api) writeHelp() ([]byte, error) {
 	of := func(family string) []foreign {
 		return slices.DeleteFunc(slices.Clone(a.foreign), func(f foreign) bool { return f.Family != family })
 	}
 	var b bytes.Buffer
-	err := helpTemplate.Execute(&b, map[string]any{"Errors": a.errors, "CryptoPro": of("cryptopro"), "PKCS11": of("pkcs11")})
+	err := helpTemplate.Execute(&b, map[string]any{"Known": a.known, "Errors": a.errors, "CryptoPro": of("cryptopro"), "PKCS11": of("pkcs11")})
 	return b.Bytes(), err
 }

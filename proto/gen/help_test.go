@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -12,16 +13,17 @@ import (
 // TestHelp holds the page to an anchor for every code, in both languages, and to nothing left unfilled.
 func TestHelp(t *testing.T) {
 	page := string(read(t, "../../browserext/help/index.html"))
-	var codes []struct{ Code string }
-	for _, name := range []string{"errors.json", "foreign.json"} {
-		if err := json.Unmarshal(read(t, "../"+name), &codes); err != nil {
+	for _, name := range []string{"errors.json", "foreign.json", "known.json"} {
+		var anchors []struct{ ID, Code string }
+		if err := json.Unmarshal(read(t, "../"+name), &anchors); err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range codes {
-			_, rest, found := strings.Cut(page, `<article id="`+c.Code+`">`)
+		for _, c := range anchors {
+			anchor := cmp.Or(c.ID, c.Code)
+			_, rest, found := strings.Cut(page, `<article id="`+anchor+`"`)
 			entry, _, _ := strings.Cut(rest, "</article>")
 			if !found || !strings.Contains(entry, `lang="ru"`) || !strings.Contains(entry, `lang="en"`) {
-				t.Errorf("%s is not explained in both languages", c.Code)
+				t.Errorf("%s is not explained in both languages", anchor)
 			}
 		}
 	}
@@ -97,6 +99,27 @@ func TestForeignRefuses(t *testing.T) {
 		{`[{"family":"pkcs11","code":"CKR_A",` + both + `,"colour":1}]`, "unknown field"},
 	} {
 		err := (&api{errors: []errorEntry{{Code: "known"}}}).readForeign([]byte(c.data))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.data, err, c.want)
+		}
+	}
+}
+
+// TestKnownRefuses holds the reader of known.json to what the page and the search need.
+func TestKnownRefuses(t *testing.T) {
+	const texts = `"words":["a b"],"ru":{"title":"а","check":["б","в"],"next":"г"},"en":{"title":"a","check":["b","c"],"next":"d"}`
+	for _, c := range []struct{ data, want string }{
+		{`[{"id":"a-b","fault":"desk","code":"known",` + texts + `}]`, ""},
+		{`[{"id":"A","fault":"desk",` + texts + `}]`, "no name"},
+		{`[{"id":"known","fault":"desk",` + texts + `}]`, "no name"},
+		{`[{"id":"a","fault":"desk",` + texts + `},{"id":"a","fault":"desk",` + texts + `}]`, "given twice"},
+		{`[{"id":"a","fault":"me",` + texts + `}]`, "nobody's fault"},
+		{`[{"id":"a","fault":"desk","code":"missing",` + texts + `}]`, "not in errors.json"},
+		{`[{"id":"a","fault":"desk",` + strings.Replace(texts, `"c"`, `""`, 1) + `}]`, "lacks"},
+		{`[{"id":"a","fault":"desk",` + strings.Replace(texts, `,"c"`, ``, 1) + `}]`, "lacks"},
+		{`[{"id":"a","fault":"desk","colour":1,` + texts + `}]`, "unknown field"},
+	} {
+		err := (&api{errors: []errorEntry{{Code: "known"}}}).readKnown([]byte(c.data))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", c.data, err, c.want)
 		}

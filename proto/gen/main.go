@@ -4,8 +4,8 @@
 //
 //	go run ./proto/gen [-check] [-proto DIR] [-ext DIR]
 //
-// It reads persten.openrpc.json, errors.json, extension.json, foreign.json (errors of other people's that ours are met beside)
-// and examples in the proto directory and writes proto.gen.go, server_gen_test.go (a Server for the package's tests) and API.md
+// It reads persten.openrpc.json, errors.json, extension.json, foreign.json (errors of other people's that ours are met beside),
+// known.json (troubles people arrive with) and examples in the proto directory and writes proto.gen.go, server_gen_test.go (a Server for the package's tests) and API.md
 // beside them, and in the extension's directory src/proto.gen.ts, sdk/texts.gen.ts (what people read about the errors marked
 // "client", which arise where no agent can word them), _locales/{ru,en}/messages.json, help/index.html (every error explained)
 // and demo/methods.gen.ts (the forms of the playground). With -check it writes nothing, names the files that differ and ends with 1. By default
@@ -84,8 +84,8 @@ func (f file) write() error {
 }
 
 func generate(protoDir, extDir string) ([]file, error) {
-	var sources [4][]byte
-	for i, name := range []string{"persten.openrpc.json", "errors.json", "extension.json", "foreign.json"} {
+	var sources [5][]byte
+	for i, name := range []string{"persten.openrpc.json", "errors.json", "extension.json", "foreign.json", "known.json"} {
 		data, err := os.ReadFile(filepath.Join(protoDir, name))
 		if err != nil {
 			return nil, err
@@ -96,7 +96,7 @@ func generate(protoDir, extDir string) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(a.readForeign(sources[3]), a.readExamples(filepath.Join(protoDir, "examples"))); err != nil {
+	if err := errors.Join(a.readForeign(sources[3]), a.readKnown(sources[4]), a.readExamples(filepath.Join(protoDir, "examples"))); err != nil {
 		return nil, err
 	}
 	return a.files(protoDir, extDir)

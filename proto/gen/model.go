@@ -20,6 +20,7 @@ type api struct {
 	errors              []errorEntry
 	strings             []message
 	foreign             []foreign                  // see help.go
+	known               []known                    // see help.go
 	examples            map[string]json.RawMessage // parameters by method
 }
 

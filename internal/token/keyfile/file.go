@@ -110,6 +110,19 @@ func (f *File) contents(password *secret.Buffer) ([]listed, error) {
 	return b.list(), nil
 }
 
+// shown is what is listed now.
+func (f *File) shown() []listed {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.list
+}
+
+func (f *File) isSealed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sealed
+}
+
 // Close wipes the password.
 func (f *File) Close() error {
 	f.mu.Lock()
@@ -168,7 +181,7 @@ func (f *File) info() (token.Info, error) {
 	defer f.mu.Unlock()
 	id := sha256.Sum256([]byte(f.path))
 	return token.Info{
-		Module: "keyfile", Label: filepath.Base(f.path), Serial: hex.EncodeToString(id[:8]), Model: "PKCS#12",
+		Module: token.KeyFile, Label: filepath.Base(f.path), Serial: hex.EncodeToString(id[:8]), Model: "PKCS#12",
 		LoginRequired: f.password == nil, Attempts: -1, Path: f.path,
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -240,7 +241,7 @@ func flagged(s slotInfo) token.Info {
 		Label: s.Label, Serial: s.Serial, Model: s.Model, Manufacturer: s.Manufacturer,
 		LoginRequired: has(p11.CKF_LOGIN_REQUIRED), PINPad: has(p11.CKF_PROTECTED_AUTHENTICATION_PATH),
 		Low: has(p11.CKF_USER_PIN_COUNT_LOW), Final: has(p11.CKF_USER_PIN_FINAL_TRY), Locked: has(p11.CKF_USER_PIN_LOCKED),
-		Attempts: -1,
+		Issued: has(p11.CKF_USER_PIN_TO_BE_CHANGED), Attempts: -1, Touch: touches(s.Model),
 	}
 	switch {
 	case i.Locked:
@@ -249,6 +250,12 @@ func flagged(s slotInfo) token.Info {
 		i.Attempts = 1
 	}
 	return i
+}
+
+// touches tells whether a model may wait for a finger; PKCS#11 has no word for it. Whether a key of it does is set when the
+// key is made, and cannot be asked.
+func touches(model string) bool {
+	return strings.Contains(model, "YubiKey") || strings.Contains(strings.ToLower(model), "touch")
 }
 
 // keys lists the keys of all tokens of the module.

@@ -50,6 +50,9 @@ func (k *key) Reason() string {
 	return token.NoMechanism
 }
 
+// Pair implements token.Paired.
+func (k *key) Pair() (id []byte, proven bool) { return k.entry.object.ID, k.entry.object.Proven }
+
 // PublicKey is the key's public half, for keys without a certificate.
 func (k *key) PublicKey() algo.PublicKey { return k.entry.public }
 

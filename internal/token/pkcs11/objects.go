@@ -81,7 +81,7 @@ func (l *library) objects(slot uint) ([]object, error) {
 			continue // one broken object does not hide the others
 		}
 		if n := known.find(o.ID, spkiOf(o.Certificate)); n >= 0 {
-			o.Key, o.Type = true, keys[n].kind
+			o.Key, o.Type, o.Proven = true, keys[n].kind, keys[n].public != nil
 			taken[string(canonical(keys[n].public))] = true
 		}
 		all = append(all, o)

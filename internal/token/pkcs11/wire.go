@@ -90,9 +90,10 @@ type object struct {
 	ID          []byte `json:"id,omitempty"`
 	Label       string `json:"label,omitempty"`
 	Certificate []byte `json:"certificate,omitempty"`
-	SPKI        []byte `json:"spki,omitempty"` // of a key without a certificate
-	Key         bool   `json:"key,omitempty"`  // a public or private key object of the pair is visible
-	Type        uint   `json:"type,omitempty"` // its CKA_KEY_TYPE
+	SPKI        []byte `json:"spki,omitempty"`   // of a key without a certificate
+	Key         bool   `json:"key,omitempty"`    // a public or private key object of the pair is visible
+	Type        uint   `json:"type,omitempty"`   // its CKA_KEY_TYPE
+	Proven      bool   `json:"proven,omitempty"` // that object holds the certificate's public key, and not the same id alone
 }
 
 // size is about what an object takes in a message.

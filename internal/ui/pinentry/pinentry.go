@@ -63,7 +63,8 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 	return signing.Decision{Approved: yes && err == nil}, err
 }
 
-// choose offers one certificate after the other: these dialogs have no list. Declining the last one declines all.
+// choose offers one certificate after the other: these dialogs have no list. Those that cannot be chosen are shown after them,
+// with the reason. Declining the last one declines all.
 func (b *Body) choose(ctx context.Context) (signing.Decision, error) {
 	about := b.card.Brief()
 	for i, c := range b.card.Choices {
@@ -71,12 +72,17 @@ func (b *Body) choose(ctx context.Context) (signing.Decision, error) {
 		if i == len(b.card.Choices)-1 {
 			other = b.card.Reject
 		}
-		b.dialog(onePage(slices.Concat(about, c.Lines(i))), b.card.Accept, other)
-		err := b.within(ctx, func() error { return b.conn.command("CONFIRM", nil) })
+		b.dialog(onePage(slices.Concat(about, c.Lines(b.card.Lang, i))), b.card.Accept, other)
+		command := "CONFIRM"
+		if c.Why != "" {
+			b.conn.set("SETOK", other)
+			command = "MESSAGE"
+		}
+		err := b.within(ctx, func() error { return b.conn.command(command, nil) })
 		switch {
-		case err == nil:
+		case err == nil && c.Why == "":
 			return signing.Decision{Approved: true, Chosen: i}, nil
-		case !errors.Is(err, errDeclined):
+		case err != nil && !errors.Is(err, errDeclined):
 			b.kill()
 			return signing.Decision{}, failed(err)
 		}

@@ -17,16 +17,9 @@ import (
 // not in it.
 func PDF(out io.Writer, d Document) error {
 	w := writer{d}
-	p := &pages{Fpdf: fpdf.New("P", "mm", "A4", ""), w: w}
-	p.AddUTF8FontFromBytes("go", "", goregular.TTF)
-	p.AddUTF8FontFromBytes("go", "B", gobold.TTF)
-	p.SetMargins(margin, margin, margin)
-	p.SetAutoPageBreak(true, bottom)
-	p.AliasNbPages("{nb}")
-	p.SetFooterFunc(p.foot)
+	p := newPages("P", w)
 	doc := w.make()
 	p.SetTitle(doc.Title+": "+d.File, true)
-	p.SetCreator("Persten", true)
 	p.SetLang(doc.Lang)
 	p.SetCreationDate(d.Report.CheckedAt)
 	p.SetModificationDate(d.Report.CheckedAt)
@@ -66,6 +59,19 @@ var (
 type pages struct {
 	*fpdf.Fpdf
 	w writer
+}
+
+// newPages makes empty pages with the letters, the margins and the number below. Orientation is P or L.
+func newPages(orientation string, w writer) *pages {
+	p := &pages{Fpdf: fpdf.New(orientation, "mm", "A4", ""), w: w}
+	p.AddUTF8FontFromBytes("go", "", goregular.TTF)
+	p.AddUTF8FontFromBytes("go", "B", gobold.TTF)
+	p.SetMargins(margin, margin, margin)
+	p.SetAutoPageBreak(true, bottom)
+	p.AliasNbPages("{nb}")
+	p.SetFooterFunc(p.foot)
+	p.SetCreator("Persten", true)
+	return p
 }
 
 // width is what stands between the margins: the page's, or those of a column.

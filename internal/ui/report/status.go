@@ -4,7 +4,6 @@ package report
 
 import (
 	"io"
-	"strings"
 
 	"persten/internal/text"
 	"persten/internal/ui"
@@ -24,7 +23,7 @@ func StatusText(out io.Writer, lang text.Lang, s *proto.CertificateStatus) error
 	if o := s.Certificate.Organization; o != "" && o != name {
 		name += ", " + o
 	}
-	var b strings.Builder
+	var b []TextLine
 	line(&b, 0, l, text.Get(lang, "cli.cert.check."+key, map[string]string{"name": name}))
 	if s.Text != "" {
 		line(&b, 1, neutral, s.Text)
@@ -39,8 +38,7 @@ func StatusText(out io.Writer, lang text.Lang, s *proto.CertificateStatus) error
 			line(&b, 2, neutral, n)
 		}
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	return write(out, b)
 }
 
 // Unsure reports that a certificate is neither good nor known to be bad. EN 319 102-1 says INDETERMINATE of a revoked one as

@@ -13,30 +13,47 @@ import (
 // columns bounds what a line of text takes from the file that was checked.
 const columns = 160
 
-// Text writes the page for a terminal: who, when, what, the chain and what to do.
-func Text(out io.Writer, d Document) error {
+// TextLine is a line of the page where there is no layout. It is safe to show.
+type TextLine struct {
+	Depth int
+	Look  string // good, bad, unsure, or empty
+	Text  string
+}
+
+// Lines are who, when, what, the chain and what to do, a line each.
+func Lines(d Document) (lines []TextLine) {
 	w := writer{d}
 	doc := w.make()
-	var b strings.Builder
 	if len(doc.Signers) != 1 {
-		line(&b, 0, doc.Look, doc.Verdict)
+		line(&lines, 0, doc.Look, doc.Verdict)
 	}
 	for _, s := range doc.Signers {
-		w.plain(&b, s, 0)
+		w.plain(&lines, s, 0)
+	}
+	return lines
+}
+
+// Text writes Lines for a terminal.
+func Text(out io.Writer, d Document) error { return write(out, Lines(d)) }
+
+func write(out io.Writer, lines []TextLine) error {
+	var b strings.Builder
+	for _, l := range lines {
+		fmt.Fprintf(&b, "%s%s%s\n", strings.Repeat("  ", l.Depth), plainMark(look(l.Look)), l.Text)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-func line(b *strings.Builder, depth int, l look, s string) {
-	fmt.Fprintf(b, "%s%s%s\n", strings.Repeat("  ", depth), plainMark(l), ui.Safe(s, columns))
+func line(to *[]TextLine, depth int, l look, s string) {
+	*to = append(*to, TextLine{depth, string(l), ui.Safe(s, columns)})
 }
 
 func plainMark(l look) string {
 	return map[look]string{good: "[+] ", bad: "[!] ", unsure: "[?] "}[l]
 }
 
-func (w writer) plain(b *strings.Builder, s signer, depth int) {
+func (w writer) plain(b *[]TextLine, s signer, depth int) {
 	if s.Heading != "" {
 		line(b, depth, neutral, s.Heading)
 	}

@@ -67,8 +67,10 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 	switch {
 	case q.Kind.Site():
 		ask = "prompt.terminal.allow"
-	case q.Kind == signing.KindLogin:
-		ask = "prompt.terminal.login"
+	case text.Has("prompt.terminal." + string(q.Kind)):
+		ask = "prompt.terminal." + string(q.Kind)
+	case q.Kind == signing.KindSelect && b.card.Accept == "":
+		ask = "choose.terminal.close"
 	case q.Kind == signing.KindSelect:
 		ask = "prompt.terminal.number"
 	}
@@ -84,16 +86,22 @@ func (b *Body) Decide(ctx context.Context, q signing.Question) (signing.Decision
 	word := strings.ToLower(strings.TrimSpace(string(line)))
 	if q.Kind == signing.KindSelect {
 		n, err := strconv.Atoi(word)
-		return signing.Decision{Approved: err == nil && n >= 1 && n <= len(q.Choices), Chosen: max(n-1, 0)}, nil
+		can := err == nil && n >= 1 && n <= len(b.card.Choices) && b.card.Choices[n-1].Why == ""
+		return signing.Decision{Approved: can, Chosen: max(n-1, 0)}, nil
 	}
 	return signing.Decision{Approved: word == b.card.Say("prompt.terminal.yes") || word == "yes"}, nil
 }
 
-// lines is the card with everything there is to choose from.
+// lines is the card with everything there is to choose from, and then what cannot be chosen.
 func (b *Body) lines() []string {
 	lines := b.card.Lines()
+	refused := false
 	for i, c := range b.card.Choices {
-		lines = append(append(lines, c.Lines(i)...), "")
+		if c.Why != "" && !refused {
+			refused = true
+			lines = append(lines, b.card.Say("choose.refused.heading")+":", "")
+		}
+		lines = append(append(lines, c.Lines(b.card.Lang, i)...), "")
 	}
 	return lines
 }
@@ -221,8 +229,11 @@ func fill(r io.Reader, pin *secret.Buffer) error {
 
 // Progress says what is being waited for.
 func (b *Body) Progress(s signing.Step) {
-	if s == signing.StepToken || s == signing.StepSigning || s == signing.StepKeypad || s == signing.StepStamp {
-		b.print(b.card.Say("prompt.step."+string(s)) + "\n")
+	if s == signing.StepInsert {
+		b.print(b.card.Insert + "\n")
+	}
+	if key := "prompt.step." + string(s); s != signing.StepWaiting && text.Has(key) {
+		b.print(b.card.Say(key) + "\n")
 	}
 }
 

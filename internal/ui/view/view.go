@@ -6,7 +6,7 @@
 //
 // # Contract
 //
-// [Main] reads a document and writes UTF-8 lines. It knows UTF-8, UTF-16 and Windows-1251. Control,
+// [Main] reads a text and writes UTF-8 lines. It knows UTF-8, UTF-16 and Windows-1251. Control,
 // formatting and right-to-left characters are spelled out (ui.VisibleLine). It stops after ui.ViewLines lines and
 // ui.ViewBytes bytes; a line is cut at ui.ViewColumns. What is not text is refused. The result is an exit code:
 // ui.ExitWhole, ui.ExitCut, ui.ExitBinary, or 1 when the document cannot be read.
@@ -39,7 +39,7 @@ func Main(in io.ReaderAt, out io.Writer) int {
 	}
 	charset := signing.DetectCharset(head)
 	if charset == signing.Binary {
-		return ui.ExitBinary
+		return refuse(out, refused(ui.RefusedUnsupported))
 	}
 	more, err := print(out, charset.Decode(head))
 	switch {
@@ -49,6 +49,12 @@ func Main(in io.ReaderAt, out io.Writer) int {
 		return ui.ExitCut
 	}
 	return ui.ExitWhole
+}
+
+// refuse says why a document is not shown.
+func refuse(out io.Writer, err error) int {
+	io.WriteString(out, string(refusal(err))+"\n")
+	return ui.ExitRefused
 }
 
 // read takes the beginning without moving the descriptor's offset, which other processes share.
@@ -71,8 +77,12 @@ func print(out io.Writer, s string) (more bool, err error) {
 	if more = len(lines) > ui.ViewLines; more {
 		lines = lines[:ui.ViewLines]
 	}
+	left := ui.ViewOutput
 	for _, l := range lines {
 		shown := ui.VisibleLine(l)
+		if left -= len(shown) + 1; left < 0 {
+			return true, w.Flush()
+		}
 		more = more || strings.HasSuffix(shown, "…") && !strings.HasSuffix(l, "…")
 		if _, err = w.WriteString(shown + "\n"); err != nil {
 			return more, err

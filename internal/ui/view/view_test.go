@@ -29,8 +29,8 @@ func TestDocuments(t *testing.T) {
 		{"escape", "a\x1b[31mred", "a‹U+001B›[31mred\n", ui.ExitWhole},
 		{"bidi", "a\u202eb", "a‹U+202E›b\n", ui.ExitWhole},
 		{"indent", "  if\n\tx", "  if\n    x\n", ui.ExitWhole},
-		{"binary", "PK\x03\x04", "", ui.ExitBinary},
-		{"pdf", "%PDF-1.4\n", "", ui.ExitBinary},
+		{"binary", "PK\x03\x04", "unsupported\n", ui.ExitRefused},
+		{"pdf", "%PDF-1.4\n", "unsupported\n", ui.ExitRefused},
 	} {
 		var out bytes.Buffer
 		if code := Main(strings.NewReader(c.in), &out); code != c.code || out.String() != c.want {
@@ -69,13 +69,19 @@ func FuzzMain(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var out bytes.Buffer
 		Main(bytes.NewReader(in), &out)
-		for _, r := range out.String() {
-			if r != '\n' && !unicode.IsPrint(r) {
-				t.Fatalf("%q shows %U", in, r)
-			}
-		}
-		if !utf8.Valid(out.Bytes()) {
-			t.Fatalf("%q is shown as something else than UTF-8", in)
-		}
+		plain(t, out.Bytes())
 	})
+}
+
+// plain holds that an output is lines of UTF-8 without anything that is not drawn, and not more than a window takes.
+func plain(t *testing.T, out []byte) {
+	t.Helper()
+	for _, r := range string(out) {
+		if r != '\n' && !unicode.IsPrint(r) {
+			t.Fatalf("shows %U", r)
+		}
+	}
+	if !utf8.Valid(out) || len(out) > ui.ViewOutput {
+		t.Fatalf("%d bytes, UTF-8: %t", len(out), utf8.Valid(out))
+	}
 }

@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"gioui.org/layout"
-	"gioui.org/op/clip"
-	"gioui.org/op/paint"
 	"gioui.org/unit"
 	"gioui.org/widget"
 	"gioui.org/widget/material"
 
 	"persten/internal/ui"
+	"persten/internal/ui/look"
 )
 
 // The list of a batch.
@@ -56,10 +55,11 @@ func (w *Window) find(gtx layout.Context) {
 }
 
 // onlyOpen closes every other document.
-func (w *Window) onlyOpen(d *document) {
+func (w *Window) onlyOpen(ctx context.Context, d *document) {
 	for i := range w.docs {
 		if other := &w.docs[i]; other != d {
 			other.open = false
+			w.want(ctx, other)
 		}
 	}
 }
@@ -67,16 +67,12 @@ func (w *Window) onlyOpen(d *document) {
 // borrow gets the content of a document of a batch, and then has it read. It runs beside the drawing.
 func (w *Window) borrow(ctx context.Context, d *document) {
 	f, err := d.source(ctx)
-	shows := err == nil && ui.Showable(f)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case err != nil:
-		d.lines.there, d.lines.failed = true, true
-	case !shows:
-		d.lines.there, d.lines.got = true, ui.Lines{Binary: true}
+	if d.lost = err != nil; !d.lost {
+		d.asked.Content = f // kept until the process ends: the session lends it once
+		d.views = newViews(d.asked)
 	}
-	d.content = f // kept until the process ends: the session lends it once
 	w.want(ctx, d)
 	w.refit = true
 	w.redraw()
@@ -88,39 +84,26 @@ func (w *Window) batchList(gtx layout.Context) layout.Dimensions {
 	b := &w.batch
 	parts := []layout.Widget{}
 	for _, warning := range w.card.Warnings() {
-		parts = append(parts, w.text(warning, label{size: 14, color: amber, bold: true}), gap(8))
+		parts = append(parts, w.look.Text(warning, look.Label{Size: 14, Color: w.look.Amber, Bold: true}), look.Gap(8))
 	}
 	if len(w.docs) > batchRows {
-		parts = append(parts, w.searchField, gap(6))
+		parts = append(parts, w.searchField, look.Gap(6))
 	}
 	parts = append(parts, w.batchRows)
 	if len(b.found) != len(w.docs) {
 		found := w.card.Say("prompt.batch.found", "n", strconv.Itoa(len(b.found)), "total", strconv.Itoa(len(w.docs)))
-		parts = append(parts, gap(6), w.text(found, label{size: 13, color: soft}))
+		parts = append(parts, look.Gap(6), w.look.Text(found, look.Label{Size: 13, Color: w.look.Soft}))
 	}
 	for i := range w.docs {
 		if d := &w.docs[i]; d.open {
-			parts = append(parts, gap(10), bar(rule, 1), gap(10), w.document(d))
+			parts = append(parts, look.Gap(10), w.look.Line(), look.Gap(10), w.document(d))
 		}
 	}
-	return box(paper, rule, 8, 12, column(parts...))(gtx)
+	return w.look.Box(look.Column(parts...))(gtx)
 }
 
 func (w *Window) searchField(gtx layout.Context) layout.Dimensions {
-	b := &w.batch
-	b.search.SingleLine = true
-	frame := rule
-	if gtx.Focused(&b.search) {
-		frame = w.accent()
-	}
-	e := material.Editor(w.theme, &b.search, w.card.Say("prompt.batch.search"))
-	e.TextSize, e.HintColor = 14, soft
-	return widget.Border{Color: frame, CornerRadius: 5, Width: 1}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
-		return layout.Inset{Top: 6, Bottom: 6, Left: 10, Right: 10}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
-			gtx.Constraints.Min.X = gtx.Constraints.Max.X
-			return e.Layout(gtx)
-		})
-	})
+	return w.look.Field(&w.batch.search, w.card.Say("prompt.batch.search"), w.accent())(gtx)
 }
 
 func (w *Window) batchRows(gtx layout.Context) layout.Dimensions {
@@ -128,7 +111,7 @@ func (w *Window) batchRows(gtx layout.Context) layout.Dimensions {
 	b.list.Axis = layout.Vertical
 	height := gtx.Dp(unit.Dp(batchRow * min(len(b.found), batchRows)))
 	gtx.Constraints.Min.Y, gtx.Constraints.Max = height, image.Pt(gtx.Constraints.Max.X, height)
-	return material.List(w.theme, &b.list).Layout(gtx, len(b.found), func(gtx layout.Context, i int) layout.Dimensions {
+	return material.List(w.look.Material, &b.list).Layout(gtx, len(b.found), func(gtx layout.Context, i int) layout.Dimensions {
 		gtx.Constraints.Min.Y, gtx.Constraints.Max.Y = gtx.Dp(batchRow), gtx.Dp(batchRow)
 		return layout.W.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
 			gtx.Constraints.Min = image.Pt(gtx.Constraints.Max.X, 0)
@@ -140,15 +123,15 @@ func (w *Window) batchRows(gtx layout.Context) layout.Dimensions {
 // batchRow is one document: name, size, and the button that opens it. The open one is drawn below the list, with its button
 // there.
 func (w *Window) batchRow(d *document) layout.Widget {
-	size := label{size: 13, color: soft, lines: 1}
+	size := look.Label{Size: 13, Color: w.look.Soft, Lines: 1}
 	if d.Hidden {
-		size.color = amber
+		size.Color = w.look.Amber
 	}
 	return func(gtx layout.Context) layout.Dimensions {
 		cells := []layout.FlexChild{
-			layout.Flexed(1, w.text(d.Name, label{size: 14, lines: 1, bold: d.open})),
+			layout.Flexed(1, w.look.Text(d.Name, look.Label{Size: 14, Lines: 1, Bold: d.open})),
 			layout.Rigid(layout.Spacer{Width: 8}.Layout),
-			layout.Rigid(w.text(d.Size, size)),
+			layout.Rigid(w.look.Text(d.Size, size)),
 		}
 		if !d.open {
 			cells = append(cells, w.handles(d)...)
@@ -213,11 +196,5 @@ func (w *Window) meter(gtx layout.Context) layout.Dimensions {
 	if w.screen != working || b.total == 0 {
 		return layout.Dimensions{}
 	}
-	size := image.Pt(gtx.Constraints.Max.X, gtx.Dp(6))
-	paint.FillShape(gtx.Ops, rule, clip.UniformRRect(image.Rectangle{Max: size}, size.Y/2).Op(gtx.Ops))
-	if done := size.X * b.done / b.total; done > 0 {
-		paint.FillShape(gtx.Ops, w.accent(), clip.UniformRRect(image.Rect(0, 0, max(done, size.Y), size.Y), size.Y/2).Op(gtx.Ops))
-	}
-	size.Y += gtx.Dp(10)
-	return layout.Dimensions{Size: size}
+	return look.Column(w.look.Meter(b.done, b.total, w.accent()), look.Gap(10))(gtx)
 }

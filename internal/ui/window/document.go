@@ -6,89 +6,81 @@ import (
 	"context"
 	"image"
 	"os"
+	"slices"
 
 	"gioui.org/io/event"
 	"gioui.org/io/key"
-	"gioui.org/io/semantic"
 	"gioui.org/layout"
 	"gioui.org/op"
-	"gioui.org/op/clip"
-	"gioui.org/op/paint"
 	"gioui.org/unit"
 	"gioui.org/widget"
 	"gioui.org/widget/material"
 
 	"persten/internal/signing"
 	"persten/internal/ui"
+	"persten/internal/ui/look"
 )
 
 // document is one line of the list and what is shown below it.
 type document struct {
 	ui.Document
-	content *os.File // nil: cannot be shown, or not got yet
-	source  func(context.Context) (*os.File, error)
-	covered []signing.Span
-	toggle  widget.Clickable
-	form    widget.Clickable // tree or text
-	open    bool
-	asTree  bool
+	asked  signing.Document
+	source func(context.Context) (*os.File, error) // where the content is to be got from, once
+	toggle widget.Clickable
+	open   bool
+	lost   bool // the content could not be got
 
 	borrowing bool // the content is on its way
 
-	lines reading[ui.Lines]
-	tree  reading[ui.Tree]
-	rows  []treeRow // of tree, ready to draw
-}
-
-// reading is an answer of a viewing process, awaited or there.
-type reading[T any] struct {
-	asked, there, failed bool
-	got                  T
-	list                 widget.List
+	views []*view // the ways to show it, the best first; none: it cannot be shown, or the content is not got yet
+	at    int     // which of them is shown
 }
 
 func (w *Window) documents(list []signing.Document) []document {
 	docs := make([]document, len(w.card.Documents))
 	for i := range docs {
 		d := &docs[i]
-		d.Document = w.card.Documents[i]
-		d.lines.list.Axis, d.tree.list.Axis = layout.Vertical, layout.Vertical
-		if w.view != nil {
-			d.source = list[i].Open
-		}
-		if w.view == nil || list[i].Content == nil {
+		d.Document, d.asked = w.card.Documents[i], list[i]
+		if w.view == nil {
 			continue
 		}
-		d.asTree, d.covered = ui.ShowsTree(list[i]), list[i].Covered
-		if d.asTree || ui.Showable(list[i].Content) {
-			d.content = list[i].Content
+		d.source = list[i].Open
+		if list[i].Content != nil {
+			d.views = newViews(d.asked)
 		}
 	}
 	return docs
 }
 
-// treeable tells whether the document can be switched between tree and text.
-func (d *document) treeable() bool { return d.tree.there && !d.refused() }
-
-// refused tells that a tree was tried and cannot be shown.
-func (d *document) refused() bool { return d.tree.there && (d.tree.failed || d.tree.got.Refused) }
-
-// shown is the list on screen.
-func (d *document) shown() *widget.List {
-	if d.asTree {
-		return &d.tree.list
+// view is the one that is shown; nil when there is none.
+func (d *document) view() *view {
+	if len(d.views) == 0 {
+		return nil
 	}
-	return &d.lines.list
+	return d.views[d.at]
 }
 
-// viewed tells of each document whether its content has been on screen.
-func (w *Window) viewed() []bool {
-	v := make([]bool, len(w.docs))
+// seen tells of each document whether the person could see what it says, and in which way it was shown.
+func (w *Window) seen() (viewed []bool, how []signing.How) {
 	for i := range w.docs {
-		d := &w.docs[i]
-		v[i] = d.treeable() || d.lines.there && !d.lines.failed && !d.lines.got.Binary
+		h := w.docs[i].how()
+		viewed, how = append(viewed, h.Content()), append(how, h)
 	}
-	return v
+	return viewed, how
+}
+
+// how is the best way in which the document was shown.
+func (d *document) how() signing.How {
+	if len(d.views) == 0 && d.source == nil || d.lost {
+		return signing.HowNot
+	}
+	best := signing.How("")
+	for _, h := range []signing.How{signing.HowHex, signing.HowExtracted, signing.HowSystem, signing.HowShown} {
+		if slices.ContainsFunc(d.views, func(v *view) bool { return v.good() && v.form.How() == h }) {
+			best = h
+		}
+	}
+	return best
 }
 
 // browse handles the buttons of the documents, and the keys that scroll the one whose button has the keyboard.
@@ -99,76 +91,50 @@ func (w *Window) browse(ctx context.Context, gtx layout.Context) {
 			d.open = !d.open
 			w.refit = true
 			if w.many() {
-				w.onlyOpen(d)
+				w.onlyOpen(ctx, d)
 			}
 			w.want(ctx, d)
 		}
-		for d.form.Clicked(gtx) {
-			d.asTree = !d.asTree
-			w.refit = true
-			w.want(ctx, d)
+		tags := []event.Tag{&d.toggle}
+		for at, v := range d.views {
+			tags = append(tags, &v.tab)
+			for v.tab.Clicked(gtx) {
+				d.at, w.refit = at, true
+				w.want(ctx, d)
+			}
 		}
-		if d.open {
-			scroll(gtx, d.shown(), &d.toggle, &d.form)
+		if v := d.view(); d.open && v != nil {
+			scroll(gtx, &v.list, v.screenful(), tags...)
 		}
 	}
 }
 
-// want has an open document read in the form it is to be shown in, once.
+// want has an open document read in the form it is to be shown in, once, and lets go of the pages of a closed one.
 func (w *Window) want(ctx context.Context, d *document) {
+	for i, v := range d.views {
+		if !d.open || i != d.at {
+			v.rest()
+		}
+	}
+	v := d.view()
 	switch {
 	case !d.open:
-	case d.content == nil && d.source != nil && !d.lines.there:
-		if !d.borrowing {
-			d.borrowing = true
-			go w.borrow(ctx, d)
-		}
-	case d.source != nil && d.lines.there:
-	case d.asTree && !d.tree.asked:
-		d.tree.asked = true
-		go w.readTree(ctx, d)
-	case !d.asTree && !d.lines.asked:
-		d.lines.asked = true
-		go w.readLines(ctx, d)
+	case v == nil && d.source != nil && !d.borrowing:
+		d.borrowing = true
+		go w.borrow(ctx, d)
+	case v != nil && !v.asked:
+		v.asked = true
+		go w.read(ctx, d, v)
 	}
 }
 
-// readLines gets a document as text. It runs beside the drawing.
-func (w *Window) readLines(ctx context.Context, d *document) {
-	lines, err := w.view.Lines(ctx, d.content)
-	w.mu.Lock()
-	d.lines.got, d.lines.failed, d.lines.there = lines, err != nil, true
-	w.refit = true
-	w.mu.Unlock()
-	w.redraw()
-}
-
-// readTree gets a document as a tree, or as text when it is none.
-func (w *Window) readTree(ctx context.Context, d *document) {
-	tree, err := w.view.Tree(ctx, d.content, d.covered)
-	w.mu.Lock()
-	d.tree.got, d.tree.failed, d.tree.there = tree, err != nil, true
-	d.rows = w.treeRows(tree)
-	d.tree.list.Position = layout.Position{First: firstSigned(d.rows), BeforeEnd: true}
-	if d.refused() {
-		d.asTree = false
-		w.want(ctx, d)
-	}
-	w.refit = true
-	w.mu.Unlock()
-	w.redraw()
-}
-
-// How far a key moves a shown document, in device-independent pixels.
-const (
-	scrollLine = 36
-	scrollPage = 180
-)
+// scrollLine is how far an arrow moves a shown document.
+const scrollLine unit.Dp = 36
 
 // scroll moves a list by the keys pressed while one of the tags has the keyboard.
-func scroll(gtx layout.Context, l *widget.List, tags ...event.Tag) {
+func scroll(gtx layout.Context, l *widget.List, screenful unit.Dp, tags ...event.Tag) {
 	moves := map[key.Name]unit.Dp{
-		key.NameDownArrow: scrollLine, key.NameUpArrow: -scrollLine, key.NamePageDown: scrollPage, key.NamePageUp: -scrollPage,
+		key.NameDownArrow: scrollLine, key.NameUpArrow: -scrollLine, key.NamePageDown: screenful, key.NamePageUp: -screenful,
 		key.NameHome: 0, key.NameEnd: 0,
 	}
 	for name, by := range moves {
@@ -196,127 +162,84 @@ func (w *Window) documentList(gtx layout.Context) layout.Dimensions {
 	rows := make([]layout.Widget, 0, 2*len(w.docs))
 	for i := range w.docs {
 		if i > 0 {
-			rows = append(rows, gap(10), bar(rule, 1), gap(10))
+			rows = append(rows, look.Gap(10), w.look.Line(), look.Gap(10))
 		}
 		rows = append(rows, w.document(&w.docs[i]))
 	}
-	return box(paper, rule, 8, 14, column(rows...))(gtx)
+	return w.look.Box(look.Column(rows...))(gtx)
 }
 
 func (w *Window) document(d *document) layout.Widget {
-	about := column(
-		w.text(d.Name, label{size: 15, bold: true}), gap(2),
-		w.text(d.Size+"   "+d.Digest, label{size: 12, color: soft}),
+	about := look.Column(
+		w.look.Text(d.Name, look.Label{Size: 15, Bold: true}), look.Gap(2),
+		w.look.Text(d.Size+"   "+d.Digest, look.Label{Size: 12, Color: w.look.Soft}),
 	)
 	parts := []layout.Widget{func(gtx layout.Context) layout.Dimensions {
 		return layout.Flex{Alignment: layout.Middle}.Layout(gtx, append([]layout.FlexChild{layout.Flexed(1, about)}, w.handles(d)...)...)
 	}}
 	if d.Signed != "" {
-		parts = append(parts, gap(6), w.text(d.Signed, label{size: 14, bold: true}))
+		parts = append(parts, look.Gap(6), w.look.Text(d.Signed, look.Label{Size: 14, Bold: true}))
 	}
 	if d.open {
-		parts = append(parts, gap(8), w.panel(d))
+		parts = append(parts, look.Gap(8), w.panel(d))
 	}
-	return column(parts...)
+	return look.Column(parts...)
 }
 
 // handles are the buttons of a document, as long as the question stands.
 func (w *Window) handles(d *document) (list []layout.FlexChild) {
-	if d.content == nil && d.source == nil || w.screen != asking && w.screen != pinning {
+	if len(d.views) == 0 && d.source == nil || w.screen != asking && w.screen != pinning {
 		return nil
 	}
-	add := func(b *widget.Clickable, set bool, on, off string) {
-		if set {
-			on = off
-		}
-		list = append(list, layout.Rigid(layout.Spacer{Width: 8}.Layout), layout.Rigid(w.small(b, on)))
+	caption := "prompt.documents.view"
+	if d.open {
+		caption = "prompt.documents.hide"
 	}
-	if d.open && d.treeable() {
-		add(&d.form, d.asTree, "prompt.documents.astree", "prompt.documents.astext")
-	}
-	add(&d.toggle, d.open, "prompt.documents.view", "prompt.documents.hide")
-	return list
-}
-
-// small is a button in the list of documents. It shows no ripple when pressed: while that moves, the toolkit drops Tab.
-func (w *Window) small(b *widget.Clickable, caption string) layout.Widget {
-	return func(gtx layout.Context) layout.Dimensions {
-		border, fill := rule, paper
-		if b.Hovered() || gtx.Focused(b) {
-			fill = rule
-		}
-		if gtx.Focused(b) {
-			border = w.accent()
-		}
-		return b.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
-			semantic.Button.Add(gtx.Ops)
-			return widget.Border{Color: border, CornerRadius: 5, Width: 1}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
-				return layout.Background{}.Layout(gtx,
-					func(gtx layout.Context) layout.Dimensions {
-						defer clip.UniformRRect(image.Rectangle{Max: gtx.Constraints.Min}, gtx.Dp(5)).Push(gtx.Ops).Pop()
-						paint.Fill(gtx.Ops, fill)
-						return layout.Dimensions{Size: gtx.Constraints.Min}
-					},
-					func(gtx layout.Context) layout.Dimensions {
-						return layout.Inset{Top: 5, Bottom: 5, Left: 10, Right: 10}.Layout(gtx,
-							w.text(w.card.Say(caption), label{size: 13, color: w.accent(), bold: true, lines: 1}))
-					})
-			})
-		})
+	return []layout.FlexChild{
+		layout.Rigid(layout.Spacer{Width: 8}.Layout), layout.Rigid(w.look.Small(&d.toggle, w.card.Say(caption), w.accent())),
 	}
 }
 
 // panel shows the content of a document, or why it cannot be shown.
 func (w *Window) panel(d *document) layout.Widget {
+	v := d.view()
+	switch {
+	case d.lost:
+		return w.remark("prompt.documents.unreadable")
+	case v == nil:
+		return w.remark("prompt.documents.reading")
+	}
 	var parts []layout.Widget
-	if d.refused() {
-		why := w.card.Say("prompt.tree.refused", "reason", d.tree.got.Reason.Say(w.card.Lang))
-		parts = append(parts, w.text(why, label{size: 13, color: amber}), gap(6))
+	if len(d.views) > 1 {
+		parts = append(parts, w.tabs(d), look.Gap(6))
 	}
-	body, notice := w.textPanel(d)
-	if d.asTree {
-		body, notice = w.treePanel(d)
+	for _, why := range w.refusals(d) {
+		parts = append(parts, w.look.Text(why, look.Label{Size: 13, Color: w.look.Amber}), look.Gap(6))
 	}
+	body, notice := w.viewPanel(v)
 	parts = append(parts, body)
 	if notice != "" {
-		parts = append(parts, gap(4), w.text(notice, label{size: 13, color: soft}))
+		parts = append(parts, look.Gap(4), w.look.Text(notice, look.Label{Size: 13, Color: w.look.Soft}))
 	}
-	return column(parts...)
+	return look.Column(parts...)
 }
 
-// textPanel is a document as lines, and what is to be said about that.
-func (w *Window) textPanel(d *document) (body layout.Widget, notice string) {
-	say := func(key string) layout.Widget { return w.text(w.card.Say(key), label{size: 13, color: soft}) }
-	lines := d.lines.got
-	switch {
-	case !d.lines.there:
-		return say("prompt.documents.reading"), ""
-	case d.lines.failed:
-		return say("prompt.documents.unreadable"), ""
-	case lines.Binary:
-		return say("prompt.documents.binary"), ""
-	case len(lines.Text) == 0:
-		return say("prompt.documents.empty"), ""
-	}
-	if lines.Cut {
-		notice = w.card.Say("prompt.documents.cut")
-	}
-	return w.listing(&d.lines.list, len(lines.Text), 10, func(gtx layout.Context, i int) layout.Dimensions {
-		return w.text(lines.Text[i], label{size: 12, mono: true})(gtx)
-	}), notice
+// remark is a sentence in place of a document.
+func (w *Window) remark(key string) layout.Widget {
+	return w.look.Text(w.card.Say(key), look.Label{Size: 13, Color: w.look.Soft})
 }
 
 // listing scrolls rows within a fixed height; few rows take less.
 func (w *Window) listing(l *widget.List, n, shown int, row layout.ListElement) layout.Widget {
 	const lineHeight, least = 18, 2
-	return box(ground, rule, 6, 10, func(gtx layout.Context) layout.Dimensions {
+	return look.Panel(w.look.Ground, w.look.Rule, 6, 10, func(gtx layout.Context) layout.Dimensions {
 		height := gtx.Dp(lineHeight) * shown
 		if n <= shown {
 			height = min(height, max(gtx.Dp(lineHeight)*least, measure(gtx, n, row)))
 		}
 		gtx.Constraints.Min.Y = height
 		gtx.Constraints.Max = image.Pt(gtx.Constraints.Max.X, height)
-		return material.List(w.theme, l).Layout(gtx, n, row)
+		return material.List(w.look.Material, l).Layout(gtx, n, row)
 	})
 }
 

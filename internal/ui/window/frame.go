@@ -18,6 +18,7 @@ import (
 
 	"persten/internal/signing"
 	"persten/internal/ui"
+	"persten/internal/ui/look"
 	"persten/proto"
 )
 
@@ -35,10 +36,10 @@ func (w *Window) frame(viewing context.Context, gtx layout.Context) {
 	w.choose(gtx, deaf)
 	w.press(gtx, deaf)
 
-	paint.Fill(gtx.Ops, ground)
+	paint.Fill(gtx.Ops, w.look.Ground)
 	layout.Flex{Axis: layout.Vertical}.Layout(gtx,
 		layout.Flexed(1, func(gtx layout.Context) layout.Dimensions {
-			s := material.List(w.theme, &w.list)
+			s := material.List(w.look.Material, &w.list)
 			s.AnchorStrategy = material.Overlay
 			return s.Layout(gtx, 1, func(gtx layout.Context, _ int) layout.Dimensions { return w.content(gtx) })
 		}),
@@ -178,7 +179,7 @@ func (w *Window) before(p *pinField) event.Tag {
 		return &w.field
 	}
 	for i := len(w.docs) - 1; i >= 0; i-- {
-		if w.docs[i].content != nil {
+		if len(w.docs[i].views) > 0 {
 			return &w.docs[i].toggle
 		}
 	}
@@ -242,7 +243,7 @@ func (w *Window) content(gtx layout.Context) layout.Dimensions {
 	if w.screen == ended {
 		body = w.outcome
 	}
-	return column(bar(w.accent(), 4), func(gtx layout.Context) layout.Dimensions {
+	return look.Column(look.Bar(w.accent(), 4), func(gtx layout.Context) layout.Dimensions {
 		return layout.Inset{Top: 14, Bottom: 10, Left: 24, Right: 24}.Layout(gtx, body)
 	})(gtx)
 }
@@ -251,11 +252,11 @@ func (w *Window) content(gtx layout.Context) layout.Dimensions {
 func (w *Window) footer(gtx layout.Context) layout.Dimensions {
 	m := op.Record(gtx.Ops)
 	gtx.Constraints.Min.Y = 0
-	dims := layout.Inset{Top: 12, Bottom: 16, Left: 24, Right: 21}.Layout(gtx, column(w.pinPart, w.meter, w.buttons))
+	dims := layout.Inset{Top: 12, Bottom: 16, Left: 24, Right: 21}.Layout(gtx, look.Column(w.pinPart, w.meter, w.buttons))
 	call := m.Stop()
 	dims.Size.X = gtx.Constraints.Max.X
-	paint.FillShape(gtx.Ops, ground, clip.Rect{Max: dims.Size}.Op())
-	paint.FillShape(gtx.Ops, rule, clip.Rect{Max: image.Pt(dims.Size.X, gtx.Dp(1))}.Op())
+	paint.FillShape(gtx.Ops, w.look.Ground, clip.Rect{Max: dims.Size}.Op())
+	paint.FillShape(gtx.Ops, w.look.Rule, clip.Rect{Max: image.Pt(dims.Size.X, gtx.Dp(1))}.Op())
 	call.Add(gtx.Ops)
 	return dims
 }
@@ -269,14 +270,14 @@ func (w *Window) buttons(gtx layout.Context) layout.Dimensions {
 	parts := []layout.FlexChild{layout.Flexed(1, w.status)}
 	switch {
 	case w.screen != working:
-		parts = append(parts, layout.Rigid(w.button(&w.no, no, w.accent(), false, true)))
+		parts = append(parts, layout.Rigid(w.look.Button(&w.no, look.Button{Caption: no, Accent: w.accent()})))
 	case w.stoppable():
-		parts = append(parts, layout.Rigid(w.button(&w.stop, w.card.Say("prompt.batch.stop"), w.accent(), false, !deaf)))
+		parts = append(parts, layout.Rigid(w.look.Button(&w.stop, look.Button{Caption: w.card.Say("prompt.batch.stop"), Accent: w.accent(), Disabled: deaf})))
 	}
 	if w.screen == asking || w.screen == pinning {
-		yes := w.card.Accept
+		yes := look.Button{Caption: w.card.Accept, Accent: w.accent(), Primary: true, Disabled: deaf || !w.ready()}
 		parts = append(parts, layout.Rigid(layout.Spacer{Width: 6}.Layout),
-			layout.Rigid(w.button(&w.yes, yes, w.accent(), true, !deaf && w.ready())))
+			layout.Rigid(w.look.Button(&w.yes, yes)))
 	}
 	return layout.Flex{Alignment: layout.Middle}.Layout(gtx, parts...)
 }
@@ -295,10 +296,10 @@ func (w *Window) status(gtx layout.Context) layout.Dimensions {
 		layout.Rigid(func(gtx layout.Context) layout.Dimensions {
 			gtx.Constraints.Max = image.Pt(gtx.Dp(22), gtx.Dp(22))
 			gtx.Constraints.Min = gtx.Constraints.Max
-			return material.Loader(w.theme).Layout(gtx)
+			return material.Loader(w.look.Material).Layout(gtx)
 		}),
 		layout.Rigid(layout.Spacer{Width: 12, Height: 44}.Layout),
-		layout.Rigid(w.text(w.doing(key), label{size: 15})),
+		layout.Rigid(w.look.Text(w.doing(key), look.Label{Size: 15})),
 	)
 }
 
@@ -316,27 +317,27 @@ func (w *Window) pinPart(gtx layout.Context) layout.Dimensions {
 		return layout.Dimensions{}
 	}
 	if !w.typing() {
-		return w.text(w.pinless(), label{color: soft})(gtx)
+		return w.look.Text(w.pinless(), look.Label{Color: w.look.Soft})(gtx)
 	}
 	deaf := time.Now().Before(w.deafTo)
 	frame := w.accent()
 	if (w.differ || w.pin.Wrong) && w.field.len() == 0 {
-		frame = red
+		frame = w.look.Red
 	}
-	parts := []layout.Widget{w.text(ui.PINLabel(w.card.Lang, w.pin), label{bold: true}), gap(6)}
+	parts := []layout.Widget{w.look.Text(ui.PINLabel(w.card.Lang, w.pin), look.Label{Bold: true}), look.Gap(6)}
 	field := func(p *pinField) layout.Widget {
-		return func(gtx layout.Context) layout.Dimensions { return p.layout(gtx, frame, deaf) }
+		return func(gtx layout.Context) layout.Dimensions { return p.layout(gtx, w.look, frame, deaf) }
 	}
 	parts = append(parts, field(&w.field))
 	if w.twice {
-		parts = append(parts, gap(8), w.text(w.card.Say("prompt.pin.again"), label{bold: true}), gap(6), field(&w.again))
+		parts = append(parts, look.Gap(8), w.look.Text(w.card.Say("prompt.pin.again"), look.Label{Bold: true}), look.Gap(6), field(&w.again))
 	}
 	hint, alarm := w.hint()
-	l := label{size: 13, color: soft}
+	l := look.Label{Size: 13, Color: w.look.Soft}
 	if alarm {
-		l.color, l.bold = red, true
+		l.Color, l.Bold = w.look.Red, true
 	}
-	return column(append(parts, gap(6), w.text(hint, l), gap(12))...)(gtx)
+	return look.Column(append(parts, look.Gap(6), w.look.Text(hint, l), look.Gap(12))...)(gtx)
 }
 
 func (w *Window) pinless() string {

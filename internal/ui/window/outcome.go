@@ -7,9 +7,10 @@ import (
 
 	"gioui.org/f32"
 	"gioui.org/layout"
-	"gioui.org/op"
 	"gioui.org/op/clip"
 	"gioui.org/op/paint"
+
+	"persten/internal/ui/look"
 )
 
 // outcome draws the end: a sign, the sentence, and what belongs to it.
@@ -19,24 +20,24 @@ func (w *Window) outcome(gtx layout.Context) layout.Dimensions {
 		return layout.Flex{Alignment: layout.Middle}.Layout(gtx,
 			layout.Rigid(w.outcomeSign),
 			layout.Rigid(layout.Spacer{Width: 16}.Layout),
-			layout.Flexed(1, w.text(c.Title, label{size: 23, bold: true, color: w.accent()})),
+			layout.Flexed(1, w.look.Text(c.Title, look.Label{Size: 23, Bold: true, Color: w.accent()})),
 		)
 	}
-	parts := []layout.Widget{head, gap(16)}
+	parts := []layout.Widget{head, look.Gap(16)}
 	if c.Done {
-		parts = append(parts, box(paper, rule, 8, 14, w.table(c.Facts)))
-		return column(parts...)(gtx)
+		parts = append(parts, w.look.Box(w.table(c.Facts)))
+		return look.Column(parts...)(gtx)
 	}
 	if c.Partly {
-		parts = append(parts, box(paper, rule, 8, 14, w.table(c.Facts)), gap(14))
+		parts = append(parts, w.look.Box(w.table(c.Facts)), look.Gap(14))
 	}
-	parts = append(parts, w.text(c.What, label{size: 16}))
+	parts = append(parts, w.look.Text(c.What, look.Label{Size: 16}))
 	if c.Next != "" {
-		next := column(w.text(w.card.Say("prompt.closing.next"), label{size: 13, color: soft, bold: true}), gap(4),
-			w.text(c.Next, label{size: 15}))
-		parts = append(parts, gap(14), box(paper, rule, 8, 14, next))
+		next := look.Column(w.look.Text(w.card.Say("prompt.closing.next"), look.Label{Size: 13, Color: w.look.Soft, Bold: true}), look.Gap(4),
+			w.look.Text(c.Next, look.Label{Size: 15}))
+		parts = append(parts, look.Gap(14), w.look.Box(next))
 	}
-	return column(parts...)(gtx)
+	return look.Column(parts...)(gtx)
 }
 
 // outcomeSign is a disc with a tick or a cross.
@@ -45,20 +46,10 @@ func (w *Window) outcomeSign(gtx layout.Context) layout.Dimensions {
 	s := float32(d)
 	paint.FillShape(gtx.Ops, w.accent(), clip.Ellipse{Max: image.Pt(d, d)}.Op(gtx.Ops))
 	if w.closing.Done {
-		stroke(gtx.Ops, s*0.09, f32.Pt(s*0.27, s*0.52), f32.Pt(s*0.44, s*0.69), f32.Pt(s*0.75, s*0.34))
+		look.Stroke(gtx.Ops, w.look.OnAccent, s*0.09, f32.Pt(s*0.27, s*0.52), f32.Pt(s*0.44, s*0.69), f32.Pt(s*0.75, s*0.34))
 	} else {
-		stroke(gtx.Ops, s*0.09, f32.Pt(s*0.33, s*0.33), f32.Pt(s*0.67, s*0.67))
-		stroke(gtx.Ops, s*0.09, f32.Pt(s*0.67, s*0.33), f32.Pt(s*0.33, s*0.67))
+		look.Stroke(gtx.Ops, w.look.OnAccent, s*0.09, f32.Pt(s*0.33, s*0.33), f32.Pt(s*0.67, s*0.67))
+		look.Stroke(gtx.Ops, w.look.OnAccent, s*0.09, f32.Pt(s*0.67, s*0.33), f32.Pt(s*0.33, s*0.67))
 	}
 	return layout.Dimensions{Size: image.Pt(d, d)}
-}
-
-func stroke(ops *op.Ops, width float32, points ...f32.Point) {
-	var p clip.Path
-	p.Begin(ops)
-	p.MoveTo(points[0])
-	for _, to := range points[1:] {
-		p.LineTo(to)
-	}
-	paint.FillShape(ops, paper, clip.Stroke{Path: p.End(), Width: width}.Op())
 }

@@ -18,6 +18,7 @@ import (
 	"gioui.org/widget"
 
 	"persten/internal/secret"
+	"persten/internal/ui/look"
 )
 
 // maxPIN is longer than any token's PIN; what goes beyond is not taken.
@@ -148,15 +149,15 @@ func (p *pinField) give() *secret.Buffer {
 }
 
 // layout draws the field. Keys must have been taken before.
-func (p *pinField) layout(gtx layout.Context, accent color.NRGBA, deaf bool) layout.Dimensions {
+func (p *pinField) layout(gtx layout.Context, t *look.Theme, accent color.NRGBA, deaf bool) layout.Dimensions {
 	size := image.Pt(gtx.Constraints.Max.X, gtx.Dp(42))
 	focused := gtx.Focused(p)
-	border, wide, fill := rule, unit.Dp(1), paper
+	border, wide, fill := t.Rule, unit.Dp(1), t.Paper
 	if focused {
 		border, wide = accent, 2
 	}
 	if deaf {
-		fill = ground
+		fill = t.Ground
 	}
 	return widget.Border{Color: border, CornerRadius: 6, Width: wide}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
 		defer clip.UniformRRect(image.Rectangle{Max: size}, gtx.Dp(6)).Push(gtx.Ops).Pop()
@@ -164,15 +165,15 @@ func (p *pinField) layout(gtx layout.Context, accent color.NRGBA, deaf bool) lay
 		event.Op(gtx.Ops, p)
 		key.InputHintOp{Tag: p, Hint: key.HintPassword}.Add(gtx.Ops)
 		pointer.CursorText.Add(gtx.Ops)
-		x := p.drawDots(gtx, size)
+		x := p.drawDots(gtx, t.Ink, size)
 		if focused && !deaf {
-			caret(gtx, x, size.Y)
+			caret(gtx, t.Ink, x, size.Y)
 		}
 		return layout.Dimensions{Size: size}
 	})
 }
 
-func (p *pinField) drawDots(gtx layout.Context, size image.Point) int {
+func (p *pinField) drawDots(gtx layout.Context, ink color.NRGBA, size image.Point) int {
 	x, r, step := gtx.Dp(16), gtx.Dp(5), gtx.Dp(16)
 	room := (size.X - 2*x) / step
 	for range min(p.dots(), room) {
@@ -184,7 +185,7 @@ func (p *pinField) drawDots(gtx layout.Context, size image.Point) int {
 }
 
 // caret blinks where the next character goes.
-func caret(gtx layout.Context, x, height int) {
+func caret(gtx layout.Context, ink color.NRGBA, x, height int) {
 	const period = 530 * time.Millisecond
 	gtx.Execute(op.InvalidateCmd{At: gtx.Now.Truncate(period).Add(period)})
 	if gtx.Now.UnixMilli()/period.Milliseconds()%2 == 0 {

@@ -3,81 +3,78 @@
 package window
 
 import (
-	"image"
 	"image/color"
 	"unicode/utf8"
 
-	"gioui.org/f32"
 	"gioui.org/layout"
-	"gioui.org/op/clip"
-	"gioui.org/op/paint"
 	"gioui.org/unit"
 
 	"persten/internal/signing"
 	"persten/internal/text"
 	"persten/internal/ui"
+	"persten/internal/ui/look"
 )
 
 // accent is the colour of the kind of question, and of the outcome.
 func (w *Window) accent() color.NRGBA {
 	switch {
 	case w.screen == ended && w.closing.Done:
-		return green
+		return w.look.Green
 	case w.screen == ended && w.closing.Declined:
-		return soft
+		return w.look.Soft
 	case w.screen == ended && w.closing.Partly:
-		return amber
+		return w.look.Amber
 	case w.screen == ended:
-		return red
+		return w.look.Red
 	case w.card.Kind.Site():
-		return violet
+		return w.look.Violet
 	case w.card.Kind == signing.KindLogin, w.card.Kind == signing.KindSelect:
-		return teal
+		return w.look.Teal
 	}
-	return blue
+	return w.look.Blue
 }
 
 // question draws the card.
 func (w *Window) question(gtx layout.Context) layout.Dimensions {
-	title := label{size: 22, bold: true}
+	title := look.Label{Size: 22, Bold: true}
 	if w.card.Kind != signing.KindSign {
-		title.color = w.accent()
+		title.Color = w.accent()
 	}
-	parts := []layout.Widget{w.text(w.title(), title), gap(8), w.asker}
+	parts := []layout.Widget{w.look.Text(w.title(), title), look.Gap(8), w.asker}
 	if w.card.Banner != "" {
-		parts = append(parts, gap(8), w.banner)
+		parts = append(parts, look.Gap(8), w.look.Banner(w.card.Banner))
 	}
 	if w.card.Note != "" {
-		parts = append(parts, gap(8), w.note)
+		parts = append(parts, look.Gap(8), w.note)
 	}
 	if w.card.Body != "" {
-		parts = append(parts, gap(14), w.text(w.card.Body, label{size: 15}))
+		parts = append(parts, look.Gap(14), w.look.Text(w.card.Body, look.Label{Size: 15}))
 	}
 	for i := range w.card.Choices {
-		parts = append(parts, gap(10), w.choice(i))
+		parts = append(parts, look.Gap(10), w.choice(i))
 	}
 	if len(w.docs) > 0 {
-		heading, list := w.heading(text.Plural(w.card.Lang, "prompt.closing.documents", len(w.docs))), w.documentList
+		heading, list := w.look.Heading(text.Plural(w.card.Lang, "prompt.closing.documents", len(w.docs))), w.documentList
 		if w.many() {
-			heading, list = w.text(w.card.Summary, label{size: 16, bold: true}), w.batchList
+			heading, list = w.look.Text(w.card.Summary, look.Label{Size: 16, Bold: true}), w.batchList
 		}
-		parts = append(parts, gap(12), heading, gap(6), list)
+		parts = append(parts, look.Gap(12), heading, look.Gap(6), list)
 		for _, warning := range w.card.Warnings() {
 			if !w.many() {
-				parts = append(parts, gap(8), indented(w.text(warning, label{size: 14, color: amber, bold: true})))
+				parts = append(parts, look.Gap(8), indented(w.look.Text(warning, look.Label{Size: 14, Color: w.look.Amber, Bold: true})))
 			}
 		}
 	}
 	if len(w.card.Meaning) > 0 {
-		parts = append(parts, gap(10), indented(w.table(w.card.Meaning)))
+		parts = append(parts, look.Gap(10), indented(w.table(w.card.Meaning)))
 	}
 	if len(w.card.Owner) > 0 {
-		parts = append(parts, gap(12), w.heading(w.card.Say("prompt.cert.heading")), gap(6), w.certificate)
+		parts = append(parts, look.Gap(12), w.look.Heading(w.card.Say("prompt.cert.heading")), look.Gap(6), w.certificate)
 	}
 	if len(w.card.Facts) > 0 {
-		parts = append(parts, gap(10), indented(w.table(w.card.Facts)))
+		parts = append(parts, look.Gap(10), indented(w.table(w.card.Facts)))
 	}
-	return column(parts...)(gtx)
+	return look.Column(parts...)(gtx)
 }
 
 func (w *Window) title() string {
@@ -87,22 +84,18 @@ func (w *Window) title() string {
 	return w.card.Title
 }
 
-func (w *Window) heading(s string) layout.Widget {
-	return w.text(s, label{size: 13, color: soft, bold: true})
-}
-
 // asker is who asks, large, the registrable domain in bold.
 func (w *Window) asker(gtx layout.Context) layout.Dimensions {
-	parts := []layout.Widget{w.text(w.card.Say("prompt.asker.label"), label{size: 13, color: soft, bold: true}), gap(4)}
+	parts := []layout.Widget{w.look.Text(w.card.Say("prompt.asker.label"), look.Label{Size: 13, Color: w.look.Soft, Bold: true}), look.Gap(4)}
 	if s := w.card.Site; s != nil {
 		parts = append(parts, w.site(*s))
 	} else {
-		parts = append(parts, w.text(w.card.Asker, label{size: 19, bold: true}))
+		parts = append(parts, w.look.Text(w.card.Asker, look.Label{Size: 19, Bold: true}))
 	}
 	if w.card.Frame != "" {
-		parts = append(parts, gap(4), w.text(w.card.Say("prompt.asker.frame", "site", w.card.Frame), label{color: soft}))
+		parts = append(parts, look.Gap(4), w.look.Text(w.card.Say("prompt.asker.frame", "site", w.card.Frame), look.Label{Color: w.look.Soft}))
 	}
-	return box(paper, rule, 8, 12, column(parts...))(gtx)
+	return w.look.Box(look.Column(parts...))(gtx)
 }
 
 // site sets an origin in type that gets smaller for long ones; a very long one takes two lines.
@@ -112,9 +105,9 @@ func (w *Window) site(s ui.Site) layout.Widget {
 	for size > 14 && n*int(size) > 880 {
 		size--
 	}
-	lead := layout.Rigid(w.text(s.Scheme+s.Before, label{size: size, color: soft, lines: 1}))
-	name := layout.Rigid(w.text(s.Domain, label{size: size, bold: true}))
-	port := layout.Rigid(w.text(s.After, label{size: size, color: soft, lines: 1}))
+	lead := layout.Rigid(w.look.Text(s.Scheme+s.Before, look.Label{Size: size, Color: w.look.Soft, Lines: 1}))
+	name := layout.Rigid(w.look.Text(s.Domain, look.Label{Size: size, Bold: true}))
+	port := layout.Rigid(w.look.Text(s.After, look.Label{Size: size, Color: w.look.Soft, Lines: 1}))
 	return func(gtx layout.Context) layout.Dimensions {
 		if n*int(size) <= 880 {
 			return layout.Flex{Alignment: layout.Baseline}.Layout(gtx, lead, name, port)
@@ -126,39 +119,11 @@ func (w *Window) site(s ui.Site) layout.Widget {
 	}
 }
 
-// banner warns about the asker.
-func (w *Window) banner(gtx layout.Context) layout.Dimensions {
-	return box(amberBed, mix(amber, paper, 0.6), 8, 12, func(gtx layout.Context) layout.Dimensions {
-		return layout.Flex{}.Layout(gtx,
-			layout.Rigid(warningSign),
-			layout.Rigid(layout.Spacer{Width: 10}.Layout),
-			layout.Flexed(1, w.text(w.card.Banner, label{color: amber})),
-		)
-	})(gtx)
-}
-
-// warningSign is a triangle with a stroke and a dot.
-func warningSign(gtx layout.Context) layout.Dimensions {
-	s := float32(gtx.Dp(18))
-	var p clip.Path
-	p.Begin(gtx.Ops)
-	p.MoveTo(f32.Pt(s/2, 0))
-	p.LineTo(f32.Pt(s, s*0.9))
-	p.LineTo(f32.Pt(0, s*0.9))
-	p.Close()
-	paint.FillShape(gtx.Ops, amber, clip.Outline{Path: p.End()}.Op())
-	stroke := image.Rect(int(s*0.46), int(s*0.32), int(s*0.56)+1, int(s*0.6))
-	dot := image.Rect(int(s*0.46), int(s*0.68), int(s*0.56)+1, int(s*0.78))
-	paint.FillShape(gtx.Ops, amberBed, clip.Rect(stroke).Op())
-	paint.FillShape(gtx.Ops, amberBed, clip.Rect(dot).Op())
-	return layout.Dimensions{Size: image.Pt(int(s), int(s))}
-}
-
 // note is what the asker says: labelled, quoted, and drawn unlike anything of ours.
 func (w *Window) note(gtx layout.Context) layout.Dimensions {
 	who := w.card.Say("prompt.note.label")
 	return layout.Inset{Left: 14, Right: 14}.Layout(gtx,
-		column(w.text(who+":", label{size: 13, color: soft, bold: true}), gap(2), w.text("«"+w.card.Note+"»", label{color: soft})))
+		look.Column(w.look.Text(who+":", look.Label{Size: 13, Color: w.look.Soft, Bold: true}), look.Gap(2), w.look.Text("«"+w.card.Note+"»", look.Label{Color: w.look.Soft})))
 }
 
 // certificate is the card a person knows the certificate by: the name large, the rest in two columns.
@@ -166,10 +131,10 @@ func (w *Window) certificate(gtx layout.Context) layout.Dimensions {
 	parts := []layout.Widget{}
 	rest := w.card.Owner
 	if rest[0].Strong {
-		parts = append(parts, w.text(rest[0].Value, label{size: 17, bold: true}), gap(8))
+		parts = append(parts, w.look.Text(rest[0].Value, look.Label{Size: 17, Bold: true}), look.Gap(8))
 		rest = rest[1:]
 	}
-	return box(paper, rule, 8, 12, column(append(parts, w.table(rest))...))(gtx)
+	return w.look.Box(look.Column(append(parts, w.table(rest))...))(gtx)
 }
 
 // indented sets a widget in line with the content of the boxes above.
@@ -181,33 +146,11 @@ func indented(content layout.Widget) layout.Widget {
 
 // table sets facts in two columns.
 func (w *Window) table(facts []ui.Fact) layout.Widget {
-	return func(gtx layout.Context) layout.Dimensions {
-		rows := make([]layout.Widget, 0, 2*len(facts))
-		for i, f := range facts {
-			if i > 0 {
-				rows = append(rows, gap(2))
-			}
-			rows = append(rows, w.row(f))
-		}
-		return column(rows...)(gtx)
+	rows := make([]look.Row, len(facts))
+	for i, f := range facts {
+		rows[i] = look.Row{Label: f.Label, Value: f.Value, Warn: f.Warn}
 	}
-}
-
-func (w *Window) row(f ui.Fact) layout.Widget {
-	value := label{size: 14}
-	if f.Warn {
-		value.color, value.bold = amber, true
-	}
-	return func(gtx layout.Context) layout.Dimensions {
-		return layout.Flex{Alignment: layout.Baseline}.Layout(gtx,
-			layout.Rigid(func(gtx layout.Context) layout.Dimensions {
-				gtx.Constraints.Min.X = gtx.Dp(132)
-				gtx.Constraints.Max.X = gtx.Constraints.Min.X
-				return w.text(f.Label, label{size: 14, color: soft})(gtx)
-			}),
-			layout.Flexed(1, w.text(f.Value, value)),
-		)
-	}
+	return w.look.Table(rows)
 }
 
 // warnings says what the person should know about earlier tries.

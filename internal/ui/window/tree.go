@@ -15,6 +15,7 @@ import (
 
 	"persten/internal/signing"
 	"persten/internal/ui"
+	"persten/internal/ui/look"
 )
 
 // treeRow is a row of a document's tree, ready to draw.
@@ -87,38 +88,35 @@ func firstSigned(rows []treeRow) int {
 }
 
 // treePanel is a document as a tree, and what is to be said about that.
-func (w *Window) treePanel(d *document) (body layout.Widget, notice string) {
-	if !d.tree.there {
-		return w.text(w.card.Say("prompt.documents.reading"), label{size: 13, color: soft}), ""
-	}
-	if t := d.tree.got; t.Cut {
+func (w *Window) treePanel(v *view) (body layout.Widget, notice string) {
+	if v.tree.Cut {
 		notice = w.card.Say("prompt.documents.cut")
-		if t.Marked && !slices.ContainsFunc(d.rows, func(r treeRow) bool { return r.signed }) {
+		if v.tree.Marked && !slices.ContainsFunc(v.rows, func(r treeRow) bool { return r.signed }) {
 			notice += " " + w.card.Say("prompt.tree.beyond")
 		}
 	}
-	return w.listing(&d.tree.list, len(d.rows), treeShown, func(gtx layout.Context, i int) layout.Dimensions {
-		return w.treeRow(gtx, d.rows[i])
+	return w.listing(&v.list, len(v.rows), treeShown, func(gtx layout.Context, i int) layout.Dimensions {
+		return w.treeRow(gtx, v.rows[i])
 	}), notice
 }
 
 // treeRow draws a row: signed ones on a tint with a bar at the left, the others dimmed.
 func (w *Window) treeRow(gtx layout.Context, r treeRow) layout.Dimensions {
-	l, caption := label{size: 12, mono: true}, label{size: 12, bold: true, color: soft}
+	l, caption := look.Label{Size: 12, Mono: true}, look.Label{Size: 12, Bold: true, Color: w.look.Soft}
 	if r.marked && !r.signed {
-		l.color = soft
+		l.Color = w.look.Soft
 	}
 	if r.signed {
-		caption.color = w.accent()
+		caption.Color = w.accent()
 	}
-	parts := []layout.Widget{w.text(r.text, l)}
+	parts := []layout.Widget{w.look.Text(r.text, l)}
 	if r.caption != "" {
-		parts = slices.Insert(parts, 0, gap(2), w.text(r.caption, caption), gap(2))
+		parts = slices.Insert(parts, 0, look.Gap(2), w.look.Text(r.caption, caption), look.Gap(2))
 	}
 	indent := treeStep * unit.Dp(min(r.depth, treeDepth))
 	return w.signedBar(gtx, r.signed, func(gtx layout.Context) layout.Dimensions {
 		text := layout.Inset{Left: indent, Top: 1, Bottom: 1}
-		return column(append(parts[:len(parts)-1:len(parts)-1], func(gtx layout.Context) layout.Dimensions {
+		return look.Column(append(parts[:len(parts)-1:len(parts)-1], func(gtx layout.Context) layout.Dimensions {
 			return text.Layout(gtx, parts[len(parts)-1])
 		})...)(gtx)
 	})
@@ -132,7 +130,7 @@ func (w *Window) signedBar(gtx layout.Context, signed bool, content layout.Widge
 	call := m.Stop()
 	dims.Size.X = gtx.Constraints.Max.X
 	if signed {
-		paint.FillShape(gtx.Ops, mix(w.accent(), paper, 0.9), clip.Rect{Max: dims.Size}.Op())
+		paint.FillShape(gtx.Ops, look.Mix(w.accent(), w.look.Paper, 0.9), clip.Rect{Max: dims.Size}.Op())
 		paint.FillShape(gtx.Ops, w.accent(), clip.Rect{Max: image.Pt(gtx.Dp(4), dims.Size.Y)}.Op())
 	}
 	call.Add(gtx.Ops)

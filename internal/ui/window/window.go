@@ -17,13 +17,13 @@ import (
 	"gioui.org/op"
 	"gioui.org/unit"
 	"gioui.org/widget"
-	"gioui.org/widget/material"
 
 	"persten/internal/secret"
 	"persten/internal/signing"
 	"persten/internal/text"
 	"persten/internal/token"
 	"persten/internal/ui"
+	"persten/internal/ui/look"
 )
 
 // deafness is how long the window takes no orders after it appeared, changed or got the keyboard.
@@ -56,9 +56,10 @@ type answer struct {
 type Window struct {
 	view    ui.Viewer
 	win     *app.Window
-	theme   *material.Theme
+	look    *look.Theme
 	answers chan answer
 	gone    chan struct{} // closed with the window
+	shown   chan struct{} // closed by the first frame
 	failure error         // why it never appeared; read after gone
 
 	held *secret.Buffer // typed with the yes, wanted a moment later
@@ -90,11 +91,11 @@ type Window struct {
 	list         widget.List
 }
 
-// New makes a window that shows documents through view; nil offers no viewing.
-func New(view ui.Viewer) *Window {
+// New makes a window in a look of its own that shows documents through view; nil offers no viewing.
+func New(theme *look.Theme, view ui.Viewer) *Window {
 	w := &Window{
-		view: view, win: new(app.Window), theme: newTheme(),
-		answers: make(chan answer, 1), gone: make(chan struct{}),
+		view: view, win: new(app.Window), look: theme,
+		answers: make(chan answer, 1), gone: make(chan struct{}), shown: make(chan struct{}),
 	}
 	w.batch.stopped = make(chan struct{})
 	w.list.Axis = layout.Vertical
@@ -124,7 +125,8 @@ func (w *Window) Decide(ctx context.Context, q signing.Question) (signing.Decisi
 	w.held = a.pin
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return signing.Decision{Approved: a.yes, Viewed: w.viewed(), Chosen: max(w.chosen, 0)}, nil
+	viewed, how := w.seen()
+	return signing.Decision{Approved: a.yes, Viewed: viewed, How: how, Chosen: max(w.chosen, 0)}, nil
 }
 
 // wait returns the next press of a button. A window that was closed has said no.
@@ -256,9 +258,7 @@ func (w *Window) run(viewing context.Context) {
 		case app.DestroyEvent:
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			if !w.drawn {
-				w.failure = e.Err
-			}
+			w.failure = e.Err // nil when the person closed it
 			w.field.clear()
 			w.again.clear()
 			if w.many() && w.screen == working {
@@ -270,6 +270,7 @@ func (w *Window) run(viewing context.Context) {
 		case app.FrameEvent:
 			w.frame(viewing, app.NewContext(&ops, e))
 			e.Frame(&ops)
+			w.appeared()
 			w.fit()
 		}
 		w.depart()

@@ -43,6 +43,7 @@ struct slot {
 	char pin[64];
 	char tries[PATH_SIZE], present[PATH_SIZE], store[PATH_SIZE];
 	int max_tries, keypad; /* keypad: milliseconds, -1 for none */
+	int issued; /* the PIN is to be changed */
 	CK_RV keypad_answer;
 	CK_ULONG mechanisms[MAX_MECHANISMS];
 	int nmechanisms;

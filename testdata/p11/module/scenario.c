@@ -9,7 +9,7 @@
  *
  *     slot NUMBER                   begins a token; the lines below describe it
  *     label TEXT                    UTF-8, to the end of the line; also serial, model, manufacturer. "\xNN" is a byte
- *     pin PIN                       without it nothing needs a login
+ *     pin PIN [issued]              without it nothing needs a login; issued: it is the one the token came with
  *     tries FILE [MAX]              the attempts left are kept in FILE, MAX (3) when it is not there
  *     present FILE                  the token is in the slot while FILE exists
  *     keypad MS [ok|wrong|cancel]   the PIN is typed on the reader, which takes so long and ends so
@@ -192,6 +192,7 @@ static int slot_line(struct slot *s, const char *word, char *rest)
 		return -1;
 	if (!strcmp(word, "pin")) {
 		text(s->pin, sizeof s->pin, first);
+		s->issued = strtok(NULL, " ") != NULL;
 	} else if (!strcmp(word, "tries")) {
 		path(s->tries, first);
 		if ((first = strtok(NULL, " ")))

@@ -152,6 +152,8 @@ static CK_ULONG token_flags(struct slot *s)
 
 	if (*s->pin)
 		flags |= CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED;
+	if (s->issued)
+		flags |= CKF_USER_PIN_TO_BE_CHANGED;
 	if (s->keypad >= 0)
 		flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
 	if (!*s->tries || left >= s->max_tries)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package main
+package client
 
 import (
 	"bytes"
@@ -65,7 +65,7 @@ func TestSending(t *testing.T) {
 }
 
 // reading is a client of a session that has one sealed document, whose pieces are what say makes of them.
-func reading(t *testing.T, doc []byte, say func(offset int64, piece []byte) []byte) *client {
+func reading(t *testing.T, doc []byte, say func(offset int64, piece []byte) []byte) *Client {
 	in, out := io.Pipe()
 	back, answers := io.Pipe()
 	session := rpc.New(ipc.Stdio(in, answers, ipc.MaxFrame), func(_ context.Context, r *rpc.Request) (any, error) {
@@ -77,7 +77,7 @@ func reading(t *testing.T, doc []byte, say func(offset int64, piece []byte) []by
 		to := min(from+int64(p.Length), int64(len(doc)))
 		return proto.ContentReadResult{Data: say(p.Offset, doc[from:to]), EOF: to == int64(len(doc))}, nil
 	})
-	c := &client{conn: rpc.New(ipc.Stdio(back, out, ipc.MaxFrame), nil)}
+	c := &Client{conn: rpc.New(ipc.Stdio(back, out, ipc.MaxFrame), nil)}
 	go session.Serve(t.Context())
 	go c.conn.Serve(t.Context())
 	t.Cleanup(func() { c.Close(); session.Close() })
@@ -93,7 +93,7 @@ func TestDownload(t *testing.T) {
 	whole := func(_ int64, piece []byte) []byte { return piece }
 	for _, n := range []int{0, 1, pieceSize - 1, pieceSize, pieceSize + 1, readsAhead * pieceSize, len(doc)} {
 		var got bytes.Buffer
-		err := reading(t, doc[:n], whole).download(t.Context(), proto.Content{Handle: "h"}, &got)
+		err := reading(t, doc[:n], whole).Download(t.Context(), proto.Content{Handle: "h"}, &got)
 		if err != nil || !bytes.Equal(got.Bytes(), doc[:n]) {
 			t.Errorf("%d bytes: got %d, %v", n, got.Len(), err)
 		}
@@ -104,7 +104,7 @@ func TestDownload(t *testing.T) {
 		}
 		return piece
 	}
-	err := reading(t, doc, short).download(t.Context(), proto.Content{Handle: "h"}, io.Discard)
+	err := reading(t, doc, short).Download(t.Context(), proto.Content{Handle: "h"}, io.Discard)
 	if !errors.Is(err, proto.CodeAgentLost) {
 		t.Error("a short piece:", err)
 	}
@@ -115,7 +115,7 @@ func TestDownload(t *testing.T) {
 		}
 		return piece
 	}
-	if err := reading(t, doc, stop).download(ctx, proto.Content{Handle: "h"}, io.Discard); !errors.Is(err, context.Canceled) {
+	if err := reading(t, doc, stop).Download(ctx, proto.Content{Handle: "h"}, io.Discard); !errors.Is(err, context.Canceled) {
 		t.Error("given up:", err)
 	}
 }

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"persten/internal/signing"
+	"persten/internal/ui"
+	"persten/internal/ui/view/viewtest"
+)
+
+// documentQuestion is a question about a document of any kind.
+func documentQuestion(t *testing.T, lang, name string, content []byte) signing.Question {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "document")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	q := question(t, lang)
+	q.Documents[0].Name, q.Documents[0].MIME, q.Documents[0].Size, q.Documents[0].Content = name, "", int64(len(content)), f
+	return q
+}
+
+// picture is a gradient with a frame.
+func picture(t *testing.T) []byte {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, 800, 500))
+	for y := range 500 {
+		for x := range 800 {
+			m.SetRGBA(x, y, color.RGBA{R: uint8(x * 255 / 800), G: uint8(y * 255 / 500), B: 0x80, A: 0xff})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Each kind of document is opened with the keyboard, looked at, and the decision tells how it was shown.
+func TestDocumentsOnScreen(t *testing.T) {
+	s := newScreen(t)
+	contract, err := os.ReadFile(os.Getenv("PDF")) // a real one, for a look by hand
+	if err != nil {
+		contract = viewtest.PDF("Contract No. 17", "Page two", "Page three")
+	}
+	for _, c := range []struct {
+		file    string
+		content []byte
+		how     signing.How
+	}{
+		{"Договор.pdf", contract, signing.HowShown},
+		{"Скан.png", picture(t), signing.HowShown},
+		{"Приказ.docx", viewtest.DOCX("Приказ № 5", "О проведении инвентаризации"), signing.HowExtracted},
+		{"Счёт.xlsx", viewtest.XLSX(), signing.HowExtracted},
+		{"Архив.zip", viewtest.Zip(viewtest.Entry{Name: "Приложение 1.txt", Content: "текст"}), signing.HowExtracted},
+		{"Данные.bin", append([]byte{0, 1, 2, 0xff}, []byte("PERSTEN binary data")...), signing.HowHex},
+		{"Порченый.pdf", viewtest.PDF("one")[:300], signing.HowHex},
+		{"Закрытый.pdf", viewtest.LockedPDF(), signing.HowHex},
+	} {
+		for _, lang := range []string{"ru", "en"} {
+			a := s.ask(t.Context(), documentQuestion(t, lang, c.file, c.content))
+			s.calmly("shift+Tab", "Return")
+			time.Sleep(2 * time.Second) // the machine that draws starts
+			s.shot("view-" + filepath.Ext(c.file)[1:] + "-" + c.file[:2] + "-" + lang)
+			if filepath.Ext(c.file) == ".pdf" && c.how == signing.HowShown {
+				s.calmly("Next", "Next")
+				time.Sleep(time.Second)
+				s.shot("view-pdf-next-" + lang)
+			}
+			s.keys("Escape")
+			if d := s.decision(a); d.Approved || d.How[0] != c.how || d.Viewed[0] != c.how.Content() {
+				t.Errorf("%s: decision %+v, want %s", c.file, d, c.how)
+			}
+			a.Close(signing.Outcome{Code: "user_rejected", Time: time.Now()})
+			s.listening()
+			s.keys("Escape")
+			s.closes()
+		}
+	}
+}
+
+// The program that reads documents, as the window starts it: how long the first page takes, and the next ones.
+func TestPagesOfAProcess(t *testing.T) {
+	v := ui.Viewer(func(ctx context.Context, args ...string) *exec.Cmd {
+		return exec.CommandContext(ctx, build(t), append([]string{"view"}, args...)...)
+	})
+	build(t)
+	q := documentQuestion(t, "en", "a.pdf", viewtest.PDF("one", "two"))
+	start := time.Now()
+	p, err := v.Pages(t.Context(), q.Documents[0].Content)
+	if err != nil || p.Refused || len(p.Sizes) != 2 || p.Kind != "pdf" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	defer p.Close()
+	for i := range 2 {
+		m, err := p.Page(i, 600)
+		if err != nil || m.Rect.Dx() != 600 {
+			t.Fatalf("page %d: %v", i, err)
+		}
+		t.Logf("page %d after %v", i, time.Since(start))
+	}
+	if _, err := p.Page(5, 600); err == nil {
+		t.Error("a page that is not there was drawn")
+	}
+}

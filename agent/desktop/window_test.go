@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"persten/internal/client"
+	"persten/internal/token/tokentest"
+	"persten/proto"
+)
+
+// seat is a person's desktop: a display, a running session with a SoftHSM token of its own, and the main window.
+type seat struct {
+	*screen
+	dir string
+	env []string
+	win *exec.Cmd
+}
+
+// agentProgram is persten, beside the program under test, where that looks for it.
+func agentProgram(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(build(t)), "persten")
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	if out, err := exec.Command("go", "build", "-o", path, "..").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// newSeat starts a session whose token has one certificate. Its authority is trusted and says that nothing is revoked.
+func newSeat(t *testing.T, lang string) *seat {
+	t.Helper()
+	s := &seat{screen: newScreen(t)}
+	dir, err := os.MkdirTemp("", "pw") // short: it holds a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s.dir = dir
+	for _, name := range []string{"home", "home/Downloads", "run", "state", "config", "trust", "hsm"} {
+		if err := os.Mkdir(s.path(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.env = []string{"HOME=" + s.path("home"), "XDG_RUNTIME_DIR=" + s.path("run"), "XDG_STATE_HOME=" + s.path("state"),
+		"XDG_CONFIG_HOME=" + s.path("config"), "SOFTHSM2_CONF=" + s.path("hsm/conf"), "PERSTEN_CONFIG=" + s.path("config.toml"),
+		"PERSTEN_LANG=" + lang, "DBUS_SESSION_BUS_ADDRESS=", "PERSTEN_DESKTOP="}
+	s.write("config.toml", fmt.Sprintf("[trust]\nroots = [%q]\ncrls = [%q]\n[listen]\nwebsocket = \"127.0.0.1:0\"\n", s.path("trust"), s.path("trust")))
+	s.token()
+	session := s.at(exec.Command(agentProgram(t), "session"))
+	session.Stderr = os.Stderr
+	s.start(session)
+	s.eventually("a session", func() bool { _, err := s.agent("status"); return err == nil })
+	return s
+}
+
+func (s *seat) path(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *seat) write(name, content string) {
+	s.t.Helper()
+	if err := os.WriteFile(s.path(name), []byte(content), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// at puts a program on this desktop.
+func (s *seat) at(cmd *exec.Cmd) *exec.Cmd {
+	cmd.Env = append(s.command(cmd.Path).Env, s.env...)
+	cmd.Dir = s.dir
+	return cmd
+}
+
+// run runs a program to its end.
+func (s *seat) run(name string, args ...string) string {
+	s.t.Helper()
+	out, err := s.at(exec.Command(name, args...)).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+// agent runs a command of persten.
+func (s *seat) agent(args ...string) (string, error) {
+	out, err := s.at(exec.Command(agentProgram(s.t), args...)).Output()
+	return string(out), err
+}
+
+// token makes an authority with OpenSSL, its list of revoked certificates, and a token with a key it vouches for.
+func (s *seat) token() {
+	s.t.Helper()
+	module := tokentest.SoftHSMModule()
+	if module == "" {
+		s.t.Skip("SoftHSM is not installed: the real token was not used")
+	}
+	s.write("hsm/conf", "directories.tokendir = "+s.path("hsm")+"\nobjectstore.backend = file\nlog.level = ERROR\n")
+	s.write("ca.cnf", "[ca]\ndefault_ca=x\n[x]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\ndefault_crl_days=30\n")
+	s.write("index", "")
+	s.write("number", "01\n")
+	s.write("leaf.cnf", "keyUsage=critical,digitalSignature,nonRepudiation\ncrlDistributionPoints=URI:http://127.0.0.1:9/list.crl\n")
+	ec := []string{"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"}
+	s.run("openssl", append([]string{"req", "-x509", "-days", "300", "-keyout", "ca.key", "-out", "trust/ca.pem", "-subj", "/C=RU/CN=Пример: удостоверяющий центр",
+		"-utf8", "-addext", "keyUsage=critical,keyCertSign,cRLSign"}, ec...)...)
+	s.run("openssl", append([]string{"req", "-new", "-keyout", "key.pem", "-out", "request.pem", "-utf8",
+		"-subj", "/C=RU/O=Демонстрационная организация/CN=Демонстрационный Подписант"}, ec...)...)
+	s.run("openssl", "x509", "-req", "-in", "request.pem", "-CA", "trust/ca.pem", "-CAkey", "ca.key", "-days", "200", "-extfile", "leaf.cnf", "-out", "leaf.der", "-outform", "DER")
+	s.run("openssl", "ca", "-config", "ca.cnf", "-gencrl", "-keyfile", "ca.key", "-cert", "trust/ca.pem", "-out", "list.pem")
+	s.run("openssl", "crl", "-in", "list.pem", "-outform", "DER", "-out", "trust/ca.crl")
+	s.run("openssl", "pkcs8", "-topk8", "-nocrypt", "-in", "key.pem", "-out", "key8.pem")
+	s.run("softhsm2-util", "--init-token", "--free", "--label", "Rutoken ECP", "--pin", tokentest.SoftHSMPIN, "--so-pin", "00000000")
+	s.run("softhsm2-util", "--import", "key8.pem", "--token", "Rutoken ECP", "--label", "key", "--id", "a1", "--pin", tokentest.SoftHSMPIN)
+	s.run("pkcs11-tool", "--module", module, "--token-label", "Rutoken ECP", "--login", "--pin", tokentest.SoftHSMPIN, "--write-object", "leaf.der", "--type", "cert", "--label", "key", "--id", "a1")
+}
+
+// open shows the main window at a page.
+func (s *seat) open(page string, env ...string) {
+	s.t.Helper()
+	s.win = s.at(exec.Command(s.program, "window", page))
+	s.win.Env = append(s.win.Env, env...)
+	s.win.Stderr = os.Stderr
+	s.start(s.win)
+	s.eventually("the main window", func() bool { return s.main() != "" })
+	s.listening()
+}
+
+// main is the number of the main window, when it is on screen.
+func (s *seat) main() string {
+	out, err := s.command("xdotool", "search", "--onlyvisible", "--name", "^Persten$").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// press clicks a place of the main window.
+func (s *seat) press(at [2]int) {
+	s.t.Helper()
+	s.xdotool("mousemove", "--window", s.main(), fmt.Sprint(at[0]), fmt.Sprint(at[1]), "click", "1")
+	time.Sleep(400 * time.Millisecond)
+}
+
+func (s *seat) eventually(what string, is func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		if is() {
+			return
+		}
+	}
+	s.shot("failed")
+	s.t.Fatalf("no %s", what)
+}
+
+// there waits for a file.
+func (s *seat) there(name string) string {
+	s.t.Helper()
+	s.eventually(name, func() bool { fi, err := os.Stat(s.path(name)); return err == nil && fi.Size() > 0 })
+	return s.path(name)
+}
+
+// approve answers the prompt with the token's PIN and takes its outcome away.
+func (s *seat) approve() {
+	s.t.Helper()
+	prompt := func() bool { return s.windows() == 2 }
+	s.eventually("prompt", prompt)
+	s.listening()
+	s.typed(tokentest.SoftHSMPIN)
+	s.keys("Return")
+	s.eventually("signature in the journal", func() bool { return s.signatures() > 0 })
+	s.listening()
+	s.keys("Return")
+	s.eventually("prompt gone", func() bool { return !prompt() })
+	s.listening()
+}
+
+// records are the journal's.
+func (s *seat) records() (list []proto.JournalRecord) {
+	s.t.Helper()
+	out, err := s.agent("journal", "list", "--json")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		s.t.Fatalf("%v: %s", err, out)
+	}
+	return list
+}
+
+// signatures counts the good ends in the journal.
+func (s *seat) signatures() (n int) {
+	for _, r := range s.records() {
+		if r.Type == "end" && r.Result == "ok" {
+			n++
+		}
+	}
+	return n
+}
+
+// Places of the main window of 1040 by 720.
+var (
+	verifyTab = [2]int{403, 93}
+	firstDeny = [2]int{905, 108}
+	confirm   = [2]int{870, 180}
+
+	startButton = [2]int{320, 155}
+)
+
+// TestMainWindow signs a file by keys alone and has OpenSSL verify it, verifies it in the window, finds it in the journal,
+// refuses a site and has the doctor look.
+func TestMainWindow(t *testing.T) {
+	s := newSeat(t, "ru")
+	const document = "Договор № 17-а о поставке бумаги\n"
+	s.write("home/Downloads/contract.txt", document)
+	s.open("sign")
+	s.shot("window-sign-empty")
+	s.keys("ctrl+o")
+	time.Sleep(500 * time.Millisecond)
+	s.typed("contract")
+	s.keys("Return")
+	time.Sleep(500 * time.Millisecond)
+	s.keys("ctrl+Return")
+	s.approve()
+	signature := s.there("home/Downloads/contract.txt.sig")
+	s.shot("window-signed")
+	s.run("openssl", "cms", "-verify", "-inform", "DER", "-in", signature, "-content", s.path("home/Downloads/contract.txt"), "-CAfile", s.path("trust/ca.pem"),
+		"-purpose", "any", "-binary", "-out", s.path("out"))
+	if got, err := os.ReadFile(s.path("home/Downloads/contract.txt")); err != nil || string(got) != document {
+		t.Errorf("the document is %q now, %v", got, err)
+	}
+
+	s.press(verifyTab)
+	s.keys("ctrl+o")
+	time.Sleep(500 * time.Millisecond)
+	s.typed("contract.txt.sig")
+	s.keys("Return")
+	time.Sleep(2 * time.Second)
+	s.shot("window-verified")
+	s.keys("ctrl+s")
+	words := s.run("pdftotext", s.there("home/Downloads/contract.txt.sig.pdf"), "-")
+	for _, want := range []string{"Подпись действительна", "Демонстрационный Подписант", "не изменено"} {
+		if !strings.Contains(words, want) {
+			t.Errorf("the report does not say %q:\n%s", want, words)
+		}
+	}
+
+	s.keys("ctrl+3")
+	time.Sleep(time.Second)
+	s.shot("window-journal")
+	s.keys("ctrl+s")
+	journal, err := os.ReadFile(s.there("home/Downloads/persten-journal-" + time.Now().Format(time.DateOnly) + ".csv"))
+	if err != nil || !strings.Contains(string(journal), "contract.txt") {
+		t.Errorf("the saved journal: %v\n%s", err, journal)
+	}
+
+	if out, err := s.agent("origins", "allow", "https://lk.portal.example"); err != nil {
+		t.Fatal(err, out)
+	}
+	s.keys("ctrl+4")
+	time.Sleep(time.Second)
+	s.press(firstDeny)
+	s.shot("window-site-asked")
+	s.press(confirm)
+	s.eventually("refused site", func() bool {
+		out, err := s.agent("origins", "list", "--json")
+		return err == nil && strings.Contains(out, `"allowed": false`)
+	})
+	s.shot("window-site-refused")
+
+	s.keys("ctrl+6")
+	time.Sleep(3 * time.Second)
+	s.shot("window-doctor")
+}
+
+// TestMainWindowOnce: a second start raises the window that is there, at the page asked for, and ends.
+func TestMainWindowOnce(t *testing.T) {
+	s := newSeat(t, "en")
+	s.open("tokens")
+	first := s.main()
+	s.run("xdotool", "windowminimize", first)
+	s.run(s.program, "window", "journal")
+	s.eventually("raised window", func() bool { return s.main() == first })
+	s.listening()
+	s.shot("window-raised")
+	if n := s.windows(); n != 1 {
+		t.Errorf("%d windows", n)
+	}
+}
+
+// TestMainWindowOutlivesTheSession: the window says that the session is gone, starts another on a click, and works on.
+func TestMainWindowOutlivesTheSession(t *testing.T) {
+	s := newSeat(t, "ru")
+	s.open("tokens")
+	s.stop()
+	s.eventually("end of the session", func() bool { _, err := s.agent("status"); return err != nil })
+	time.Sleep(2 * time.Second)
+	s.shot("window-absent")
+	s.press(startButton)
+	t.Cleanup(s.stop)
+	s.eventually("another session", func() bool { _, err := s.agent("status"); return err == nil })
+	time.Sleep(2 * time.Second)
+	s.shot("window-again")
+	s.keys("ctrl+2")
+	s.write("home/Downloads/again.txt", "again")
+	s.keys("ctrl+o")
+	time.Sleep(500 * time.Millisecond)
+	s.typed("again")
+	s.keys("Return")
+	time.Sleep(500 * time.Millisecond)
+	s.keys("ctrl+Return")
+	s.eventually("prompt", func() bool { return s.windows() == 2 })
+	s.listening()
+	s.keys("Escape") // the person says no: no file, and the window says why
+	s.listening()
+	s.keys("Return")
+	s.eventually("prompt gone", func() bool { return s.windows() == 1 })
+	s.listening()
+	s.shot("window-refused")
+	if _, err := os.Stat(s.path("home/Downloads/again.txt.sig")); err == nil {
+		t.Error("a refused signature was written")
+	}
+}
+
+// stop ends the session as the tray's menu does.
+func (s *seat) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c, err := client.Dial(ctx, s.path("run/persten/session.sock"), proto.AgentHelloParams{}, client.ListenOnly)
+	if err != nil {
+		s.t.Errorf("no session to stop: %v", err)
+		return
+	}
+	defer c.Close()
+	if _, err := client.Ask[proto.AgentStopResult](ctx, c, proto.MethodAgentStop, proto.AgentStopParams{}); err != nil {
+		s.t.Error(err)
+	}
+}

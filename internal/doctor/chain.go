@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"persten/internal/cert"
+	"persten/proto"
+)
+
+// sound are the certificates whose chain and revocation are worth a look: those of a run that are valid now.
+func (m *Machine) sound(ctx context.Context) (list []*cert.Certificate) {
+	if m.Trust == nil {
+		return nil
+	}
+	for _, k := range m.chosen(m.keys(ctx)) {
+		if c := k.Certificate(); c.ValidAt(m.now()) == nil {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// checkChains follows every certificate up to a trusted root, with what is at hand. Two that break at one link are one finding.
+func checkChains(ctx context.Context, m *Machine) (list []Finding) {
+	seen := map[string]bool{}
+	for _, c := range m.sound(ctx) {
+		t := m.Trust()
+		t.At = m.now()
+		links := t.Explain(c)
+		last := links[len(links)-1]
+		for i := range links {
+			if links[i].Problem != nil {
+				last = links[i]
+				break
+			}
+		}
+		if last.Problem != nil && !seen[last.Certificate.ID()] {
+			seen[last.Certificate.ID()] = true
+			list = append(list, broken(last, c, len(t.Roots) > 0))
+		}
+	}
+	return list
+}
+
+// broken says what is wrong at a link. Where no root is trusted at all nobody meant to check anything, and it is a note.
+func broken(l cert.Link, leaf *cert.Certificate, checking bool) Finding {
+	level := Note
+	if checking {
+		level = Warning
+	}
+	name := oneLine(l.Certificate.Subject().Name())
+	switch {
+	case errors.Is(l.Problem, cert.ErrRootUnknown):
+		return found(level, "root_untrusted", name, "fingerprint", l.Certificate.ID()).by("import_root")
+	case errors.Is(l.Problem, cert.ErrIssuerAbsent):
+		f := found(level, "chain_incomplete", oneLine(l.Certificate.Issuer().Name()), "certificate", leaf.ID())
+		if len(l.Certificate.X509.IssuingCertificateURL) > 0 {
+			f = f.by("fetch_issuer")
+		}
+		return f
+	}
+	return warning("chain_broken", name, "link", l.Reason())
+}
+
+// checkRevocation asks whether the certificates that lead to a trusted root, or one of their issuers, were revoked.
+func checkRevocation(ctx context.Context, m *Machine) (list []Finding) {
+	for _, c := range m.sound(ctx) {
+		t := m.Trust()
+		t.At = m.now()
+		if _, err := t.Chain(c); err != nil || t.Source == nil {
+			continue
+		}
+		for i, l := range t.Validate(ctx, c, cert.UseAny).Links {
+			if l.Revocation != nil && l.Revocation.Status != cert.Good && !silent(l) {
+				list = append(list, unsound(l, i == 0))
+				break
+			}
+		}
+	}
+	return list
+}
+
+// silent reports whether nobody was ever to tell about a certificate: it names no list and no server, and no list is at hand.
+func silent(l cert.Link) bool {
+	x := l.Certificate.X509
+	return l.Revocation.Status == cert.Unknown && len(x.CRLDistributionPoints)+len(x.OCSPServer) == 0 && !errors.Is(l.Revocation.Problem, cert.ErrOutdated)
+}
+
+func unsound(l cert.Link, own bool) Finding {
+	name := oneLine(l.Certificate.Subject().Name())
+	var revoked *cert.RevokedError
+	switch {
+	case errors.As(l.Problem, &revoked) && own:
+		return problem(string(proto.CodeCertificateRevoked), name, "date", day(revoked.At))
+	case errors.As(l.Problem, &revoked):
+		return problem(string(proto.CodeIssuerRevoked), name, "date", day(revoked.At))
+	case errors.Is(l.Revocation.Problem, cert.ErrOutdated):
+		f := warning("crl_stale", name, "certificate", l.Certificate.ID())
+		if len(l.Certificate.X509.CRLDistributionPoints) > 0 {
+			f = f.by("renew_lists")
+		}
+		return f
+	}
+	return note(string(proto.CodeRevocationUnknown), name)
+}
+
+// fetchIssuer gets the certificate that is missing above one, from the address that one names, and keeps it. It is not trusted
+// by that: it still has to lead to a root that is.
+func fetchIssuer(ctx context.Context, m *Machine, args map[string]string) error {
+	leaf, err := m.named(ctx, args["certificate"])
+	if err != nil {
+		return err
+	}
+	t := m.Trust()
+	if t.Source == nil || m.KeepIssuer == nil {
+		return proto.E(proto.CodeNetworkOffline, nil)
+	}
+	links := t.Explain(leaf)
+	last := links[len(links)-1].Certificate
+	got, err := t.Source.Issuers(ctx, last)
+	for _, issuer := range got {
+		if last.CheckSignatureFrom(issuer) == nil {
+			return m.KeepIssuer(issuer)
+		}
+	}
+	return cmp.Or(err, error(proto.E(proto.CodeCertificateUntrusted, nil)))
+}
+
+// renewLists gets the revocation lists of a certificate's chain again.
+func renewLists(ctx context.Context, m *Machine, args map[string]string) error {
+	c, err := m.named(ctx, args["certificate"])
+	if err != nil {
+		return err
+	}
+	if m.RenewLists == nil {
+		return proto.E(proto.CodeNetworkOffline, nil)
+	}
+	return m.RenewLists(ctx, c)
+}
+
+// named finds a certificate on the tokens, or among their chains.
+func (m *Machine) named(ctx context.Context, id string) (*cert.Certificate, error) {
+	if m.Trust == nil {
+		return nil, proto.E(proto.CodeCertificateAbsent, nil, "id", id)
+	}
+	for _, k := range m.keys(ctx) {
+		c := k.Certificate()
+		if c == nil {
+			continue
+		}
+		for _, l := range m.Trust().Explain(c) {
+			if l.Certificate.ID() == id {
+				return l.Certificate, nil
+			}
+		}
+	}
+	return nil, proto.E(proto.CodeCertificateAbsent, nil, "id", id)
+}
+
+// importRoot trusts the root certificate in a file, when its fingerprint is the one the person compared: without it the answer
+// is a finding that shows the fingerprint of the file and asks.
+func importRoot(_ context.Context, m *Machine, args map[string]string) error {
+	if _, err := os.Stat(args["file"]); err != nil {
+		return err
+	}
+	all, err := cert.ReadFiles(args["file"])
+	if len(all) != 1 {
+		return proto.E(proto.CodeFormatCertificate, err, "detail", "want one certificate")
+	}
+	root := all[0]
+	if !root.SelfIssued() || root.CheckSignatureFrom(root) != nil {
+		return proto.E(proto.CodeCertificateUntrusted, nil)
+	}
+	given := strings.ToLower(strings.NewReplacer(" ", "", ":", "", "-", "").Replace(args["fingerprint"]))
+	switch {
+	case m.TrustRoot == nil:
+		return proto.E(proto.CodePolicyForbids, nil)
+	case given == root.ID() && args["confirmed"] != "":
+		return m.TrustRoot(root)
+	}
+	return &question{note("root_confirm", oneLine(root.Subject().Name()),
+		"file", args["file"], "fingerprint", root.ID(), "shown", grouped(root.ID()), "confirmed", "yes").by("import_root")}
+}
+
+// question is the error of a repair that the person has to agree to first: its finding offers the repair with all it needs.
+type question struct{ Finding }
+
+func (q *question) Error() string { return "the person has to agree first" }
+
+// grouped breaks a fingerprint into groups that people can compare.
+func grouped(hex string) string {
+	var b strings.Builder
+	for i := 0; i < len(hex); i += 4 {
+		b.WriteString(strings.ToUpper(hex[i:min(i+4, len(hex))]) + " ")
+	}
+	return strings.TrimSpace(b.String())
+}

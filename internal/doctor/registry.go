@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package doctor
+
+import "persten/proto"
+
+// checks in the order in which people read the findings: what everything else stands on comes first.
+var checks = []Check{
+	{Code: "config", Run: checkConfig},
+	{Code: "agent", Run: checkAgent},
+	{Code: "pins", Run: checkPINs},
+	{Code: "certificates", Fault: proto.DoctorFaultCertificate, Run: checkCertificates},
+	{Code: "chains", Run: checkChains},
+	{Code: "revocation", Fault: proto.DoctorFaultCertificate, Run: checkRevocation},
+	{Code: "key_files", Run: checkPassive},
+	{Code: "journal", Run: checkJournal},
+	{Code: "disk", Run: checkDisk},
+}
+
+// fixes are the repairs findings offer.
+var fixes = []Fix{
+	{ID: "start_agent", Check: "agent", Do: startAgent},
+	{ID: "clear_socket", Check: "agent", Do: clearSocket},
+	{ID: "import_root", Check: "chains", Do: importRoot},
+	{ID: "fetch_issuer", Check: "chains", Do: fetchIssuer},
+	{ID: "renew_lists", Check: "revocation", Do: renewLists},
+	{ID: "add_keyfile", Check: "key_files", Do: addKeyfile},
+	{ID: "close_folder", Check: "agent", Do: closeFolder},
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package doctor
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"persten/internal/text"
+	"persten/proto"
+)
+
+// told puts findings into words.
+func (d *Doctor) told(list []Finding, lang text.Lang) []proto.DoctorFinding {
+	out := make([]proto.DoctorFinding, 0, len(list))
+	for _, f := range list {
+		out = append(out, proto.DoctorFinding{
+			Check: f.Check, Code: f.Code, Subject: f.Subject, Level: proto.DoctorLevel(f.Level),
+			Text: f.words(lang), Fix: f.button(lang), Fault: d.fault(f.Check),
+		})
+	}
+	return out
+}
+
+func (d *Doctor) fault(check string) proto.DoctorFault {
+	i := slices.IndexFunc(d.checks, func(c Check) bool { return c.Code == check })
+	if i < 0 {
+		return proto.DoctorFaultDesk
+	}
+	return cmp.Or(d.checks[i].Fault, proto.DoctorFaultDesk)
+}
+
+// key is where a code's text of some kind is.
+func key(code, kind string) string {
+	return "doctor." + strings.ReplaceAll(code, "_", "") + "." + kind
+}
+
+// words are what was found and what to do, from this area or else from the error catalogue.
+func (f Finding) words(lang text.Lang) proto.DoctorText {
+	args := maps.Clone(f.Args)
+	if args == nil {
+		args = map[string]string{}
+	}
+	args["subject"] = f.Subject
+	if check := args["check"]; check != "" {
+		args["check"] = Title(check, lang)
+	}
+	switch {
+	case f.Level == OK:
+		return proto.DoctorText{What: text.Get(lang, key(f.Code, "ok"), args)}
+	case text.Has(key(f.Code, "what")):
+		return proto.DoctorText{What: text.Get(lang, key(f.Code, "what"), args), Next: text.Get(lang, key(f.Code, "next"), args)}
+	}
+	what, next := text.Error(lang, f.Code, args)
+	return proto.DoctorText{What: what, Next: next}
+}
+
+func (f Finding) button(lang text.Lang) *proto.DoctorFix {
+	if f.Fix == "" {
+		return nil
+	}
+	return &proto.DoctorFix{ID: f.Fix, Label: text.Get(lang, key("fix", strings.ReplaceAll(f.Fix, "_", "")), nil), Args: f.Args}
+}
+
+// Title names a check for people.
+func Title(check string, lang text.Lang) string { return text.Get(lang, key(check, "title"), nil) }
+
+// repairFailed gives a repair's error its place in the catalogue.
+func repairFailed(err error) error {
+	var pe *proto.Error
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &pe):
+		return pe
+	case errors.As(err, &path):
+		return proto.E(proto.CodeFileUnwritable, err, "file", path.Path)
+	case errors.As(err, &link):
+		return proto.E(proto.CodeFileUnwritable, err, "file", link.New)
+	}
+	return proto.E(proto.CodeInternal, err)
+}

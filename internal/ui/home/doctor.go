@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package home
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"gioui.org/io/key"
+	"gioui.org/layout"
+	"gioui.org/widget"
+
+	"persten/internal/client"
+	"persten/internal/text"
+	"persten/internal/ui"
+	"persten/internal/ui/look"
+	"persten/proto"
+)
+
+// doctorPage looks for what is wrong, and explains words that other programs and sites say.
+type doctorPage struct {
+	h        *Home
+	list     widget.List
+	run      widget.Clickable
+	stop     widget.Clickable
+	running  job
+	findings []proto.DoctorFinding
+	looked   bool
+	passed   bool // show those that found nothing
+	show     widget.Clickable
+	fixes    map[string]*widget.Clickable
+	fixing   job
+
+	search     widget.Editor
+	explain    widget.Clickable
+	explaining job
+	answers    *explained
+
+	bundle   widget.Clickable
+	bundling job
+	saved    []string
+}
+
+func newDoctor(h *Home) *doctorPage { return &doctorPage{h: h, fixes: map[string]*widget.Clickable{}} }
+
+func (p *doctorPage) enter() {
+	if !p.looked && !p.running.running {
+		p.look()
+	}
+}
+
+func (p *doctorPage) tokens() {}
+
+func (p *doctorPage) look() {
+	if p.h.has(proto.MethodDoctorRun) {
+		ask(p.h, &p.running, proto.MethodDoctorRun, proto.DoctorRunParams{}, p.take)
+	}
+}
+
+// take shows findings, the worst first.
+func (p *doctorPage) take(f *proto.DoctorFindings) {
+	p.looked = true
+	p.findings = slices.Clone(f.Findings)
+	slices.SortStableFunc(p.findings, func(a, b proto.DoctorFinding) int { return int(levelTone(b.Level)) - int(levelTone(a.Level)) })
+}
+
+// levelTone orders levels by how bad they are.
+func levelTone(level proto.DoctorLevel) Tone {
+	switch level {
+	case proto.DoctorLevelProblem:
+		return Bad
+	case proto.DoctorLevelWarning:
+		return Warn
+	case proto.DoctorLevelOK:
+		return Plain
+	}
+	return Good
+}
+
+func (p *doctorPage) layout(gtx layout.Context) layout.Dimensions {
+	h := p.h
+	p.press(gtx)
+	var actions []layout.Widget
+	if h.has(methodBundle) {
+		actions = append(actions, h.other(&p.bundle, h.say("home.doctor.bundle")))
+	}
+	if h.has(proto.MethodDoctorRun) {
+		actions = append(actions, h.primary(&p.run, h.say("home.doctor.run"), !p.running.running))
+	}
+	return sheet(gtx, h.head(h.say("home.doctor.title"), h.say("home.doctor.about"), actions...), h.scroll(&p.list, p.items(gtx)...))
+}
+
+// key implements keyed.
+func (p *doctorPage) key(gtx layout.Context, name key.Name) {
+	switch name {
+	case keySearch:
+		gtx.Execute(key.FocusCmd{Tag: &p.search})
+	case keySave:
+		if p.h.has(methodBundle) {
+			p.save()
+		}
+	case keyDo:
+		p.look()
+	}
+}
+
+func (p *doctorPage) press(gtx layout.Context) {
+	h := p.h
+	if clicked(gtx, &p.run) {
+		p.look()
+	}
+	if clicked(gtx, &p.show) {
+		p.passed = true
+	}
+	p.search.Submit = true
+	sought := clicked(gtx, &p.explain)
+	for {
+		e, ok := p.search.Update(gtx)
+		if !ok {
+			break
+		}
+		if _, enter := e.(widget.SubmitEvent); enter {
+			sought = true
+		}
+	}
+	if what := strings.TrimSpace(p.search.Text()); sought && what != "" {
+		ask(h, &p.explaining, methodExplain, map[string]string{"query": clip200(what)}, func(r *explained) { p.answers = r })
+	}
+	if clicked(gtx, &p.bundle) {
+		p.save()
+	}
+}
+
+// clip200 keeps a question within what the session takes.
+func clip200(s string) string {
+	if r := []rune(s); len(r) > 200 {
+		return string(r[:200])
+	}
+	return s
+}
+
+func (p *doctorPage) items(gtx layout.Context) (items []layout.Widget) {
+	h := p.h
+	add := func(w layout.Widget) {
+		if w != nil {
+			items = append(items, w)
+		}
+	}
+	if h.session == nil {
+		add(h.card(Bad, func(gtx layout.Context) layout.Dimensions { return h.absent(gtx) }))
+		return items
+	}
+	add(h.working(&p.bundling, nil, h.say("home.doctor.bundling")))
+	for _, s := range p.saved {
+		add(h.card(Good, h.toned(Good, h.say("home.saved", "file", ui.Safe(s, maxFact)))))
+	}
+	if h.has(methodExplain) {
+		add(h.card(Plain, spaced(8, h.bold(h.say("home.doctor.words")), h.soft(h.say("home.doctor.wordsabout")),
+			beside(8, h.Field(&p.search, h.say("home.doctor.search"), h.Blue), h.other(&p.explain, h.say("home.doctor.explain"))))))
+		add(h.working(&p.explaining, nil, h.say("home.doctor.looking")))
+		items = append(items, p.explained()...)
+	}
+	if !h.has(proto.MethodDoctorRun) {
+		return append(items, p.problems()...)
+	}
+	add(h.working(&p.running, &p.stop, h.say("home.doctor.looking")))
+	add(h.working(&p.fixing, nil, h.say("home.doctor.fixing")))
+	if p.looked && !p.running.running {
+		add(p.summary())
+	}
+	for i := range p.findings {
+		if p.passed || p.findings[i].Level != proto.DoctorLevelOK {
+			add(p.finding(gtx, p.findings[i]))
+		}
+	}
+	if p.looked && !p.passed {
+		add(row(8, h.other(&p.show, h.say("home.doctor.showpassed"))))
+	}
+	return items
+}
+
+// problems are those of agent.status, for a session without a doctor.
+func (p *doctorPage) problems() (items []layout.Widget) {
+	h := p.h
+	for _, q := range h.status.Problems {
+		items = append(items, h.card(Bad, spaced(4, h.toned(Bad, ui.Safe(q.Text, 300)), h.Text(ui.Safe(q.Next, 300), look.Label{}))))
+	}
+	if len(items) == 0 {
+		items = append(items, h.empty(h.say("home.doctor.well"), h.say("home.doctor.wellnext")))
+	}
+	return items
+}
+
+// summary counts what was found.
+func (p *doctorPage) summary() layout.Widget {
+	h := p.h
+	count := map[Tone]int{}
+	for _, f := range p.findings {
+		count[levelTone(f.Level)]++
+	}
+	good := text.Plural(h.lang, "home.doctor.passed", count[Plain])
+	switch {
+	case count[Bad] > 0:
+		return h.card(Bad, spaced(3, h.Text(text.Plural(h.lang, "home.doctor.bad", count[Bad]), look.Label{Size: 17, Bold: true, Color: h.Red}), h.soft(good)))
+	case count[Warn] > 0:
+		return h.card(Warn, spaced(3, h.Text(text.Plural(h.lang, "home.doctor.doubt", count[Warn]), look.Label{Size: 17, Bold: true, Color: h.Amber}), h.soft(good)))
+	}
+	return h.card(Good, spaced(3, h.Text(h.say("home.doctor.well"), look.Label{Size: 17, Bold: true, Color: h.Green}), h.soft(good)))
+}
+
+// finding is a card with what was found, what to do, and a button where the agent can do it.
+func (p *doctorPage) finding(gtx layout.Context, f proto.DoctorFinding) layout.Widget {
+	h, t := p.h, levelTone(f.Level)
+	parts := []layout.Widget{h.toned(t, ui.Safe(f.Text.What, 400))}
+	if f.Text.Next != "" {
+		parts = append(parts, h.Text(ui.Safe(f.Text.Next, 600), look.Label{}))
+	}
+	about := named(h.lang, "home.doctor.fault.", string(f.Fault), string(f.Fault))
+	if f.Subject != "" {
+		about += ", " + ui.Safe(f.Subject, maxFact)
+	}
+	parts = append(parts, h.soft(about+"  ·  "+ui.Safe(f.Code, 60)))
+	if f.Fix == nil {
+		return h.card(t, spaced(5, parts...))
+	}
+	key := f.Code + " " + f.Subject
+	if p.fixes[key] == nil {
+		p.fixes[key] = new(widget.Clickable)
+	}
+	if clicked(gtx, p.fixes[key]) {
+		ask(h, &p.fixing, proto.MethodDoctorFix, proto.DoctorFixParams{ID: f.Fix.ID, Args: f.Fix.Args}, func(*proto.DoctorFindings) { p.look() })
+	}
+	return h.card(t, spaced(5, append(parts, row(8, h.other(p.fixes[key], ui.Safe(f.Fix.Label, maxName))))...))
+}
+
+// explained are the answers of the search.
+func (p *doctorPage) explained() (items []layout.Widget) {
+	h := p.h
+	if p.answers == nil {
+		return nil
+	}
+	if len(p.answers.Answers) == 0 {
+		return []layout.Widget{h.card(Warn, spaced(4, h.toned(Warn, h.say("home.doctor.unknown")), h.soft(h.say("home.doctor.unknownnext"))))}
+	}
+	for _, a := range p.answers.Answers {
+		parts := []layout.Widget{h.bold(ui.Safe(a.Title, 200)), h.soft(named(h.lang, "home.doctor.fault.", a.Fault, a.Fault))}
+		for _, step := range a.Check {
+			parts = append(parts, row2(h.Text("•", look.Label{Color: h.Blue, Bold: true}), h.Text(ui.Safe(step, 400), look.Label{})))
+		}
+		items = append(items, h.card(Warn, spaced(5, append(parts, h.Text(ui.Safe(a.Next, 400), look.Label{Bold: true}))...)))
+	}
+	return items
+}
+
+// save puts the support archive, and the letter that goes with it, among the downloads.
+func (p *doctorPage) save() {
+	h, s := p.h, p.h.session
+	p.saved = nil
+	path := filepath.Join(keepIn(), "persten-support-"+time.Now().Format(time.DateOnly))
+	h.begin(&p.bundling, h.say("home.doctor.bundling"), func(ctx context.Context) (func(), error) {
+		r, err := client.Ask[bundled](ctx, s, methodBundle, struct{}{})
+		if err != nil {
+			return nil, err
+		}
+		defer drop(s, r.Handle)
+		archive, err := writeNew(path+".zip", func(w io.Writer) error { return s.Download(ctx, proto.Content{Handle: r.Handle}, w) })
+		if err != nil {
+			return nil, err
+		}
+		out := []string{archive}
+		if r.Letter != "" {
+			letter, err := writeNew(path+".txt", func(w io.Writer) error { _, err := io.WriteString(w, r.Letter); return err })
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, letter)
+		}
+		return func() { p.saved = out }, nil
+	})
+}

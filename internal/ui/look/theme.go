@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package look
+
+import (
+	"image/color"
+
+	"gioui.org/font"
+	"gioui.org/font/gofont"
+	"gioui.org/layout"
+	"gioui.org/text"
+	"gioui.org/unit"
+	"gioui.org/widget/material"
+)
+
+// Theme is one look. It belongs to one window: Gio's shaper is not for several goroutines.
+type Theme struct {
+	Palette
+	Dark     bool
+	Material *material.Theme // for Gio's own widgets
+}
+
+// New makes a look with embedded fonts: a fresh machine, a thin client and Windows all draw Cyrillic the same way.
+func New(darkness bool) *Theme {
+	t := &Theme{Palette: light(), Dark: darkness, Material: material.NewTheme()}
+	if darkness {
+		t.Palette = dark()
+	}
+	t.Material.Shaper = text.NewShaper(text.NoSystemFonts(), text.WithCollection(gofont.Collection()))
+	t.Material.Palette = material.Palette{Bg: t.Paper, Fg: t.Ink, ContrastBg: t.Blue, ContrastFg: t.OnAccent}
+	return t
+}
+
+// Label is how text is set; zero values are the usual ones.
+type Label struct {
+	Size   unit.Sp // 14
+	Color  color.NRGBA
+	Bold   bool
+	Mono   bool
+	Lines  int // at most so many; 0 is as many as needed
+	Middle bool
+}
+
+// Text sets s.
+func (t *Theme) Text(s string, l Label) layout.Widget {
+	return func(gtx layout.Context) layout.Dimensions {
+		if l.Size == 0 {
+			l.Size = 14
+		}
+		m := material.Label(t.Material, l.Size, s)
+		if l.Color != (color.NRGBA{}) {
+			m.Color = l.Color
+		}
+		if l.Bold {
+			m.Font.Weight = font.Bold
+		}
+		if l.Mono {
+			m.Font.Typeface = "Go Mono"
+		}
+		m.MaxLines = l.Lines
+		if l.Middle {
+			m.Alignment = text.Middle
+		}
+		m.LineHeightScale = 1.25
+		return m.Layout(gtx)
+	}
+}
+
+// Heading names the part of a window below it.
+func (t *Theme) Heading(s string) layout.Widget {
+	return t.Text(s, Label{Size: 13, Color: t.Soft, Bold: true})
+}
