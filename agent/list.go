@@ -72,6 +72,7 @@ func (a *app) certsCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&all, "all", false, a.t("cli.flag.all"))
 	c.Flags().StringVar(&demo, "demo-token", "", a.t("cli.flag.demo"))
+	c.AddCommand(a.knownCommand(), a.forgetCommand())
 	return c
 }
 

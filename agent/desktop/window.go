@@ -19,6 +19,7 @@ import (
 	"persten/internal/rpc"
 	"persten/internal/text"
 	"persten/internal/ui"
+	"persten/internal/ui/drop"
 	"persten/internal/ui/home"
 	"persten/internal/ui/report"
 	"persten/proto"
@@ -36,7 +37,7 @@ func mainWindow(page home.Page) {
 			exit(nil)
 		}
 		exit(home.Run(ctx, home.Options{
-			Page: page, Lang: text.FromEnv(), Dial: dial, Start: startSession, Words: words, Faces: faces, Paths: paths, Dark: dark,
+			Page: page, Lang: text.FromEnv(), Dial: dial, Start: startSession, Words: words, Drops: drop.Listen, Faces: faces, Paths: paths, Dark: dark,
 		}))
 	}()
 	home.Main()

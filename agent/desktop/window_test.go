@@ -333,6 +333,37 @@ func TestMainWindowOutlivesTheSession(t *testing.T) {
 	}
 }
 
+// TestDrop: a file is dragged from a GTK program onto the window and signed.
+func TestDrop(t *testing.T) {
+	const python = "/usr/bin/python3"
+	if err := exec.Command(python, "-c", "import gi; gi.require_version('Gtk', '3.0')").Run(); err != nil {
+		t.Skip("python3-gi is not installed: nothing was dragged")
+	}
+	source, err := filepath.Abs("testdata/dragsource.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSeat(t, "en")
+	s.write("home/Счёт № 5.txt", "120 000")
+	s.open("tokens")
+	drag := s.at(exec.Command(python, source, s.path("home/Счёт № 5.txt")))
+	s.start(drag)
+	s.eventually("source", func() bool { return s.command("xdotool", "search", "--onlyvisible", "--name", "^source$").Run() == nil })
+	s.xdotool("mousemove", "60", "60")
+	s.xdotool("mousedown", "1")
+	for i := range 10 {
+		s.xdotool("mousemove", fmt.Sprint(60+60*i), fmt.Sprint(60+50*i))
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.xdotool("mouseup", "1")
+	time.Sleep(time.Second)
+	s.shot("window-dropped")
+	s.xdotool("windowfocus", s.main())
+	s.keys("ctrl+Return")
+	s.approve()
+	s.there("home/Счёт № 5.txt.sig")
+}
+
 // stop ends the session as the tray's menu does.
 func (s *seat) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -33,7 +33,7 @@ export {
   type SignRawOptions, type SignXmlOptions, type Status, type Verification, type VerifyOptions, type VerifyXmlOptions,
 } from './persten.js';
 export type {
-  Certificate, CertificateStatus, CertificateSummary, ChainLink, ErrorCode, Indication, LoginToken, Problem, Reference, Revocation, Signer, Span, Step, SubIndication, Timestamp, Token, XMLMode, XMLPosition, XMLProfile,
+  Certificate, CertificateFilter, CertificateStatus, CertificateSummary, ChainLink, ErrorCode, Indication, LoginToken, Problem, Reference, Revocation, Signer, Span, Step, SubIndication, Timestamp, Token, XMLMode, XMLPosition, XMLProfile,
 } from '../src/proto.gen.js';
 export type { CmsForm } from './cms.js';
 export type { XmlForm, XmlPlace, XmlPolicy } from './xml.js';

@@ -5,7 +5,7 @@ import { link, pageLang, type ConnectOptions, type Hello, type Link } from './co
 import { readContent, toSource, withContent, type TransferOptions } from './content.js';
 import type { Lang } from './errors.js';
 import type { CallOptions, Connection, Method, Params, Result } from './rpc.js';
-import type { Certificate, CertificateStatus, Content, LoginToken, Report, Token } from '../src/proto.gen.js';
+import type { Certificate, CertificateFilter, CertificateStatus, Content, LoginToken, Report, Token } from '../src/proto.gen.js';
 import type { Data } from './source.js';
 import type { Reason } from './wire.js';
 import { formParams, type XmlForm } from './xml.js';
@@ -52,6 +52,8 @@ export interface SignBatchOptions extends BatchOptions {
 export interface SelectOptions extends CallOptions {
   /** What the key must be fit for; `sign` by default. */
   purpose?: 'sign' | 'login' | undefined;
+  /** Whose certificate you need. Those that do not fit stand in the window with the reason; your page does not hear of them. */
+  filter?: CertificateFilter | undefined;
   /** One line, at most 200 characters, that the window shows as your site's words. */
   note?: string | undefined;
 }
@@ -249,9 +251,12 @@ export class Persten {
     return this.call('certificates.check', { certificate: idOf(certificate), ...(o.offline && { offline: true }) }, o);
   }
 
-  /** Lets the person choose a certificate in a window of the agent; the only one that fits is taken without a question. */
+  /**
+   * Lets the person choose a certificate in a window of the agent; the only one that fits is taken without a question. Where none does
+   * the window says why, and the call rejects with `certificate_none`.
+   */
   async selectCertificate(o: SelectOptions = {}): Promise<Certificate> {
-    const about = { ...(o.purpose && { purpose: o.purpose }), ...(o.note && { note: o.note }) };
+    const about = { ...(o.purpose && { purpose: o.purpose }), ...(o.filter && { filter: o.filter }), ...(o.note && { note: o.note }) };
     return (await this.call('certificates.select', about, o)).certificate;
   }
 

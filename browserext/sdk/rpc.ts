@@ -34,6 +34,10 @@ export interface Watcher {
   failed(error: PerstenError): void;
 }
 
+/** The steps this library knows; an agent that is newer may name others, which are passed over. */
+const steps: Record<Step, true> = { waiting: true, insert: true, token: true, signing: true, timestamp: true };
+const isStep = (step: unknown): step is Step => typeof step === 'string' && Object.hasOwn(steps, step);
+
 /** JSON-RPC 2.0 over one transport: ids, progress, cancellation. A lost transport rejects everything that waits. */
 export class Connection {
   /** Called with every notification that is not about a call or a document on its way. */
@@ -156,7 +160,7 @@ export class Connection {
       this.pending.get(request)?.onCount?.(typeof done === 'number' ? done : 0, total);
       return;
     }
-    if (typeof request !== 'number' || (step !== 'waiting' && step !== 'token' && step !== 'signing')) return;
+    if (typeof request !== 'number' || !isStep(step)) return;
     this.pending.get(request)?.onProgress?.(step);
   }
 

@@ -130,7 +130,7 @@ type safeBrowser struct {
 
 func browsers(m *Machine) []safeBrowser {
 	out := []safeBrowser{}
-	if m.Program == "" || m.Root != "" {
+	if m.Program == "" {
 		return out
 	}
 	all, _ := browser.Status(browser.Options{Executable: m.Program})

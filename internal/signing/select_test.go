@@ -99,7 +99,10 @@ func TestFilter(t *testing.T) {
 	} {
 		for n, key := range keys {
 			var q signing.Question
-			p := &person{decide: func(_ context.Context, asked signing.Question) (signing.Decision, error) { q = asked; return no(nil, asked) }}
+			p := &person{decide: func(_ context.Context, asked signing.Question) (signing.Decision, error) {
+				q = asked
+				return no(nil, asked)
+			}}
 			// Beside one that is like it: one alone that fits is taken without a question.
 			_, err := selecting(t, p, several{key, key}, signing.Options{Trust: trust}).Select(t.Context(), page, signing.SelectRequest{Purpose: signing.KindSign, Filter: c.filter})
 			got := ok

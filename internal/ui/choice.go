@@ -65,6 +65,9 @@ func refusal(lang text.Lang, one signing.Choice) (why, next string) {
 	for name, value := range r.Args {
 		args[name] = Safe(value, maxName)
 	}
+	if day, err := time.Parse(time.DateOnly, r.Args["date"]); err == nil {
+		args["date"] = Date(lang, day)
+	}
 	key := strings.ReplaceAll(r.Code, "_", "")
 	if !text.Has("choose.why." + key) {
 		why, next = text.Error(lang, r.Code, args)

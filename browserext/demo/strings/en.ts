@@ -169,6 +169,7 @@ export const en: Record<Key, string> = {
   cancel: 'Cancel',
   sending: 'Sending the document to Persten…',
   timestamp: 'Getting a time-stamp…',
+  insert: 'Plug in the token that the Persten window names.',
   waiting: 'Check the document and type the PIN in the Persten window.',
   token: 'Waiting for the token…',
   signing: 'Signing…',

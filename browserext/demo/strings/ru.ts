@@ -169,6 +169,7 @@ export const ru = {
   cancel: 'Отменить',
   sending: 'Передаём документ в Persten…',
   timestamp: 'Получаем штамп времени…',
+  insert: 'Вставьте токен: какой, написано в окне Persten.',
   waiting: 'Проверьте документ и введите PIN-код в окне Persten.',
   token: 'Ждём токен…',
   signing: 'Подписываем…',

@@ -147,7 +147,7 @@ func (c *checkPanel) items(gtx layout.Context) []layout.Widget {
 	if clicked(gtx, &c.page) {
 		c.save()
 	}
-	items := []layout.Widget{h.card(Plain, h.fileZone(&c.pick, c.file, h.say("home.verify.drop"), h.say("home.verify.choose")))}
+	items := []layout.Widget{h.card(Plain, h.fileZone(&c.pick, c.file, h.dropWords("verify"), h.say("home.verify.choose")))}
 	if w := h.working(&c.checking, &c.stop, h.say("home.verify.checking")); w != nil {
 		items = append(items, w)
 	}

@@ -223,7 +223,7 @@ func (h *Home) pasted(gtx layout.Context) {
 		data, err := io.ReadAll(io.LimitReader(r, maxPasted+1))
 		r.Close()
 		if path, is := pastedPath(string(data)); err == nil && is {
-			h.pages[Sign].(*signPage).give(path)
+			h.give(path)
 		}
 	}
 }

@@ -4,6 +4,7 @@ package home
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -50,11 +51,12 @@ type Options struct {
 	Page  Page
 	Lang  text.Lang
 	Dial  func(ctx context.Context, lang text.Lang, hear rpc.Handler) (*client.Client, error)
-	Start func() error                                              // starts a session that outlives the window
-	Words func(lang text.Lang, file string, r *proto.Report) []Line // a report of a verification, in words
-	Dark  func(proto.Theme) bool                                    // what "system", "light" or "dark" means on this desktop
-	Faces func(context.Context) []Face                              // the other programs Persten answers for
-	Paths func() []Path                                             // where things lie
+	Start func() error                                                           // starts a session that outlives the window
+	Words func(lang text.Lang, file string, r *proto.Report) []Line              // a report of a verification, in words
+	Dark  func(proto.Theme) bool                                                 // what "system", "light" or "dark" means on this desktop
+	Drops func(ctx context.Context, window uint32, give func(list string)) error // takes files dropped on an X11 window
+	Faces func(context.Context) []Face                                           // the other programs Persten answers for
+	Paths func() []Path                                                          // where things lie
 }
 
 // Line is one line of a report in words.
@@ -105,7 +107,7 @@ type Home struct {
 
 	session *client.Client // nil: none answers
 	waited  bool           // one try to connect is over
-	begun   bool           // a session was started from here
+	drops   bool           // files can be dropped here
 	status  proto.AgentStatusResult
 	start   job
 
@@ -138,7 +140,11 @@ func (h *Home) draw() error {
 	h.win.Perform(system.ActionCenter)
 	var ops op.Ops
 	for {
-		switch e := h.win.Event().(type) {
+		e := h.win.Event()
+		if w, ok := xWindow(e); ok {
+			go h.listen(w)
+		}
+		switch e := e.(type) {
 		case app.DestroyEvent:
 			return e.Err
 		case app.FrameEvent:
@@ -147,6 +153,27 @@ func (h *Home) draw() error {
 			h.frame(gtx)
 			e.Frame(&ops)
 		}
+	}
+}
+
+// listen takes the files that are dropped on the window, as long as that can be had.
+func (h *Home) listen(window uint32) {
+	h.post(func() { h.drops = true })
+	err := h.o.Drops(h.ctx, window, func(list string) {
+		if path, ok := pastedPath(list); ok {
+			h.post(func() { h.give(path) })
+			h.win.Perform(system.ActionRaise)
+		}
+	})
+	slog.Debug("no files can be dropped", "cause", err)
+	h.post(func() { h.drops = false })
+}
+
+// give takes a file that was dropped or pasted.
+func (h *Home) give(path string) {
+	if h.session != nil {
+		h.open(Sign)
+		h.pages[Sign].(*signPage).give(path)
 	}
 }
 

@@ -114,7 +114,6 @@ func (h *Home) absent(gtx layout.Context) layout.Dimensions {
 		return layout.Center.Layout(gtx, h.loader)
 	}
 	if clicked(gtx, &h.rail.start) {
-		h.begun = true
 		h.launch()
 	}
 	parts := []layout.Widget{h.empty(h.say("home.absent.title"), h.say("home.absent.next"),

@@ -154,7 +154,7 @@ func (p *signPage) signItems(gtx layout.Context) []layout.Widget {
 		p.doSign()
 	}
 	items := []layout.Widget{
-		h.step("1", h.say("home.sign.file"), h.fileZone(&p.pick, p.file, h.say("home.sign.drop"), h.say("home.sign.choose"))),
+		h.step("1", h.say("home.sign.file"), h.fileZone(&p.pick, p.file, h.dropWords("sign"), h.say("home.sign.choose"))),
 		p.certificates(gtx),
 		h.step("3", h.say("home.sign.form"), h.choice(&p.form, "home.sign.form."), h.soft(h.say("home.sign.formabout."+p.form.value))),
 		row(12, h.primary(&p.sign, h.say("home.sign.do"), ready), h.soft(h.say("home.sign.pin"))),
@@ -179,6 +179,14 @@ func (p *signPage) success(gtx layout.Context) layout.Widget {
 		h.Text(ui.Safe(p.made.path, maxFact), look.Label{Bold: true}),
 		h.soft(p.made.certificate+", "+p.made.when), h.soft(p.made.digest),
 		row(8, h.other(&p.verifyMade, h.say("home.sign.verify")))))
+}
+
+// dropWords say how a file can be given.
+func (h *Home) dropWords(page string) string {
+	if h.drops {
+		return h.say("home." + page + ".drop")
+	}
+	return h.say("home." + page + ".paste")
 }
 
 // fileZone is where a file is given.

@@ -165,7 +165,7 @@ func (w *Window) halt() {
 
 // stoppable tells whether there is something to stop.
 func (w *Window) stoppable() bool {
-	return w.screen == working && w.batch.total > 0 && w.batch.done < w.batch.total && !w.batch.halted
+	return !w.batch.halted && (w.inserting() || w.screen == working && w.batch.total > 0 && w.batch.done < w.batch.total)
 }
 
 // left is about how long the batch will take; 0 when there is no telling.

@@ -45,6 +45,7 @@ func (w *Window) frame(viewing context.Context, gtx layout.Context) {
 		}),
 		layout.Rigid(w.footer),
 	)
+	w.revealChosen(gtx)
 	w.focus(gtx)
 }
 
@@ -68,10 +69,11 @@ func (w *Window) focus(gtx layout.Context) {
 	switch {
 	case w.typing():
 		gtx.Execute(key.FocusCmd{Tag: &w.field})
-	case w.screen == asking && len(w.choices) > 0 && w.chosen < 0:
-		gtx.Execute(key.FocusCmd{Tag: &w.choices[0]})
-	case w.screen == asking && len(w.choices) > 0:
+	case w.screen == asking && w.chooser.begun && w.chooser.chosen >= 0:
 		gtx.Execute(key.FocusCmd{Tag: &w.yes})
+	case w.screen == asking && len(w.choosable()) > 0:
+		w.chooser.begun = true
+		gtx.Execute(key.FocusCmd{Tag: w.chooser.first(w.choosable())})
 	case w.screen != working:
 		gtx.Execute(key.FocusCmd{Tag: &w.no})
 	}
@@ -192,7 +194,7 @@ func (w *Window) before(p *pinField) event.Tag {
 // ready tells whether "Sign" can be pressed, apart from deafness.
 func (w *Window) ready() bool {
 	switch {
-	case w.screen != asking && w.screen != pinning, w.pin.Token.Locked && !w.card.Kind.Keyless(), len(w.choices) > 0 && w.chosen < 0:
+	case w.screen != asking && w.screen != pinning, w.pin.Token.Locked && !w.card.Kind.Keyless(), len(w.chooser.cards) > 0 && w.chooser.chosen < 0:
 		return false
 	case !w.typing():
 		return true
@@ -252,7 +254,7 @@ func (w *Window) content(gtx layout.Context) layout.Dimensions {
 func (w *Window) footer(gtx layout.Context) layout.Dimensions {
 	m := op.Record(gtx.Ops)
 	gtx.Constraints.Min.Y = 0
-	dims := layout.Inset{Top: 12, Bottom: 16, Left: 24, Right: 21}.Layout(gtx, look.Column(w.pinPart, w.meter, w.buttons))
+	dims := layout.Inset{Top: 12, Bottom: 16, Left: 24, Right: 21}.Layout(gtx, look.Column(w.insertPart, w.pinPart, w.meter, w.buttons))
 	call := m.Stop()
 	dims.Size.X = gtx.Constraints.Max.X
 	paint.FillShape(gtx.Ops, w.look.Ground, clip.Rect{Max: dims.Size}.Op())
@@ -272,9 +274,13 @@ func (w *Window) buttons(gtx layout.Context) layout.Dimensions {
 	case w.screen != working:
 		parts = append(parts, layout.Rigid(w.look.Button(&w.no, look.Button{Caption: no, Accent: w.accent()})))
 	case w.stoppable():
-		parts = append(parts, layout.Rigid(w.look.Button(&w.stop, look.Button{Caption: w.card.Say("prompt.batch.stop"), Accent: w.accent(), Disabled: deaf})))
+		stop := "prompt.batch.stop"
+		if w.inserting() {
+			stop = "insert.cancel"
+		}
+		parts = append(parts, layout.Rigid(w.look.Button(&w.stop, look.Button{Caption: w.card.Say(stop), Accent: w.accent(), Disabled: deaf})))
 	}
-	if w.screen == asking || w.screen == pinning {
+	if (w.screen == asking || w.screen == pinning) && w.card.Accept != "" {
 		yes := look.Button{Caption: w.card.Accept, Accent: w.accent(), Primary: true, Disabled: deaf || !w.ready()}
 		parts = append(parts, layout.Rigid(layout.Spacer{Width: 6}.Layout),
 			layout.Rigid(w.look.Button(&w.yes, yes)))
@@ -289,7 +295,7 @@ func (w *Window) status(gtx layout.Context) layout.Dimensions {
 	}
 	key := "prompt.step.working"
 	switch w.step {
-	case signing.StepToken, signing.StepSigning, signing.StepKeypad, signing.StepStamp:
+	case signing.StepInsert, signing.StepToken, signing.StepSigning, signing.StepKeypad, signing.StepStamp:
 		key = "prompt.step." + string(w.step)
 	}
 	return layout.Flex{Alignment: layout.Middle}.Layout(gtx,
@@ -317,6 +323,9 @@ func (w *Window) pinPart(gtx layout.Context) layout.Dimensions {
 		return layout.Dimensions{}
 	}
 	if !w.typing() {
+		if w.card.Insert != "" {
+			return layout.Dimensions{} // insertPart has it
+		}
 		return w.look.Text(w.pinless(), look.Label{Color: w.look.Soft})(gtx)
 	}
 	deaf := time.Now().Before(w.deafTo)

@@ -50,8 +50,8 @@ func (w *Window) question(gtx layout.Context) layout.Dimensions {
 	if w.card.Body != "" {
 		parts = append(parts, look.Gap(14), w.look.Text(w.card.Body, look.Label{Size: 15}))
 	}
-	for i := range w.card.Choices {
-		parts = append(parts, look.Gap(10), w.choice(i))
+	if len(w.card.Choices) > 0 {
+		parts = append(parts, w.certificates)
 	}
 	if len(w.docs) > 0 {
 		heading, list := w.look.Heading(text.Plural(w.card.Lang, "prompt.closing.documents", len(w.docs))), w.documentList

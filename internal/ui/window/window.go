@@ -83,8 +83,7 @@ type Window struct {
 	leave bool // the window should close itself
 
 	batch        batch
-	choices      []widget.Clickable
-	chosen       int // index of choices, -1: none
+	chooser      chooser
 	field, again pinField
 	yes, no      widget.Clickable
 	stop         widget.Clickable
@@ -108,7 +107,7 @@ func (w *Window) Decide(ctx context.Context, q signing.Question) (signing.Decisi
 	w.mu.Lock()
 	w.card = ui.NewCard(q, lang)
 	w.pin = q.Token.Request("", false)
-	w.choices, w.chosen = make([]widget.Clickable, len(w.card.Choices)), -1
+	w.chooser = newChooser(w.card)
 	w.wantPIN = !q.Kind.Keyless() && q.Token.LoginRequired && !q.Token.PINPad
 	w.twice = w.wantPIN && q.Token.Final
 	w.docs = w.documents(q.Documents[:len(w.card.Documents)])
@@ -126,7 +125,7 @@ func (w *Window) Decide(ctx context.Context, q signing.Question) (signing.Decisi
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	viewed, how := w.seen()
-	return signing.Decision{Approved: a.yes, Viewed: viewed, How: how, Chosen: max(w.chosen, 0)}, nil
+	return signing.Decision{Approved: a.yes, Viewed: viewed, How: how, Chosen: max(w.chooser.chosen, 0)}, nil
 }
 
 // wait returns the next press of a button. A window that was closed has said no.
@@ -261,7 +260,7 @@ func (w *Window) run(viewing context.Context) {
 			w.failure = e.Err // nil when the person closed it
 			w.field.clear()
 			w.again.clear()
-			if w.many() && w.screen == working {
+			if w.many() && w.screen == working || w.inserting() {
 				w.halt() // what runs on unseen could not be stopped any more
 			}
 			return
