@@ -60,6 +60,11 @@ func TestNoWeakening(t *testing.T) {
 			}
 		}
 	}
+	extension, err := os.ReadFile("../../proto/extension.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	look("extension.json", strings.Split(string(extension), "\n")...)
 	for _, c := range checks {
 		look(c.Code, strings.Join([]string{Title(c.Code, text.Russian), Title(c.Code, text.English)}, ". "))
 	}

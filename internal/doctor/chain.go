@@ -59,11 +59,11 @@ func broken(l cert.Link, leaf *cert.Certificate, checking bool) Finding {
 	case errors.Is(l.Problem, cert.ErrRootUnknown):
 		return found(level, "root_untrusted", name, "fingerprint", l.Certificate.ID()).by("import_root")
 	case errors.Is(l.Problem, cert.ErrIssuerAbsent):
-		f := found(level, "chain_incomplete", oneLine(l.Certificate.Issuer().Name()), "certificate", leaf.ID())
-		if len(l.Certificate.X509.IssuingCertificateURL) > 0 {
-			f = f.by("fetch_issuer")
+		issuer := oneLine(l.Certificate.Issuer().Name())
+		if len(l.Certificate.X509.IssuingCertificateURL) == 0 {
+			return found(level, "issuer_absent", issuer, "certificate", leaf.ID()).by("import_issuer")
 		}
-		return f
+		return found(level, "chain_incomplete", issuer, "certificate", leaf.ID()).by("fetch_issuer")
 	}
 	return warning("chain_broken", name, "link", l.Reason())
 }
@@ -117,15 +117,38 @@ func fetchIssuer(ctx context.Context, m *Machine, args map[string]string) error 
 	if err != nil {
 		return err
 	}
-	t := m.Trust()
-	if t.Source == nil || m.KeepIssuer == nil {
+	source := m.Trust().Source
+	if source == nil {
 		return proto.E(proto.CodeNetworkOffline, nil)
 	}
-	links := t.Explain(leaf)
-	last := links[len(links)-1].Certificate
-	got, err := t.Source.Issuers(ctx, last)
-	for _, issuer := range got {
-		if last.CheckSignatureFrom(issuer) == nil {
+	last := m.top(leaf)
+	got, err := source.Issuers(ctx, last)
+	return m.keep(last, got, err)
+}
+
+// importIssuer is fetchIssuer with a file in place of an address.
+func importIssuer(ctx context.Context, m *Machine, args map[string]string) error {
+	leaf, err := m.named(ctx, args["certificate"])
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(args["file"]); err != nil {
+		return err
+	}
+	got, err := cert.ReadFiles(args["file"])
+	return m.keep(m.top(leaf), got, err)
+}
+
+// top is the certificate at which the chain of a leaf ends.
+func (m *Machine) top(leaf *cert.Certificate) *cert.Certificate {
+	links := m.Trust().Explain(leaf)
+	return links[len(links)-1].Certificate
+}
+
+// keep keeps the certificate among some that issued c; err is why there may be none.
+func (m *Machine) keep(c *cert.Certificate, some []*cert.Certificate, err error) error {
+	for _, issuer := range some {
+		if m.KeepIssuer != nil && c.CheckSignatureFrom(issuer) == nil {
 			return m.KeepIssuer(issuer)
 		}
 	}

@@ -22,6 +22,7 @@ var fixes = []Fix{
 	{ID: "start_agent", Check: "agent", Do: startAgent},
 	{ID: "clear_socket", Check: "agent", Do: clearSocket},
 	{ID: "import_root", Check: "chains", Do: importRoot},
+	{ID: "import_issuer", Check: "chains", Do: importIssuer},
 	{ID: "fetch_issuer", Check: "chains", Do: fetchIssuer},
 	{ID: "renew_lists", Check: "revocation", Do: renewLists},
 	{ID: "add_keyfile", Check: "key_files", Do: addKeyfile},
