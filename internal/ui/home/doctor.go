@@ -3,18 +3,13 @@
 package home
 
 import (
-	"context"
-	"io"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"gioui.org/io/key"
 	"gioui.org/layout"
 	"gioui.org/widget"
 
-	"persten/internal/client"
 	"persten/internal/text"
 	"persten/internal/ui"
 	"persten/internal/ui/look"
@@ -38,14 +33,14 @@ type doctorPage struct {
 	search     widget.Editor
 	explain    widget.Clickable
 	explaining job
-	answers    *explained
+	answers    *proto.DoctorExplainResult
 
-	bundle   widget.Clickable
-	bundling job
-	saved    []string
+	support bundlePanel
 }
 
-func newDoctor(h *Home) *doctorPage { return &doctorPage{h: h, fixes: map[string]*widget.Clickable{}} }
+func newDoctor(h *Home) *doctorPage {
+	return &doctorPage{h: h, fixes: map[string]*widget.Clickable{}, support: newBundle(h)}
+}
 
 func (p *doctorPage) enter() {
 	if !p.looked && !p.running.running {
@@ -85,8 +80,8 @@ func (p *doctorPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	p.press(gtx)
 	var actions []layout.Widget
-	if h.has(methodBundle) {
-		actions = append(actions, h.other(&p.bundle, h.say("home.doctor.bundle")))
+	if h.has(proto.MethodDoctorBundle) {
+		actions = append(actions, h.other(&p.support.make, h.say("home.doctor.bundle")))
 	}
 	if h.has(proto.MethodDoctorRun) {
 		actions = append(actions, h.primary(&p.run, h.say("home.doctor.run"), !p.running.running))
@@ -100,9 +95,7 @@ func (p *doctorPage) key(gtx layout.Context, name key.Name) {
 	case keySearch:
 		gtx.Execute(key.FocusCmd{Tag: &p.search})
 	case keySave:
-		if p.h.has(methodBundle) {
-			p.save()
-		}
+		p.support.save()
 	case keyDo:
 		p.look()
 	}
@@ -128,17 +121,16 @@ func (p *doctorPage) press(gtx layout.Context) {
 		}
 	}
 	if what := strings.TrimSpace(p.search.Text()); sought && what != "" {
-		ask(h, &p.explaining, methodExplain, map[string]string{"query": clip200(what)}, func(r *explained) { p.answers = r })
+		ask(h, &p.explaining, proto.MethodDoctorExplain, proto.DoctorExplainParams{Query: shorten(what)}, func(r *proto.DoctorExplainResult) { p.answers = r })
 	}
-	if clicked(gtx, &p.bundle) {
-		p.save()
-	}
+	p.support.press(gtx, strings.TrimSpace(p.search.Text()))
 }
 
-// clip200 keeps a question within what the session takes.
-func clip200(s string) string {
-	if r := []rune(s); len(r) > 200 {
-		return string(r[:200])
+// shorten keeps a question within what the session takes.
+func shorten(s string) string {
+	const most = 1000
+	if r := []rune(s); len(r) > most {
+		return string(r[:most])
 	}
 	return s
 }
@@ -154,11 +146,8 @@ func (p *doctorPage) items(gtx layout.Context) (items []layout.Widget) {
 		add(h.card(Bad, func(gtx layout.Context) layout.Dimensions { return h.absent(gtx) }))
 		return items
 	}
-	add(h.working(&p.bundling, nil, h.say("home.doctor.bundling")))
-	for _, s := range p.saved {
-		add(h.card(Good, h.toned(Good, h.say("home.saved", "file", ui.Safe(s, maxFact)))))
-	}
-	if h.has(methodExplain) {
+	items = append(items, p.support.items()...)
+	if h.has(proto.MethodDoctorExplain) {
 		add(h.card(Plain, spaced(8, h.bold(h.say("home.doctor.words")), h.soft(h.say("home.doctor.wordsabout")),
 			beside(8, h.Field(&p.search, h.say("home.doctor.search"), h.Blue), h.other(&p.explain, h.say("home.doctor.explain"))))))
 		add(h.working(&p.explaining, nil, h.say("home.doctor.looking")))
@@ -247,38 +236,11 @@ func (p *doctorPage) explained() (items []layout.Widget) {
 		return []layout.Widget{h.card(Warn, spaced(4, h.toned(Warn, h.say("home.doctor.unknown")), h.soft(h.say("home.doctor.unknownnext"))))}
 	}
 	for _, a := range p.answers.Answers {
-		parts := []layout.Widget{h.bold(ui.Safe(a.Title, 200)), h.soft(named(h.lang, "home.doctor.fault.", a.Fault, a.Fault))}
+		parts := []layout.Widget{h.bold(ui.Safe(a.Title, 200)), h.soft(named(h.lang, "home.doctor.fault.", string(a.Fault), string(a.Fault)))}
 		for _, step := range a.Check {
 			parts = append(parts, row2(h.Text("•", look.Label{Color: h.Blue, Bold: true}), h.Text(ui.Safe(step, 400), look.Label{})))
 		}
 		items = append(items, h.card(Warn, spaced(5, append(parts, h.Text(ui.Safe(a.Next, 400), look.Label{Bold: true}))...)))
 	}
 	return items
-}
-
-// save puts the support archive, and the letter that goes with it, among the downloads.
-func (p *doctorPage) save() {
-	h, s := p.h, p.h.session
-	p.saved = nil
-	path := filepath.Join(keepIn(), "persten-support-"+time.Now().Format(time.DateOnly))
-	h.begin(&p.bundling, h.say("home.doctor.bundling"), func(ctx context.Context) (func(), error) {
-		r, err := client.Ask[bundled](ctx, s, methodBundle, struct{}{})
-		if err != nil {
-			return nil, err
-		}
-		defer drop(s, r.Handle)
-		archive, err := writeNew(path+".zip", func(w io.Writer) error { return s.Download(ctx, proto.Content{Handle: r.Handle}, w) })
-		if err != nil {
-			return nil, err
-		}
-		out := []string{archive}
-		if r.Letter != "" {
-			letter, err := writeNew(path+".txt", func(w io.Writer) error { _, err := io.WriteString(w, r.Letter); return err })
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, letter)
-		}
-		return func() { p.saved = out }, nil
-	})
 }
