@@ -56,14 +56,25 @@ func (p *doctorPage) look() {
 	}
 }
 
-// take shows findings, the worst first.
+// take shows findings, the worst first. What was found alike of several certificates is said once.
 func (p *doctorPage) take(f *proto.DoctorFindings) {
-	p.looked = true
-	p.findings = slices.Clone(f.Findings)
-	slices.SortStableFunc(p.findings, func(a, b proto.DoctorFinding) int { return int(levelTone(b.Level)) - int(levelTone(a.Level)) })
+	p.looked, p.findings = true, nil
+	for _, f := range f.Findings {
+		if !slices.ContainsFunc(p.findings, func(o proto.DoctorFinding) bool { return alike(o, f) }) {
+			p.findings = append(p.findings, f)
+		}
+	}
+	slices.SortStableFunc(p.findings, func(a, b proto.DoctorFinding) int { return slices.Index(levels, a.Level) - slices.Index(levels, b.Level) })
 }
 
-// levelTone orders levels by how bad they are.
+// levels are those of findings, the worst first.
+var levels = []proto.DoctorLevel{proto.DoctorLevelProblem, proto.DoctorLevelWarning, proto.DoctorLevelNote, proto.DoctorLevelOK}
+
+func alike(a, b proto.DoctorFinding) bool {
+	return a.Code == b.Code && a.Subject == b.Subject && a.Text == b.Text && a.Level == b.Level && a.Fix == nil && b.Fix == nil
+}
+
+// levelTone is the colour of a level.
 func levelTone(level proto.DoctorLevel) Tone {
 	switch level {
 	case proto.DoctorLevelProblem:
@@ -71,9 +82,9 @@ func levelTone(level proto.DoctorLevel) Tone {
 	case proto.DoctorLevelWarning:
 		return Warn
 	case proto.DoctorLevelOK:
-		return Plain
+		return Good
 	}
-	return Good
+	return Plain
 }
 
 func (p *doctorPage) layout(gtx layout.Context) layout.Dimensions {
@@ -191,7 +202,7 @@ func (p *doctorPage) summary() layout.Widget {
 	for _, f := range p.findings {
 		count[levelTone(f.Level)]++
 	}
-	good := text.Plural(h.lang, "home.doctor.passed", count[Plain])
+	good := text.Plural(h.lang, "home.doctor.passed", count[Good])
 	switch {
 	case count[Bad] > 0:
 		return h.card(Bad, spaced(3, h.Text(text.Plural(h.lang, "home.doctor.bad", count[Bad]), look.Label{Size: 17, Bold: true, Color: h.Red}), h.soft(good)))
@@ -204,7 +215,7 @@ func (p *doctorPage) summary() layout.Widget {
 // finding is a card with what was found, what to do, and a button where the agent can do it.
 func (p *doctorPage) finding(gtx layout.Context, f proto.DoctorFinding) layout.Widget {
 	h, t := p.h, levelTone(f.Level)
-	parts := []layout.Widget{h.toned(t, ui.Safe(f.Text.What, 400))}
+	parts := []layout.Widget{h.Text(ui.Safe(f.Text.What, 400), look.Label{Color: h.tone(t), Bold: true})}
 	if f.Text.Next != "" {
 		parts = append(parts, h.Text(ui.Safe(f.Text.Next, 600), look.Label{}))
 	}
