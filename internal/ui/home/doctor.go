@@ -64,7 +64,9 @@ func (p *doctorPage) take(f *proto.DoctorFindings) {
 			p.findings = append(p.findings, f)
 		}
 	}
-	slices.SortStableFunc(p.findings, func(a, b proto.DoctorFinding) int { return slices.Index(levels, a.Level) - slices.Index(levels, b.Level) })
+	slices.SortStableFunc(p.findings, func(a, b proto.DoctorFinding) int {
+		return slices.Index(levels, a.Level) - slices.Index(levels, b.Level)
+	})
 }
 
 // levels are those of findings, the worst first.
