@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gioui.org/layout"
@@ -105,7 +106,7 @@ func (b *bundlePanel) items() (items []layout.Widget) {
 	}
 	rows := make([]look.Row, len(b.ready.Files))
 	for i, f := range b.ready.Files {
-		rows[i] = look.Row{Label: ui.Safe(f.Name, 40), Value: ui.Safe(f.About, maxFact) + ", " + ui.Size(h.lang, int64(f.Size))}
+		rows[i] = look.Row{Label: ui.Safe(f.Name, 40), Value: strings.TrimSuffix(ui.Safe(f.About, maxFact), ".") + ", " + ui.Size(h.lang, int64(f.Size))}
 	}
 	return append(items, h.card(Warn, spaced(8,
 		h.bold(h.say("home.bundle.title")), h.soft(h.say("home.bundle.about")), h.wideTable(rows),
