@@ -251,7 +251,7 @@ func (p *tokensPage) cert(gtx layout.Context, c certCard) layout.Widget {
 		buttons = append([]layout.Widget{h.other(&s.sign, h.say("home.cert.sign"))}, buttons...)
 	}
 	parts := []layout.Widget{
-		beside(12, spaced(2, h.Text(c.Name, look.Label{Size: 16, Bold: true}), h.soft(c.About)), buttons...),
+		roomy(620, spaced(2, h.Text(c.Name, look.Label{Size: 16, Bold: true}), h.soft(c.About)), buttons...),
 		row(12, h.toned(c.LifeTone, c.Life), h.soft(c.Key)),
 	}
 	if c.What != "" {
