@@ -76,7 +76,7 @@ func (e *Engine) explainNone(ctx context.Context, q Question) error {
 	p, leave, err := e.desk.open(ctx, q)
 	if err == nil {
 		defer leave()
-		_, err = decide(ctx, p)
+		_, err = e.desk.decide(ctx, q, p)
 		p.Close(outcome(proto.E(proto.CodeUserRejected, nil))) // there was nothing to say yes to
 	}
 	if ctx.Err() != nil {
@@ -88,7 +88,7 @@ func (e *Engine) explainNone(ctx context.Context, q Question) error {
 
 // chosen waits for the choice and journals it.
 func (e *Engine) chosen(ctx context.Context, who Caller, q Question, p Prompt, fit []token.Key) (token.Key, error) {
-	d, err := decide(ctx, p)
+	d, err := e.desk.decide(ctx, q, p)
 	if err != nil {
 		return nil, e.refused(who, q, fault(err))
 	}
