@@ -101,8 +101,20 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	}
 	ready(o, web)
 	<-ctx.Done()
+	a.sealJournal()
 	time.AfterFunc(shutdownGrace, keys.Close) // a driver that hangs must not keep us
 	return nil
+}
+
+// sealJournal marks the journal's last record in the system's log.
+func (a *app) sealJournal() {
+	j, err := a.journal()
+	if err == nil {
+		err = j.Seal()
+	}
+	if err != nil {
+		slog.Debug("the journal's head was not sealed", "cause", err)
+	}
 }
 
 // shutdownGrace is how long signatures under way may take to end by themselves.

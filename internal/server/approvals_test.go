@@ -136,7 +136,7 @@ func (r *requester) run(t *testing.T, n, requests int) {
 			who = ipc.Peer{Via: ipc.ViaWebSocket, Origin: origin}
 		}
 	}
-	r.c = r.dial(t, who)
+	r.c = r.dialHearing(t, who, "stdio", func(context.Context, *rpc.Request) (any, error) { return nil, nil })
 	for i := 0; i < requests; {
 		kind := []string{"yes", "yes", "no", "late", "leaves", "replay"}[r.rand.IntN(6)]
 		if r.denied == 2 && (kind == "no" || kind == "replay") {
