@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -160,7 +161,7 @@ func (a *app) verifyJournal() error {
 		if s.OK {
 			fmt.Fprintln(w, a.t("cli.journal.good", "records", text.Plural(a.lang, "count.records", s.Records)))
 		} else {
-			fmt.Fprintln(w, a.t("journal.damage."+string(s.Reason), "line", damagedLine(s)))
+			fmt.Fprintln(w, a.t("journal.damage."+strings.ReplaceAll(string(s.Reason), "_", ""), "line", damagedLine(s)))
 		}
 		if s.Seal == nil {
 			fmt.Fprintln(w, a.t("journal.seal.none"))

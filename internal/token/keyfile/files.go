@@ -32,7 +32,7 @@ type Files struct {
 
 	mu    sync.Mutex
 	known map[string]*entry // by path; those that are there, and those that were added
-	told  string // the fault of the list that was logged last
+	told  string            // the fault of the list that was logged last
 	watch watch
 }
 
