@@ -171,24 +171,28 @@ func (a *approval) redeem() error {
 	return nil
 }
 
-// decide waits for the person's answer to q, for a limited time.
-func (d *desk) decide(ctx context.Context, q Question, p Prompt) (Decision, error) {
+// decide waits for the person, for a limited time.
+func decide(ctx context.Context, p Prompt) (Decision, error) {
 	limited, cancel := context.WithTimeout(ctx, decideLimit)
 	defer cancel()
-	answer, err := p.Decide(limited)
+	d, err := p.Decide(limited)
 	if late := overdue(ctx, limited, err); late != nil {
 		return Decision{}, late
 	}
-	if err != nil {
-		return answer, err
+	if err == nil && !d.Approved {
+		return d, proto.E(proto.CodeUserRejected, nil)
 	}
-	if approvedBy(p) == "" && d.refused.answered(q.Origin, answer.Approved, time.Now()) {
+	return d, err
+}
+
+// decide waits for the person's answer to q, which counts for the site that asks.
+func (d *desk) decide(ctx context.Context, q Question, p Prompt) (Decision, error) {
+	answer, err := decide(ctx, p)
+	answered := err == nil || code(err) == proto.CodeUserRejected
+	if answered && approvedBy(p) == "" && d.refused.answered(q.Origin, err == nil, time.Now()) {
 		d.cooled(q)
 	}
-	if !answer.Approved {
-		return answer, proto.E(proto.CodeUserRejected, nil)
-	}
-	return answer, nil
+	return answer, err
 }
 
 // overdue is why an answer given under limited came too late: the request is gone, or the person took too long.

@@ -76,7 +76,7 @@ func (e *Engine) explainNone(ctx context.Context, q Question) error {
 	p, leave, err := e.desk.open(ctx, q)
 	if err == nil {
 		defer leave()
-		_, err = e.desk.decide(ctx, q, p)
+		_, err = decide(ctx, p)
 		p.Close(outcome(proto.E(proto.CodeUserRejected, nil))) // there was nothing to say yes to
 	}
 	if ctx.Err() != nil {
