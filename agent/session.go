@@ -10,6 +10,7 @@ import (
 	"net"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,18 +79,23 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	if err != nil {
 		return err
 	}
-	user, web, err := listen(srv, o)
+	user, err := listen(o)
 	if err != nil {
 		return err
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
-	for _, l := range []ipc.Listener{user, web} {
+	wg.Go(func() { accept(ctx, user, srv, stop) })
+	web := atomic.Pointer[ipc.Listener]{}
+	attend(ctx, srv.Problem, &wg, "websocket", func() *proto.Error {
+		l, err := listenWeb(srv, o)
 		if l != nil {
+			web.Store(&l)
 			wg.Go(func() { accept(ctx, l, srv, stop) })
 		}
-	}
+		return portProblem(err, o.listen, "WebSocket")
+	})
 	a.faces(ctx, srv, &wg)
 	keys.Watched(false)
 	wg.Go(func() { watch(ctx, keys, srv) })
@@ -99,10 +105,22 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	if !o.headless {
 		wg.Go(func() { a.keepTray(ctx, srv) })
 	}
-	ready(o, web)
+	ready(o, web.Load())
 	<-ctx.Done()
+	a.sealJournal()
 	time.AfterFunc(shutdownGrace, keys.Close) // a driver that hangs must not keep us
 	return nil
+}
+
+// sealJournal marks the journal's last record in the system's log.
+func (a *app) sealJournal() {
+	j, err := a.journal()
+	if err == nil {
+		err = j.Seal()
+	}
+	if err != nil {
+		slog.Debug("the journal's head was not sealed", "cause", err)
+	}
 }
 
 // shutdownGrace is how long signatures under way may take to end by themselves.
@@ -158,33 +176,37 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 	return srv, nil
 }
 
-// listen opens the user socket, which must be free, and the WebSocket, without which the session still serves browsers.
-func listen(srv *server.Server, o sessionOptions) (user, web ipc.Listener, err error) {
-	user, err = ipc.ListenUser(o.socket)
+// listen opens the user socket, which must be free.
+func listen(o sessionOptions) (ipc.Listener, error) {
+	user, err := ipc.ListenUser(o.socket)
 	if errors.Is(err, ipc.ErrInUse) {
-		return nil, nil, proto.E(proto.CodeAgentRunning, err)
+		return nil, proto.E(proto.CodeAgentRunning, err)
 	}
 	if err != nil {
-		return nil, nil, proto.E(proto.CodeSocketFailed, err, "detail", err.Error())
+		return nil, proto.E(proto.CodeSocketFailed, err, "detail", err.Error())
 	}
+	return user, nil
+}
+
+// listenWeb opens the WebSocket, without which the session still serves browsers with the extension; nil when there is to be none.
+func listenWeb(srv *server.Server, o sessionOptions) (ipc.Listener, error) {
 	if o.listen == "" {
-		return user, nil, nil
+		return nil, nil
 	}
-	ws, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{SiteRules: ipc.SiteRules{
+	l, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{SiteRules: ipc.SiteRules{
 		Allowed: srv.AllowedOrigin,
 		Unknown: srv.UnknownOrigin,
 	}})
 	if err != nil {
-		slog.Warn("WebSocket not available; browsers with the extension are served", "address", o.listen, "cause", err)
-		return user, nil, nil
+		return nil, err
 	}
-	return user, ws, nil
+	return l, nil
 }
 
-func ready(o sessionOptions, web ipc.Listener) {
+func ready(o sessionOptions, web *ipc.Listener) {
 	var addr net.Addr
 	if web != nil {
-		addr = web.Addr()
+		addr = (*web).Addr()
 	}
 	slog.Info("ready", "socket", o.socket, "websocket", addr, "version", version)
 	if o.ready != nil {

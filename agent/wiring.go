@@ -86,6 +86,7 @@ func (a *app) journal() (*journal.Journal, error) {
 	if err != nil {
 		return nil, proto.E(proto.CodeJournalUnwritable, err)
 	}
+	j.SealTo(journal.SystemSeals())
 	return j, nil
 }
 

@@ -96,14 +96,14 @@ type Server struct {
 
 	mu       sync.Mutex
 	conns    map[*client]bool
-	window   *client // the main window, nil when none is open
-	eager    int     // of conns, without the agent's own children
-	standing []*proto.Error
+	window   *client                 // the main window, nil when none is open
+	eager    int                     // of conns, without the agent's own children
+	standing map[string]*proto.Error // problems by what has them
 }
 
 // New makes a server.
 func New(o Options) *Server {
-	s := &Server{o: o, conns: map[*client]bool{}}
+	s := &Server{o: o, conns: map[*client]bool{}, standing: map[string]*proto.Error{}}
 	s.gate = gate{origins: o.Origins, engine: o.Engine, paused: &s.paused, asked: map[string]time.Time{}}
 	s.rates, s.opens = newRates(requests), newRates(opens)
 	s.windows.of = map[string]int{}
@@ -312,18 +312,29 @@ func (c *client) public(err error) *proto.Error {
 	return pe
 }
 
-// Problem has agent.status name a problem to local callers for as long as the agent runs.
-func (s *Server) Problem(e *proto.Error) {
+// Problem has agent.status name the problem of some part of the agent to local callers, in place of the one it had; nil: it has
+// none any more.
+func (s *Server) Problem(of string, e *proto.Error) {
 	s.mu.Lock()
-	s.standing = append(s.standing, e)
+	_, had := s.standing[of]
+	if e == nil {
+		delete(s.standing, of)
+	} else {
+		s.standing[of] = e
+	}
 	s.mu.Unlock()
-	s.Changed()
+	if had || e != nil {
+		s.Changed()
+	}
 }
 
-func (s *Server) problemsStanding() []*proto.Error {
+func (s *Server) problemsStanding() (list []*proto.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.standing)
+	for _, of := range slices.Sorted(maps.Keys(s.standing)) {
+		list = append(list, s.standing[of])
+	}
+	return list
 }
 
 // TokensChanged tells every client that may list to list again.
