@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os/exec"
 	"sync"
 	"time"
 
@@ -119,10 +118,15 @@ func accept(ctx context.Context, l ipc.Listener, srv *server.Server, stop func()
 
 // server builds the API over an engine whose prompts it reports on.
 func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Server, error) {
-	ask, err := a.approver()
-	if err == nil {
-		ask, err = a.unattended(ask)
+	settings, err := a.settings()
+	if err != nil {
+		return nil, err
 	}
+	people, err := a.fronts(settings)
+	if err != nil {
+		return nil, err
+	}
+	ask, err := a.unattended(spoken{people, settings})
 	if err != nil {
 		return nil, err
 	}
@@ -144,10 +148,6 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 		return nil, err
 	}
 	identity, err := a.identity()
-	if err != nil {
-		return nil, err
-	}
-	settings, err := a.settings()
 	if err != nil {
 		return nil, err
 	}
@@ -199,50 +199,6 @@ func watch(ctx context.Context, keys inventory, srv *server.Server) {
 		srv.TokensChanged()
 		srv.Changed()
 	}
-}
-
-// keepTray keeps a tray icon while there is a display, and gives up quietly where there is none.
-func (a *app) keepTray(ctx context.Context, srv *server.Server) {
-	const patience = 5 // short lives in a row before giving up
-	for failed := 0; failed < patience && ctx.Err() == nil; {
-		began := time.Now()
-		if err := a.tray(ctx, srv); err != nil && ctx.Err() == nil {
-			slog.Info("no tray icon", "cause", err)
-		}
-		if time.Since(began) > time.Minute {
-			failed = 0
-		}
-		failed++
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Duration(failed) * 2 * time.Second):
-		}
-	}
-}
-
-// tray runs one tray process and serves it as a local client.
-func (a *app) tray(ctx context.Context, srv *server.Server) error {
-	env := desktopEnv(ctx)
-	if !displayed(env) {
-		return errNoDisplay
-	}
-	program, err := desktop()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(program, "tray")
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	cmd.Env = append(env, chosenEnv(s.Get())...)
-	detach(cmd)
-	c, err := startChild(cmd)
-	if err != nil {
-		return err
-	}
-	err = srv.Serve(ctx, c.conn, ipc.Peer{PID: c.cmd.Process.Pid, Program: program, Via: ipc.ViaPair})
-	return errors.Join(err, c.stop())
 }
 
 // commandCaller is who asks when a command signs by itself.
