@@ -99,7 +99,7 @@ func (a *session) persten(args ...string) *exec.Cmd {
 func (a *session) start() {
 	a.t.Helper()
 	a.cmd = a.persten("session", "--demo-token", a.path("demo"))
-	a.cmd.Stderr = &a.log
+	a.cmd.Stderr, a.cmd.WaitDelay = &a.log, time.Second // windows that still show an outcome hold the pipe
 	if err := a.cmd.Start(); err != nil {
 		a.t.Fatal(err)
 	}
@@ -109,12 +109,16 @@ func (a *session) start() {
 		if a.t.Failed() {
 			a.t.Logf("log of the session:\n%s", a.log.String())
 		}
+		windows := a.roles("prompt")
 		a.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:
 		case <-time.After(10 * time.Second):
 			a.t.Error("the session did not end within 10 s of SIGTERM")
 			a.cmd.Process.Kill()
+		}
+		for _, pid := range windows {
+			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	})
 	a.eventually("the session is ready", func() bool { return strings.Contains(a.log.String(), "msg=ready") })
