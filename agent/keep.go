@@ -37,11 +37,12 @@ func (r *restarts) wait(lived time.Duration) time.Duration {
 }
 
 // keepTray keeps a tray icon. Where there is no display it looks for one now and then: the desktop may come up after us.
-func (a *app) keepTray(ctx context.Context, srv *server.Server) {
+func (a *app) keepTray(ctx context.Context, srv *server.Server, tell *notices) {
 	var r restarts
 	told := ""
 	for ctx.Err() == nil {
 		began := time.Now()
+		poke(tell.look)
 		err := a.tray(ctx, srv)
 		if ctx.Err() != nil {
 			return

@@ -19,6 +19,8 @@ import (
 	"persten/internal/secret"
 	"persten/internal/server"
 	"persten/internal/signing"
+	"persten/internal/text"
+	"persten/internal/token"
 	"persten/proto"
 )
 
@@ -73,7 +75,7 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 		return err
 	}
 	defer keys.Close()
-	srv, err := a.server(keys, o, stop)
+	srv, tell, err := a.server(keys, o, stop)
 	if err != nil {
 		return err
 	}
@@ -91,12 +93,13 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	}
 	a.faces(ctx, srv, &wg)
 	keys.Watched(false)
-	wg.Go(func() { watch(ctx, keys, srv) })
+	wg.Go(func() { watch(ctx, keys, srv, tell) })
+	wg.Go(func() { tell.run(ctx) })
 	if a.loaded.PIN.Cache > 0 {
 		wg.Go(func() { watchLock(ctx, func() { keys.modules.Forget(ctx) }) })
 	}
 	if !o.headless {
-		wg.Go(func() { a.keepTray(ctx, srv) })
+		wg.Go(func() { a.keepTray(ctx, srv, tell) })
 	}
 	ready(o, web)
 	<-ctx.Done()
@@ -116,46 +119,56 @@ func accept(ctx context.Context, l ipc.Listener, srv *server.Server, stop func()
 	}
 }
 
-// server builds the API over an engine whose prompts it reports on.
-func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Server, error) {
+// server builds the API over an engine whose prompts it reports on, and the notices about both.
+func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Server, *notices, error) {
 	settings, err := a.settings()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	people, err := a.fronts(settings)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	file, err := a.statePath("notices.json")
+	if err != nil {
+		return nil, nil, err
+	}
+	tell := newNotices(file)
+	tell.lang = func() text.Lang { return language(settings.Get(), a.lang) }
+	tell.quiet = func() bool { return !settings.Get().Notifications }
+	people.Closed = tell.made
 	ask, err := a.unattended(spoken{people, settings})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var srv *server.Server
 	engine, err := a.engine(keys.Inventory, ask, func() {
 		if srv != nil {
 			srv.Changed()
+			poke(tell.changed)
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	origins, err := a.origins(o.allow...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	record, err := a.journalReader()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	identity, err := a.identity()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	srv = server.New(server.Options{
 		Engine: engine, Origins: origins, Journal: record, Identity: identity, Doctor: doctor.New(a.machine(keys.Inventory)), Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
 		Watched: keys.Watched, Page: reportPage, Settings: settings, KeyFiles: keyFiles{keys.files, engine, a.loaded.Keyfiles.Forbid},
 	})
-	return srv, nil
+	tell.open, tell.keys, tell.send = engine.OpenRequests, engine.Keys, srv.Notice
+	return srv, tell, nil
 }
 
 // listen opens the user socket, which must be free, and the WebSocket, without which the session still serves browsers.
@@ -193,11 +206,15 @@ func ready(o sessionOptions, web ipc.Listener) {
 }
 
 // watch tells clients when tokens come and go.
-func watch(ctx context.Context, keys inventory, srv *server.Server) {
+func watch(ctx context.Context, keys inventory, srv *server.Server, tell *notices) {
 	for e := range keys.Events(ctx) {
 		slog.Info("token", "event", e.Kind, "label", e.Token.Label, "module", e.Token.Module)
 		srv.TokensChanged()
 		srv.Changed()
+		poke(tell.look)
+		if e.Kind == token.Inserted {
+			tell.plugged(ctx, e.Token)
+		}
 	}
 }
 
