@@ -64,7 +64,7 @@ func (n *notices) run(ctx context.Context) {
 		case <-n.look:
 			certificates.Reset(settle)
 		case <-certificates.C:
-			n.certificates(ctx)
+			n.certificates(ctx, time.Now())
 			certificates.Reset(halfADay)
 		case <-n.changed:
 			requests.Reset(n.requests(reminded))
@@ -142,12 +142,11 @@ func (n *notices) inserted(ctx context.Context, t token.Info) {
 }
 
 // certificates tells of ends that have come near.
-func (n *notices) certificates(ctx context.Context) {
+func (n *notices) certificates(ctx context.Context, now time.Time) {
 	keys, _, err := n.keys(ctx)
 	if err != nil || n.quiet() {
 		return
 	}
-	now := time.Now()
 	told := readTold(n.file)
 	fresh := told.fresh(endings(signing.ListedAll(keys, true, now), now))
 	if len(fresh) == 0 || !n.send(endingNotice(n.lang(), fresh)) {
