@@ -23,7 +23,7 @@ test_packages=(
     gnutls-bin                                                        # certtool, another one
     libnss3-tools                                                     # certutil: certificate stores of browsers
     xmlsec1 libxml2-utils libxml2-dev                                 # the same for XML, testdata/xmlsec/xmlsec-gost.sh
-    xvfb openbox xdotool imagemagick x11-utils x11-xkb-utils xfce4-panel dbus-x11            # a desktop for the window and the tray
+    xvfb openbox xdotool imagemagick x11-utils x11-xkb-utils xfce4-panel dunst dbus-x11      # a desktop for the window and the tray
     libgl1-mesa-dri fonts-dejavu-core
     'pinentry-gtk2|pinentry-gnome3'
 )

@@ -15,17 +15,21 @@ import (
 // TestTrayKilled: a tray that is killed is back within a second, twenty times, and the session never notices.
 func TestTrayKilled(t *testing.T) {
 	s := newScreen(t)
-	a := newSession(t, s, "", s.panel()...)
+	env := s.panel()
+	a := newSession(t, s, "", env...)
+	c := bus(t, env)
 	tray := a.role("tray")
+	waitIcon(t, c, tray)
 	var worst time.Duration
 	for range 20 {
 		time.Sleep(2200 * time.Millisecond) // one that dies at once is started later: see restarts
 		syscall.Kill(tray, syscall.SIGKILL)
 		began := time.Now()
 		tray = a.role("tray", tray)
+		waitIcon(t, c, tray).has("Persten: готов к работе")
 		worst = max(worst, time.Since(began))
 	}
-	t.Logf("20 kills, back after %v at most", worst.Round(time.Millisecond))
+	t.Logf("20 kills, the icon and its menu back after %v at most", worst.Round(time.Millisecond))
 	if worst > time.Second {
 		t.Error("the tray took more than a second")
 	}

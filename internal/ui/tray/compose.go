@@ -24,6 +24,12 @@ const (
 	columns         = 60
 )
 
+// aYear is when days say less than a date; indent sets what belongs to a token under it.
+const (
+	aYear  = 365 * 24 * time.Hour
+	indent = "    "
+)
+
 // row is one line of the menu. The zero row is not shown.
 type row struct {
 	text string
@@ -157,10 +163,17 @@ func (s sayer) certificates(n *news, now time.Time) (rows []row) {
 			name = s.get("tray.token.locked", "label", name)
 		}
 		rows = append(rows, row{text: name})
+		said := map[string]bool{}
 		for _, c := range n.certs {
-			if c.Token.Label == t.Label {
-				rows = append(rows, row{text: "    " + s.certificate(c, now), do: open})
+			if c.Token.Label != t.Label {
+				continue
 			}
+			line := s.certificate(c, now)
+			if said[line] {
+				line += " (" + ui.Safe(c.Key, columns/2) + ")" // a person's second key
+			}
+			said[line] = true
+			rows = append(rows, row{text: indent + line, do: open})
 		}
 	}
 	if len(rows) == 0 {
@@ -185,6 +198,8 @@ func (s sayer) certificate(c proto.Certificate, now time.Time) string {
 	switch left := end.Sub(now); {
 	case left <= 0:
 		return s.get("tray.certificate.over", "name", name)
+	case left > aYear && c.Reason == "":
+		return s.get("tray.certificate.until", "name", name, "date", ui.Date(s.lang, end))
 	case c.Reason != "":
 		what, _ := text.Error(s.lang, c.Reason, nil)
 		return s.get("tray.certificate.unfit", "name", name, "reason", strings.TrimSuffix(what, "."))
@@ -260,7 +275,7 @@ func (s sayer) languages(now string, fixed []string) row {
 		return r
 	}
 	for _, l := range []string{"ru", "en", "system"} {
-		mark := "    "
+		mark := indent
 		if l == cmp.Or(now, "system") {
 			mark = "✓ "
 		}
