@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"persten/internal/signing"
 	"persten/internal/text"
 	"persten/internal/ui"
 	"persten/proto"
@@ -210,19 +209,11 @@ func (s sayer) certificate(c proto.Certificate, now time.Time) string {
 
 // recent lists the last signatures, the newest first.
 func (s sayer) recent(records []proto.JournalRecord) (rows []row) {
-	begun := map[int64]proto.JournalRecord{}
-	for _, r := range records {
-		if r.Type == "begin" {
-			begun[r.Seq] = r
-		}
-	}
 	open := order{doPage, string(proto.WindowPageJournal)}
-	for _, r := range slices.Backward(records) {
-		b, known := begun[r.Of]
-		if r.Type != "end" || r.Result != "ok" || !known || b.Kind != string(signing.KindSign) || len(rows) == maxRecent {
-			continue
+	for _, r := range slices.Backward(records) { // each is a begin and an end
+		if r.Type == "begin" && len(rows) < maxRecent {
+			rows = append(rows, row{text: s.signature(r), do: open})
 		}
-		rows = append(rows, row{text: s.signature(b), do: open})
 	}
 	if len(rows) == 0 {
 		return []row{{text: s.get("tray.recent.none")}}
@@ -265,21 +256,21 @@ func (s sayer) sites(list []proto.Origin) (rows []row) {
 }
 
 // spoken are the names of the languages, each in itself.
-var spoken = map[string]string{string(text.Russian): "Русский", string(text.English): "English"}
+var spoken = map[proto.LanguageSetting]string{proto.LanguageSettingRu: "Русский", proto.LanguageSettingEn: "English"}
 
 // languages marks the one in force.
-func (s sayer) languages(now string, fixed []string) row {
+func (s sayer) languages(now proto.LanguageSetting, fixed []proto.SettingName) row {
 	r := row{text: s.get("tray.language")}
-	if slices.Contains(fixed, "language") {
+	if slices.Contains(fixed, proto.SettingNameLanguage) {
 		r.rows = []row{{text: s.get("tray.site.fixed")}}
 		return r
 	}
-	for _, l := range []string{"ru", "en", "system"} {
+	for _, l := range []proto.LanguageSetting{proto.LanguageSettingRu, proto.LanguageSettingEn, proto.LanguageSettingSystem} {
 		mark := indent
-		if l == cmp.Or(now, "system") {
+		if l == cmp.Or(now, proto.LanguageSettingSystem) {
 			mark = "✓ "
 		}
-		r.rows = append(r.rows, row{text: mark + cmp.Or(spoken[l], s.get("tray.language.system")), do: order{doLanguage, l}})
+		r.rows = append(r.rows, row{text: mark + cmp.Or(spoken[l], s.get("tray.language.system")), do: order{doLanguage, string(l)}})
 	}
 	return r
 }

@@ -4,17 +4,13 @@ package tray
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"persten/internal/rpc"
+	"persten/internal/signing"
 	"persten/internal/text"
 	"persten/proto"
-)
-
-// The settings are another package's methods.
-const (
-	methodSettingsGet = "settings.get"
-	methodSettingsSet = "settings.set"
 )
 
 // news is what the tray knows of the agent.
@@ -27,10 +23,7 @@ type news struct {
 	certs    []proto.Certificate
 	journal  []proto.JournalRecord
 	origins  []proto.Origin
-	settings struct {
-		Language string   `json:"language"`
-		Fixed    []string `json:"fixed"`
-	}
+	settings proto.SettingsGetResult
 
 	mu    sync.Mutex
 	lang  text.Lang
@@ -49,8 +42,9 @@ func (n *news) language() text.Lang {
 	return n.lang
 }
 
-// recentRecords is how far back the menu looks for signatures; a signature is two records.
-const recentRecords = 40
+// errLanguage ends the tray when the system's language is wanted and another was given at the start: the session then starts it
+// with the right one.
+var errLanguage = errors.New("the language of the system is wanted")
 
 // fetch asks how things are. Only a status that cannot be had is an error: the rest of the menu stays as it was.
 func (n *news) fetch(ctx context.Context) error {
@@ -59,15 +53,19 @@ func (n *news) fetch(ctx context.Context) error {
 		return err
 	}
 	n.status = status
-	if n.conn.Call(ctx, methodSettingsGet, struct{}{}, &n.settings) == nil {
+	was := n.settings.Language
+	if n.conn.Call(ctx, proto.MethodSettingsGet, proto.SettingsGetParams{}, &n.settings) == nil {
 		n.speak()
+	}
+	if was != "" && was != n.settings.Language && n.settings.Language == proto.LanguageSettingSystem {
+		return errLanguage
 	}
 	var o proto.OriginsListResult
 	if n.conn.Call(ctx, proto.MethodOriginsList, proto.OriginsListParams{}, &o) == nil {
 		n.origins = o.Origins
 	}
 	var j proto.JournalListResult
-	if n.conn.Call(ctx, proto.MethodJournalList, proto.JournalListParams{Limit: recentRecords}, &j) == nil {
+	if n.conn.Call(ctx, proto.MethodJournalList, proto.JournalListParams{Limit: maxRecent, Kind: string(signing.KindSign), Result: "ok"}, &j) == nil {
 		n.journal = j.Records
 	}
 	n.list(ctx)

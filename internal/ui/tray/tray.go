@@ -18,6 +18,7 @@ package tray
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"time"
@@ -112,8 +113,12 @@ func (t *icon) follow(ctx context.Context) {
 			t.news.tokensChanged()
 			t.poke()
 		case <-t.changed:
-			if wait(ctx, burst); t.news.fetch(ctx) == nil {
+			wait(ctx, burst)
+			switch err := t.news.fetch(ctx); {
+			case err == nil:
 				t.draw()
+			case errors.Is(err, errLanguage):
+				return
 			}
 		case o := <-t.orders:
 			if t.do(ctx, o) {
@@ -174,7 +179,7 @@ func (t *icon) do(ctx context.Context, o order) (last bool) {
 	case doForget:
 		err = t.conn.Call(ctx, proto.MethodOriginsForget, proto.OriginsForgetParams{Origin: o.arg}, nil)
 	case doLanguage:
-		err = t.conn.Call(ctx, methodSettingsSet, map[string]string{"language": o.arg}, nil)
+		err = t.conn.Call(ctx, proto.MethodSettingsSet, proto.SettingsSetParams{Language: proto.LanguageSetting(o.arg)}, nil)
 	case doQuit:
 		err = t.conn.Call(ctx, proto.MethodAgentStop, proto.AgentStopParams{}, nil)
 		last = err == nil
