@@ -199,6 +199,8 @@ func (s sayer) certificate(c proto.Certificate, now time.Time) string {
 		return s.get("tray.certificate.over", "name", name)
 	case left > aYear && c.Reason == "":
 		return s.get("tray.certificate.until", "name", name, "date", ui.Date(s.lang, end))
+	case c.Reason == "" && left < 24*time.Hour:
+		return s.get("tray.certificate.today", "name", name)
 	case c.Reason != "":
 		what, _ := text.Error(s.lang, c.Reason, nil)
 		return s.get("tray.certificate.unfit", "name", name, "reason", strings.TrimSuffix(what, "."))
