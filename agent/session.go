@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os/exec"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,8 @@ import (
 	"persten/internal/secret"
 	"persten/internal/server"
 	"persten/internal/signing"
+	"persten/internal/text"
+	"persten/internal/token"
 	"persten/proto"
 )
 
@@ -75,7 +76,7 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 		return err
 	}
 	defer keys.Close()
-	srv, err := a.server(keys, o, stop)
+	srv, tell, err := a.server(keys, o, stop)
 	if err != nil {
 		return err
 	}
@@ -98,12 +99,13 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	})
 	a.faces(ctx, srv, &wg)
 	keys.Watched(false)
-	wg.Go(func() { watch(ctx, keys, srv) })
+	wg.Go(func() { watch(ctx, keys, srv, tell) })
+	wg.Go(func() { tell.run(ctx) })
 	if a.loaded.PIN.Cache > 0 {
 		wg.Go(func() { watchLock(ctx, func() { keys.modules.Forget(ctx) }) })
 	}
 	if !o.headless {
-		wg.Go(func() { a.keepTray(ctx, srv) })
+		wg.Go(func() { a.keepTray(ctx, srv, tell) })
 	}
 	ready(o, web.Load())
 	<-ctx.Done()
@@ -135,45 +137,56 @@ func accept(ctx context.Context, l ipc.Listener, srv *server.Server, stop func()
 	}
 }
 
-// server builds the API over an engine whose prompts it reports on.
-func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Server, error) {
-	ask, err := a.approver()
-	if err == nil {
-		ask, err = a.unattended(ask)
-	}
+// server builds the API over an engine whose prompts it reports on, and the notices about both.
+func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Server, *notices, error) {
+	settings, err := a.settings()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	people, err := a.fronts(settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := a.statePath("notices.json")
+	if err != nil {
+		return nil, nil, err
+	}
+	tell := newNotices(file)
+	tell.lang = func() text.Lang { return language(settings.Get(), a.lang) }
+	tell.quiet = func() bool { return !settings.Get().Notifications }
+	people.Closed = tell.made
+	ask, err := a.unattended(spoken{people, settings})
+	if err != nil {
+		return nil, nil, err
 	}
 	var srv *server.Server
 	engine, err := a.engine(keys.Inventory, ask, func() {
 		if srv != nil {
 			srv.Changed()
+			poke(tell.changed)
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	origins, err := a.origins(o.allow...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	record, err := a.journalReader()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	identity, err := a.identity()
 	if err != nil {
-		return nil, err
-	}
-	settings, err := a.settings()
-	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	srv = server.New(server.Options{
 		Engine: engine, Origins: origins, Journal: record, Identity: identity, Doctor: doctor.New(a.machine(keys.Inventory)), Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
 		Watched: keys.Watched, Page: reportPage, Settings: settings, KeyFiles: keyFiles{keys.files, engine, a.loaded.Keyfiles.Forbid},
 	})
-	return srv, nil
+	tell.open, tell.keys, tell.send = engine.OpenRequests, engine.Keys, srv.Notice
+	return srv, tell, nil
 }
 
 // listen opens the user socket, which must be free.
@@ -215,56 +228,16 @@ func ready(o sessionOptions, web *ipc.Listener) {
 }
 
 // watch tells clients when tokens come and go.
-func watch(ctx context.Context, keys inventory, srv *server.Server) {
+func watch(ctx context.Context, keys inventory, srv *server.Server, tell *notices) {
 	for e := range keys.Events(ctx) {
 		slog.Info("token", "event", e.Kind, "label", e.Token.Label, "module", e.Token.Module)
 		srv.TokensChanged()
 		srv.Changed()
-	}
-}
-
-// keepTray keeps a tray icon while there is a display, and gives up quietly where there is none.
-func (a *app) keepTray(ctx context.Context, srv *server.Server) {
-	const patience = 5 // short lives in a row before giving up
-	for failed := 0; failed < patience && ctx.Err() == nil; {
-		began := time.Now()
-		if err := a.tray(ctx, srv); err != nil && ctx.Err() == nil {
-			slog.Info("no tray icon", "cause", err)
-		}
-		if time.Since(began) > time.Minute {
-			failed = 0
-		}
-		failed++
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Duration(failed) * 2 * time.Second):
+		poke(tell.look)
+		if e.Kind == token.Inserted {
+			tell.plugged(ctx, e.Token)
 		}
 	}
-}
-
-// tray runs one tray process and serves it as a local client.
-func (a *app) tray(ctx context.Context, srv *server.Server) error {
-	env := desktopEnv(ctx)
-	if !displayed(env) {
-		return errNoDisplay
-	}
-	program, err := desktop()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(program, "tray")
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	cmd.Env = append(env, chosenEnv(s.Get())...)
-	detach(cmd)
-	c, err := startChild(cmd)
-	if err != nil {
-		return err
-	}
-	err = srv.Serve(ctx, c.conn, ipc.Peer{PID: c.cmd.Process.Pid, Program: program, Via: ipc.ViaPair})
-	return errors.Join(err, c.stop())
 }
 
 // commandCaller is who asks when a command signs by itself.

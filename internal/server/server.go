@@ -115,6 +115,7 @@ type client struct {
 	*Server
 	conn    *rpc.Conn
 	streams streams
+	child   bool // a process of the agent's own: the tray
 
 	telling sync.Mutex // one notification of a state at a time, so that the last one sent is the last one true
 
@@ -124,14 +125,14 @@ type client struct {
 
 // Serve answers c until it ends or ctx does. When it ends, its open prompts close and its contents are freed.
 func (s *Server) Serve(ctx context.Context, c ipc.Conn, p ipc.Peer) error {
-	cl := &client{Server: s, who: s.callerOf(p)}
+	cl := &client{Server: s, who: s.callerOf(p), child: p.Via == ipc.ViaPair}
 	s.o.Engine.Store().Bind(cl.who.Channel, cl.who.Owner())
 	cl.conn = rpc.New(c, cl.handle)
 	cl.conn.InOrder(proto.MethodContentAppend, proto.MethodContentClose)
 	cl.streams = streams{c: cl, open: map[uint32]*stream{}, handles: map[string]*stream{}}
 	cl.streams.enabled = cl.conn.OnBinary(cl.streams.take)
-	s.enter(cl, p.Via != ipc.ViaPair)
-	defer s.leave(cl, p.Via != ipc.ViaPair)
+	s.enter(cl, !cl.child)
+	defer s.leave(cl, !cl.child)
 	return cl.conn.Serve(ctx)
 }
 
