@@ -50,6 +50,10 @@ func (f Finding) words(lang text.Lang) proto.DoctorText {
 	if check := args["check"]; check != "" {
 		args["check"] = Title(check, lang)
 	}
+	if kind := args["kind"]; text.Has("module.reason." + kind) {
+		args["reason"], args["advice"] = text.Get(lang, "module.reason."+kind, nil), text.Get(lang, "module.advice."+kind, nil)
+		f.Code = "driver_failed"
+	}
 	switch {
 	case f.Level == OK:
 		return proto.DoctorText{What: text.Get(lang, key(f.Code, "ok"), args)}
