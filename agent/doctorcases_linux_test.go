@@ -158,6 +158,8 @@ extension, pcscd, a display with a tray, a time-stamping server. The doctor must
 else; the healthy set-up gives no finding. ` + "`go test ./agent -run TestDoctorCases`" + ` holds this and this table to account;
 with ` + "`-update-cases`" + ` it writes the table.
 
+Broken certificates, tokens and keys are in [CASES-CERTIFICATES.md](CASES-CERTIFICATES.md).
+
 | case | how it is broken | code | finding | advice | repair |
 |---|---|---|---|---|---|
 `

@@ -1348,6 +1348,7 @@ type DoctorAnswer struct {
 	Check []string    `json:"check"`          // What to look at, step by step; may be empty.
 	Next  string      `json:"next"`           // What to do now.
 	Code  Code        `json:"code,omitempty"` // The error of Persten that it is, or is like.
+	Run   DoctorCode  `json:"run,omitempty"`  // The check of doctor.run that looks for it.
 	Page  string      `json:"page,omitempty"` // Its place on the help page: the part of the address after the number sign.
 }
 
@@ -2711,6 +2712,7 @@ func init() {
 			{"check", &schema{kind: kindArray, maxItems: 8, items: &schema{kind: kindString, maxLen: 1000}}, true},
 			{"next", &schema{kind: kindString, maxLen: 1000}, true},
 			{"code", &schema{ref: "ErrorCode"}, false},
+			{"run", &schema{ref: "DoctorCode"}, false},
 			{"page", &schema{kind: kindString, maxLen: 100}, false},
 		}},
 		"DoctorCode":  {kind: kindString, pattern: pattern20},

@@ -971,6 +971,8 @@ export interface DoctorAnswer {
   next: string;
   /** The error of Persten that it is, or is like. */
   code?: ErrorCode;
+  /** The check of doctor.run that looks for it. */
+  run?: DoctorCode;
   /** Its place on the help page: the part of the address after the number sign. */
   page?: string;
 }

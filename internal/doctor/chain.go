@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"persten/internal/cert"
@@ -26,44 +27,41 @@ func (m *Machine) sound(ctx context.Context) (list []*cert.Certificate) {
 	return list
 }
 
-// checkChains follows every certificate up to a trusted root, with what is at hand. Two that break at one link are one finding.
+// checkChains follows every certificate up to a trusted root, with what is at hand. Two that break for one reason are one
+// finding. Where no root is trusted at all nobody meant to check anything, unless the run is about a certificate.
 func checkChains(ctx context.Context, m *Machine) (list []Finding) {
-	seen := map[string]bool{}
 	for _, c := range m.sound(ctx) {
 		t := m.Trust()
 		t.At = m.now()
-		links := t.Explain(c)
-		last := links[len(links)-1]
-		for i := range links {
-			if links[i].Problem != nil {
-				last = links[i]
-				break
-			}
+		if len(t.Roots) == 0 && m.Certificate == "" {
+			return nil
 		}
-		if last.Problem != nil && !seen[last.Certificate.ID()] {
-			seen[last.Certificate.ID()] = true
-			list = append(list, broken(last, c, len(t.Roots) > 0))
+		for _, l := range t.Explain(c) {
+			if l.Problem == nil {
+				continue
+			}
+			f := broken(l, c)
+			if !slices.ContainsFunc(list, func(o Finding) bool { return o.Code == f.Code && o.Subject == f.Subject }) {
+				list = append(list, f)
+			}
+			break
 		}
 	}
 	return list
 }
 
-// broken says what is wrong at a link. Where no root is trusted at all nobody meant to check anything, and it is a note.
-func broken(l cert.Link, leaf *cert.Certificate, checking bool) Finding {
-	level := Note
-	if checking {
-		level = Warning
-	}
+// broken says what is wrong at a link of a leaf's chain.
+func broken(l cert.Link, leaf *cert.Certificate) Finding {
 	name := oneLine(l.Certificate.Subject().Name())
 	switch {
 	case errors.Is(l.Problem, cert.ErrRootUnknown):
-		return found(level, "root_untrusted", name, "fingerprint", l.Certificate.ID()).by("import_root")
+		return warning("root_untrusted", name, "fingerprint", l.Certificate.ID()).by("import_root")
 	case errors.Is(l.Problem, cert.ErrIssuerAbsent):
 		issuer := oneLine(l.Certificate.Issuer().Name())
 		if len(l.Certificate.X509.IssuingCertificateURL) == 0 {
-			return found(level, "issuer_absent", issuer, "certificate", leaf.ID()).by("import_issuer")
+			return warning("issuer_absent", issuer, "certificate", leaf.ID()).by("import_issuer")
 		}
-		return found(level, "chain_incomplete", issuer, "certificate", leaf.ID()).by("fetch_issuer")
+		return warning("chain_incomplete", issuer, "certificate", leaf.ID()).by("fetch_issuer")
 	}
 	return warning("chain_broken", name, "link", l.Reason())
 }
