@@ -89,6 +89,8 @@ func levelTone(level proto.DoctorLevel) Tone {
 	return Plain
 }
 
+func (p *doctorPage) scrolled() *widget.List { return &p.list }
+
 func (p *doctorPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	p.press(gtx)

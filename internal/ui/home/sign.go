@@ -80,6 +80,8 @@ func (p *signPage) takeFile(path string) {
 	p.file, p.made, p.signing = path, nil, job{n: p.signing.n + 1}
 }
 
+func (p *signPage) scrolled() *widget.List { return &p.list }
+
 func (p *signPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	h.pasted(gtx)

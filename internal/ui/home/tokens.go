@@ -129,6 +129,8 @@ func (p *tokensPage) state(id string) *certState {
 	return p.cards[id]
 }
 
+func (p *tokensPage) scrolled() *widget.List { return &p.list }
+
 func (p *tokensPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	p.press(gtx)
