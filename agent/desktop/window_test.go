@@ -216,6 +216,7 @@ var (
 	confirm   = [2]int{870, 180}
 
 	startButton = [2]int{320, 155}
+	addFile     = [2]int{780, 42}
 )
 
 // TestMainWindow signs a file by keys alone and has OpenSSL verify it, verifies it in the window, finds it in the journal,
@@ -362,6 +363,38 @@ func TestDrop(t *testing.T) {
 	s.keys("ctrl+Return")
 	s.approve()
 	s.there("home/Счёт № 5.txt.sig")
+}
+
+// TestKeyFile: a .pfx becomes a token, with its password typed into a prompt.
+func TestKeyFile(t *testing.T) {
+	s := newSeat(t, "ru")
+	const password = "pfx-4321"
+	s.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "12", "-keyout", "own.pem", "-out", "own.crt", "-utf8",
+		"-subj", "/C=RU/CN=Демонстрационный Бухгалтер", "-addext", "keyUsage=critical,digitalSignature,nonRepudiation")
+	s.run("openssl", "pkcs12", "-export", "-inkey", "own.pem", "-in", "own.crt", "-passout", "pass:"+password, "-out", "home/Downloads/podpis.pfx")
+	s.open("tokens")
+	s.press(addFile)
+	s.typed("podpis")
+	s.keys("Return")
+	s.eventually("prompt", func() bool { return s.windows() == 2 })
+	s.listening()
+	s.shot("window-keyfile-password")
+	s.typed(password)
+	s.keys("Return")
+	s.listening()
+	s.shot("window-keyfile-after")
+	s.eventually("key file", func() bool {
+		out, err := s.agent("keyfile", "list", "--json")
+		return err == nil && strings.Contains(out, "podpis.pfx")
+	})
+	s.keys("Return") // the prompt's outcome
+	s.eventually("prompt gone", func() bool { return s.windows() == 1 })
+	s.listening()
+	s.shot("window-keyfile-added")
+	out, err := s.agent("certs", "--json")
+	if err != nil || !strings.Contains(out, "Демонстрационный Бухгалтер") || !strings.Contains(out, "Демонстрационный Подписант") {
+		t.Errorf("certificates: %v %s", err, out)
+	}
 }
 
 // stop ends the session as the tray's menu does.
