@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,9 +178,10 @@ func (s *seat) approve() {
 	prompt := func() bool { return s.windows() == 2 }
 	s.eventually("prompt", prompt)
 	s.listening()
+	before := s.signatures()
 	s.typed(tokentest.SoftHSMPIN)
 	s.keys("Return")
-	s.eventually("signature in the journal", func() bool { return s.signatures() > 0 })
+	s.eventually("signature in the journal", func() bool { return s.signatures() > before })
 	s.listening()
 	s.keys("Return")
 	s.eventually("prompt gone", func() bool { return !prompt() })
@@ -217,6 +219,8 @@ var (
 
 	startButton = [2]int{320, 155}
 	addFile     = [2]int{780, 42}
+	testTab     = [2]int{549, 93}
+	bundle      = [2]int{700, 50}
 )
 
 // TestMainWindow signs a file by keys alone and has OpenSSL verify it, verifies it in the window, finds it in the journal,
@@ -280,9 +284,32 @@ func TestMainWindow(t *testing.T) {
 	})
 	s.shot("window-site-refused")
 
+	s.keys("ctrl+2")
+	s.press(testTab)
+	s.keys("ctrl+Return")
+	s.approve()
+	s.shot("window-test-signature")
+	if list := s.records(); !slices.ContainsFunc(list, func(r proto.JournalRecord) bool { return r.Kind == "test" && r.Result == "ok" }) {
+		t.Errorf("no test signature in %+v", list)
+	}
+
 	s.keys("ctrl+6")
 	time.Sleep(3 * time.Second)
 	s.shot("window-doctor")
+	s.keys("ctrl+f")
+	s.typed("er 10002")
+	s.keys("Return")
+	time.Sleep(time.Second)
+	s.shot("window-doctor-explains")
+	s.press(bundle)
+	time.Sleep(5 * time.Second)
+	s.shot("window-doctor-bundle")
+	s.keys("ctrl+s")
+	s.there("home/Downloads/persten-support-" + time.Now().Format(time.DateOnly) + ".zip")
+	letter, err := os.ReadFile(s.there("home/Downloads/persten-support-" + time.Now().Format(time.DateOnly) + ".txt"))
+	if err != nil || !strings.Contains(string(letter), "10002") {
+		t.Errorf("the letter: %v\n%s", err, letter)
+	}
 }
 
 // TestMainWindowOnce: a second start raises the window that is there, at the page asked for, and ends.
