@@ -3,6 +3,7 @@
 package home
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,6 +30,7 @@ type doctorPage struct {
 	show     widget.Clickable
 	fixes    map[string]*widget.Clickable
 	fixing   job
+	asked    []proto.DoctorFinding // what a repair wants a yes for
 
 	search     widget.Editor
 	explain    widget.Clickable
@@ -88,6 +90,8 @@ func levelTone(level proto.DoctorLevel) Tone {
 	}
 	return Plain
 }
+
+func (p *doctorPage) scrolled() *widget.List { return &p.list }
 
 func (p *doctorPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
@@ -160,6 +164,9 @@ func (p *doctorPage) items(gtx layout.Context) (items []layout.Widget) {
 		return items
 	}
 	items = append(items, p.support.items()...)
+	for _, q := range p.asked {
+		add(p.finding(gtx, q))
+	}
 	if h.has(proto.MethodDoctorExplain) {
 		add(h.card(Plain, spaced(8, h.bold(h.say("home.doctor.words")), h.soft(h.say("home.doctor.wordsabout")),
 			beside(8, h.Field(&p.search, h.say("home.doctor.search"), h.Blue), h.other(&p.explain, h.say("home.doctor.explain"))))))
@@ -229,14 +236,50 @@ func (p *doctorPage) finding(gtx layout.Context, f proto.DoctorFinding) layout.W
 	if f.Fix == nil {
 		return h.card(t, spaced(5, parts...))
 	}
-	key := f.Code + " " + f.Subject
+	key := f.Code + " " + f.Subject + " " + f.Fix.Args["file"]
 	if p.fixes[key] == nil {
 		p.fixes[key] = new(widget.Clickable)
 	}
 	if clicked(gtx, p.fixes[key]) {
-		ask(h, &p.fixing, proto.MethodDoctorFix, proto.DoctorFixParams{ID: f.Fix.ID, Args: f.Fix.Args}, func(*proto.DoctorFindings) { p.look() })
+		p.repair(*f.Fix)
 	}
 	return h.card(t, spaced(5, append(parts, row(8, h.other(p.fixes[key], ui.Safe(f.Fix.Label, maxName))))...))
+}
+
+// fromFile are the repairs for which the person chooses a file.
+var fromFile = []string{"import_root", "import_issuer"}
+
+var certificateEndings = []string{".cer", ".crt", ".pem", ".der", ".p7b"}
+
+// repair has the agent mend something.
+func (p *doctorPage) repair(f proto.DoctorFix) {
+	if !slices.Contains(fromFile, f.ID) || f.Args["file"] != "" {
+		p.mend(f)
+		return
+	}
+	p.h.chosen.choose(p.h.say("home.doctor.file"), certificateEndings, func(path string) {
+		args := maps.Clone(f.Args)
+		if args == nil {
+			args = map[string]string{}
+		}
+		args["file"] = path
+		p.mend(proto.DoctorFix{ID: f.ID, Args: args})
+	})
+}
+
+// mend asks for a repair. What the person has to agree to first comes back as a finding with a repair of its own.
+func (p *doctorPage) mend(f proto.DoctorFix) {
+	p.asked = nil
+	ask(p.h, &p.fixing, proto.MethodDoctorFix, proto.DoctorFixParams{ID: f.ID, Args: f.Args}, func(r *proto.DoctorFindings) {
+		for _, q := range r.Findings {
+			if q.Fix != nil && q.Fix.Args["confirmed"] != "" {
+				p.asked, p.list.Position = append(p.asked, q), layout.Position{}
+			}
+		}
+		if p.asked == nil {
+			p.look()
+		}
+	})
 }
 
 // explained are the answers of the search.

@@ -74,6 +74,8 @@ func siteRows(lang text.Lang, list []proto.Origin) (rows []siteRow) {
 	return rows
 }
 
+func (p *sitesPage) scrolled() *widget.List { return &p.list }
+
 func (p *sitesPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	for {
