@@ -289,7 +289,7 @@ func (p *patient) examine() []proto.DoctorFinding {
 
 // anonymous takes out of a text what is other in each run.
 func (p *patient) anonymous(text string) string {
-	pairs := []string{p.path("root"), "", p.path("home"), "~", p.program, "/usr/bin/persten", p.dir, "~", p.port, "24117", p.tsaHost, "tsa.example", "|", "\\|"}
-	text = strings.NewReplacer(pairs...).Replace(text)
+	pairs := []string{p.path("root"), "", p.path("home"), "~", p.program, "/usr/bin/persten", p.dir, "~", p.port, "24117", "|", "\\|"}
+	text = randomPort.ReplaceAllString(strings.NewReplacer(pairs...).Replace(text), "tsa.example")
 	return processNumber.ReplaceAllString(text, "${1}N")
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +23,11 @@ import (
 	"persten/internal/token/tokentest"
 )
 
-var processNumber = regexp.MustCompile(`(process(?:es)? )\d+(?:, \d+)*`)
+// What is other in each run: numbers of processes, and the ports of servers that took the next free one.
+var (
+	randomPort    = regexp.MustCompile(`127\.0\.0\.1:[1-9]\d{4}\b`)
+	processNumber = regexp.MustCompile(`(process(?:es)? )\d+(?:, \d+)*`)
+)
 
 // ward is what all set-ups share: real programs of the system, each started once.
 type ward struct {
@@ -39,7 +42,6 @@ type ward struct {
 	pcscd   string // its socket
 	profile string // of Chromium, with the extension
 	tsa     string
-	tsaHost string
 }
 
 // newWard starts the surroundings. Where a program is missing the test says so and is not run.
@@ -161,11 +163,6 @@ func (w *ward) startTSA(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusMethodNotAllowed) }))
 	t.Cleanup(s.Close)
 	w.tsa = s.URL
-	u, err := url.Parse(s.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.tsaHost = u.Host
 }
 
 // makeProfile has Chromium itself load the extension and write its profile.
@@ -236,7 +233,7 @@ func (p *patient) link(to, name string) {
 func (p *patient) settings() {
 	p.t.Helper()
 	p.port = freePort(p.t)
-	text := fmt.Sprintf("[trust]\ntsa = %q\n[listen]\nwebsocket = \"127.0.0.1:%s\"\n", p.tsa, p.port)
+	text := fmt.Sprintf("[trust]\nroots = [%q]\ntsa = %q\n[listen]\nwebsocket = \"127.0.0.1:%s\"\n", p.token.CA, p.tsa, p.port)
 	if err := os.WriteFile(p.path("config.toml"), []byte(text), 0o600); err != nil {
 		p.t.Fatal(err)
 	}

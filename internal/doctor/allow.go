@@ -27,7 +27,7 @@ var (
 
 // numeric and versioned are arguments of findings whose values are what the names say.
 var (
-	numeric   = []string{"line", "port", "number", "free", "needed", "days", "hours", "attempts", "limit", "count", "seconds"}
+	numeric   = []string{"line", "port", "number", "free", "needed", "days", "hours", "minutes", "attempts", "limit", "count", "seconds"}
 	versioned = []string{"running", "installed", "version"}
 )
 

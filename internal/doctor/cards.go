@@ -143,10 +143,19 @@ func checkDrivers(ctx context.Context, m *Machine) (list []Finding) {
 	_, err := m.tokens(ctx)
 	for _, e := range moduleErrors(err) {
 		if !bad[e.Module] {
-			list = append(list, problem("driver_"+e.Kind(), e.Module, "path", e.Path, "kind", strings.ReplaceAll(e.Kind(), "_", "")))
+			list = append(list, found(m.weight(e.Module), "driver_"+e.Kind(), e.Module, "path", e.Path, "kind", strings.ReplaceAll(e.Kind(), "_", "")))
 		}
 	}
 	return list
+}
+
+// weight is how much the failure of a library hinders. One for keys in files that came with the system, and that nobody named, is
+// seldom what people sign with.
+func (m *Machine) weight(module string) Level {
+	if slices.ContainsFunc(m.drivers(), func(d Driver) bool { return d.Name == module && d.Soft && !d.Named }) {
+		return Note
+	}
+	return Problem
 }
 
 // missing says that nothing is installed for a device that is plugged in.
