@@ -50,6 +50,14 @@ func (j *journal) String() string {
 // newSession starts a session in folders of its own. env goes before everything else of its environment.
 func newSession(t *testing.T, s *screen, config string, env ...string) *session {
 	t.Helper()
+	a := prepareSession(t, s, config, env...)
+	a.start()
+	return a
+}
+
+// prepareSession makes everything ready for start.
+func prepareSession(t *testing.T, s *screen, config string, env ...string) *session {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "pd") // short: it holds a socket
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +76,7 @@ func newSession(t *testing.T, s *screen, config string, env ...string) *session 
 	a.env = append(s.command("true").Env, "HOME="+a.path("home"), "XDG_RUNTIME_DIR="+a.path("run"), "XDG_STATE_HOME="+a.path("state"),
 		"XDG_CONFIG_HOME="+a.path("config"), "PERSTEN_CONFIG="+a.path("config.toml"), "PERSTEN_LANG=ru", "SOFTHSM2_CONF=/dev/null")
 	a.env = append(a.env, env...)
-	a.start()
+	a.cmd = a.persten("session", "--demo-token", a.path("demo"))
 	return a
 }
 
@@ -84,7 +92,6 @@ func (a *session) persten(args ...string) *exec.Cmd {
 
 func (a *session) start() {
 	a.t.Helper()
-	a.cmd = a.persten("session", "--demo-token", a.path("demo"))
 	a.cmd.Stderr, a.cmd.WaitDelay = &a.log, time.Second // windows that still show an outcome hold the pipe
 	if err := a.cmd.Start(); err != nil {
 		a.t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -25,6 +26,8 @@ const (
 	noticeService = "org.freedesktop.Notifications"
 	noticePath    = "/org/freedesktop/Notifications"
 	trayHost      = "org.kde.StatusNotifierWatcher"
+
+	noticePatience = 3 * time.Second
 )
 
 // desk is the desktop around the icon: it shows notices and tells of clicks on them.
@@ -81,7 +84,7 @@ func (d *desk) show(params json.RawMessage, lang text.Lang) {
 	}
 	hints := map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("persten"), "urgency": dbus.MakeVariant(byte(1))}
 	var id uint32
-	err := d.bus.Object(noticeService, noticePath).Call(noticeService+".Notify", 0, "Persten", uint32(0), "",
+	err := d.call("Notify", "Persten", uint32(0), "",
 		n.Title, body, []string{"default", openWord(lang)}, hints, int32(-1)).Store(&id)
 	if err != nil {
 		slog.Warn("a notice was not shown", "kind", n.Kind, "cause", err)
@@ -90,11 +93,18 @@ func (d *desk) show(params json.RawMessage, lang text.Lang) {
 	d.shown[id] = n
 }
 
+// call asks the notification service, which may hang like any program.
+func (d *desk) call(method string, args ...any) *dbus.Call {
+	ctx, cancel := context.WithTimeout(context.Background(), noticePatience)
+	defer cancel()
+	return d.bus.Object(noticeService, noticePath).CallWithContext(ctx, noticeService+"."+method, 0, args...)
+}
+
 // reads reports whether the service takes bodies for markup. The caller holds mu.
 func (d *desk) reads() bool {
 	if d.markup == nil {
 		var able []string
-		if err := d.bus.Object(noticeService, noticePath).Call(noticeService+".GetCapabilities", 0).Store(&able); err != nil {
+		if err := d.call("GetCapabilities").Store(&able); err != nil {
 			return true
 		}
 		yes := slices.Contains(able, "body-markup")

@@ -33,8 +33,9 @@ import (
 
 // Changes come in bursts: they are looked at together, a moment later. Days left are counted anew now and then.
 const (
-	burst = 150 * time.Millisecond
-	daily = 6 * time.Hour
+	burst   = 150 * time.Millisecond
+	daily   = 6 * time.Hour
+	settled = 3 * time.Second // after a change
 )
 
 // memoryLimit keeps the collector at work in a process that is always there. The toolkit's own memory is beside it.
@@ -105,6 +106,8 @@ func (t *icon) follow(ctx context.Context) {
 	t.poke()
 	again := time.NewTicker(daily)
 	defer again.Stop()
+	later, due := time.NewTimer(settled), true
+	defer later.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -114,12 +117,19 @@ func (t *icon) follow(ctx context.Context) {
 			t.poke()
 		case <-t.changed:
 			wait(ctx, burst)
+			if !due {
+				later.Reset(settled)
+				due = true
+			}
 			switch err := t.news.fetch(ctx); {
 			case err == nil:
 				t.draw()
 			case errors.Is(err, errLanguage):
 				return
 			}
+		case <-later.C:
+			shrink()
+			due = false
 		case o := <-t.orders:
 			if t.do(ctx, o) {
 				return
