@@ -4,6 +4,7 @@ package view
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -17,17 +18,32 @@ const (
 	maxFiles  = 8
 )
 
-// seconds of processor time: pages are drawn as long as somebody looks at them, and an interpreter takes 16 for a scanned one.
-func seconds(form ui.Form) uint64 {
-	if form == ui.FormPages {
-		return 900
+// fencedVariable is set when the process has been started again behind the fence.
+const fencedVariable = "PERSTEN_FENCED"
+
+// Confine takes away what showing a document does not need: memory, time, new privileges, tracing, files, network, other
+// programs. It is called on the main goroutine while it is locked to its thread, before anything is read.
+//
+// The fence (Landlock) holds for one thread, and the runtime has several by now, so the process starts itself once more behind it;
+// Confine does not return from that. The filter of system calls, which comes then, holds for all threads. A kernel without one of the two
+// leaves the other.
+func Confine(form ui.Form) error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
 	}
-	return 5
+	if os.Getenv(fencedVariable) == "" && fence() == nil {
+		return unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), fencedVariable+"=1"))
+	}
+	if err := confineProcess(form); err != nil {
+		return err
+	}
+	if err := filter(); err != nil && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	return nil
 }
 
-// Confine takes away what showing a text does not need: memory, time, new files, new privileges, tracing. It is called on
-// the main goroutine while it is locked to its thread, before anything is read.
-func Confine(form ui.Form) error {
+func confineProcess(form ui.Form) error {
 	limit := func(what int, n uint64) error { return unix.Setrlimit(what, &unix.Rlimit{Cur: n, Max: n}) }
 	return errors.Join(
 		limit(unix.RLIMIT_DATA, maxMemory),
@@ -37,6 +53,13 @@ func Confine(form ui.Form) error {
 		limit(unix.RLIMIT_NOFILE, maxFiles),
 		limit(unix.RLIMIT_CORE, 0),
 		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0),
-		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
 	)
+}
+
+// seconds of processor time: pages are drawn as long as somebody looks at them, and an interpreter takes 16 for a scanned one.
+func seconds(form ui.Form) uint64 {
+	if form == ui.FormPages {
+		return 900
+	}
+	return 5
 }

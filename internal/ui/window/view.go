@@ -98,8 +98,8 @@ func (w *Window) read(ctx context.Context, d *document, v *view) {
 	w.redraw()
 }
 
-// tabs are the buttons by which the form is chosen.
-func (w *Window) tabs(d *document) layout.Widget {
+// tabs are the buttons by which the form is chosen, and at their right where the person is.
+func (w *Window) tabs(d *document, place string) layout.Widget {
 	return func(gtx layout.Context) layout.Dimensions {
 		var list []layout.FlexChild
 		for i, v := range d.views {
@@ -113,7 +113,8 @@ func (w *Window) tabs(d *document) layout.Widget {
 			list = append(list, layout.Rigid(w.look.Small(&v.tab, w.card.Say("view.form."+string(v.form)), accent)),
 				layout.Rigid(layout.Spacer{Width: 6}.Layout))
 		}
-		return layout.Flex{}.Layout(gtx, list...)
+		list = append(list, layout.Flexed(1, layout.Spacer{}.Layout), layout.Rigid(w.look.Text(place, look.Label{Size: 13, Color: w.look.Soft, Lines: 1})))
+		return layout.Flex{Alignment: layout.Middle}.Layout(gtx, list...)
 	}
 }
 
@@ -170,7 +171,11 @@ func (w *Window) linesPanel(v *view) (body layout.Widget, notice string) {
 	if len(text) == 0 {
 		return w.remark("prompt.documents.empty"), notice
 	}
+	letters := unit.Sp(12)
+	if v.form == ui.FormHex {
+		letters = 11 // a row of sixteen bytes in one line
+	}
 	return w.listing(&v.list, len(text), 10, func(gtx layout.Context, i int) layout.Dimensions {
-		return w.look.Text(text[i], look.Label{Size: 12, Mono: true})(gtx)
+		return w.look.Text(text[i], look.Label{Size: letters, Mono: true})(gtx)
 	}), notice
 }
