@@ -5,6 +5,8 @@ package view
 import (
 	"errors"
 	"fmt"
+	"image"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -14,10 +16,12 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"persten/internal/ui"
+	"persten/internal/ui/view/viewtest"
 )
 
 // The variables by which the test starts itself as a confined process.
@@ -37,6 +41,9 @@ func TestMain(m *testing.M) {
 		fmt.Println("confine:", err)
 		os.Exit(1)
 	}
+	if hold == "hardened" {
+		os.Exit(Pages(ui.Given(), os.Stdin, os.Stdout))
+	}
 	attempt()
 	os.Exit(0)
 }
@@ -49,12 +56,14 @@ func confineFor(hold string) error {
 		return nil
 	case hold == "both":
 		return Confine(ui.FormText)
-	case hold == "filter":
-		return errors.Join(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), filter())
+	case hold == "hardened":
+		return errors.Join(unix.Prctl(prSetMDWE, 1, 0, 0, 0), Confine(ui.FormPages))
+	case hold == "filter", hold == "helped":
+		return errors.Join(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), filter(hold == "helped"))
 	case fenced:
 		return nil
 	}
-	if err := errors.Join(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), fence()); err != nil {
+	if err := errors.Join(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), fence(false)); err != nil {
 		return err
 	}
 	return unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), fencedVariable+"=1"))
@@ -158,6 +167,7 @@ func TestConfined(t *testing.T) {
 		}
 	}
 	for hold, names := range map[string][]string{
+		"helped": {"write", "delete", "connect", "socket", "memory"},
 		"fence":  {"read", "list", "write", "delete", "connect", "exec", "signal"},
 		"filter": {"read", "list", "write", "delete", "connect", "exec", "fork", "socket", "signal", "memory"},
 		"both":   {"read", "list", "write", "delete", "connect", "exec", "fork", "socket", "signal", "memory"},
@@ -169,4 +179,53 @@ func TestConfined(t *testing.T) {
 			}
 		}
 	}
+}
+
+// prSetMDWE forbids to make memory executable, as MemoryDenyWriteExecute of the unit does.
+const prSetMDWE = 65
+
+// In the hardened unit nothing can be compiled: the system's programs draw the pages, or PDFium is interpreted.
+func TestHardenedPages(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.pdf")
+	if err := os.WriteFile(file, viewtest.PDF("one", "two"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env, cmd.Stdin, cmd.ExtraFiles = []string{holdVariable + "=hardened"}, strings.NewReader("1 100\n"), []*os.File{f}
+	start := time.Now()
+	out, err := cmd.Output()
+	if head := "pages pdf 2 all\n595 842\n595 842\npage 100 141\n"; err != nil || !strings.HasPrefix(string(out), head) || len(out) != len(head)+4*100*141 {
+		t.Errorf("%v: %d bytes: %.80q", err, len(out), out)
+	}
+	t.Logf("%v, by the system's programs: %t", time.Since(start), exists(pdftoppm))
+	at, err := f.Seek(0, io.SeekCurrent)
+	if at != 0 || err != nil {
+		t.Errorf("the offset that others share is %d, %v", at, err)
+	}
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+func FuzzPPM(f *testing.F) {
+	f.Add([]byte("P6\n2 1\n255\nabcdef"), 2, 1)
+	f.Fuzz(func(t *testing.T, b []byte, w, h int) {
+		if w < 1 || h < 1 || w > 100 || h > 100 {
+			return
+		}
+		if m, err := ppm(b, image.Pt(w, h)); err == nil && m.Rect.Max != image.Pt(w, h) {
+			t.Errorf("%v", m.Rect)
+		}
+		p := &poppler{}
+		for line := range strings.Lines(string(b)) {
+			p.measure(line, 0)
+		}
+	})
 }

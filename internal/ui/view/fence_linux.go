@@ -11,9 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// system is what the system's programs for documents are made of, and what they draw with.
+var system = []string{"/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/fonts", "/var/cache/fontconfig"}
+
 // fence keeps this thread, and the program it becomes, to reading what the program itself is made of: no other file, no TCP, no
-// abstract socket and no signal to others, as far as the kernel's Landlock goes.
-func fence() error {
+// abstract socket and no signal to others, as far as the kernel's Landlock goes. Where it is helped by the system's programs, it
+// may read and run those as well.
+func fence(helped bool) error {
 	version, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if e != 0 {
 		return e
@@ -27,6 +31,9 @@ func fence() error {
 	files, err := ownFiles()
 	if err != nil {
 		return err
+	}
+	if helped {
+		files = append(files, system...)
 	}
 	for _, f := range files {
 		if err := allow(int(set), f); err != nil {
@@ -75,7 +82,7 @@ func ownFiles() ([]string, error) {
 	return list, nil
 }
 
-// allow lets a file be read and run. One that is not there needs no permission.
+// allow lets a file, or what is in a folder, be read and run. One that is not there needs no permission.
 func allow(set int, file string) error {
 	fd, err := unix.Open(file, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {
@@ -86,6 +93,10 @@ func allow(set int, file string) error {
 	}
 	defer unix.Close(fd)
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_EXECUTE, Parent_fd: int32(fd)}
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		rule.Allowed_access |= unix.LANDLOCK_ACCESS_FS_READ_DIR
+	}
 	const pathBeneath = 1
 	if _, _, e := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(set), pathBeneath, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); e != 0 {
 		return e

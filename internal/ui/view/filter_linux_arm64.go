@@ -8,3 +8,5 @@ const architecture = unix.AUDIT_ARCH_AARCH64
 
 // older are calls that only older processors have, but for one.
 var older = []uint32{unix.SYS_RENAMEAT}
+
+var forking []uint32

@@ -7,3 +7,5 @@ package view
 const architecture = 0
 
 var older []uint32
+
+var forking []uint32
