@@ -76,7 +76,7 @@ func (d *document) how() signing.How {
 	}
 	best := signing.How("")
 	for _, h := range []signing.How{signing.HowHex, signing.HowExtracted, signing.HowSystem, signing.HowShown} {
-		if slices.ContainsFunc(d.views, func(v *view) bool { return v.good() && v.form.How() == h }) {
+		if slices.ContainsFunc(d.views, func(v *view) bool { return v.how() == h }) {
 			best = h
 		}
 	}
@@ -101,6 +101,11 @@ func (w *Window) browse(ctx context.Context, gtx layout.Context) {
 			for v.tab.Clicked(gtx) {
 				d.at, w.refit = at, true
 				w.want(ctx, d)
+			}
+			tags = append(tags, &v.system, &v.seen)
+			for v.system.Clicked(gtx) && !v.opening {
+				v.opening = true
+				go w.launch(ctx, d, v)
 			}
 		}
 		if v := d.view(); d.open && v != nil {
@@ -238,7 +243,7 @@ func (w *Window) panel(d *document) layout.Widget {
 	if notice != "" {
 		parts = append(parts, look.Gap(4), w.look.Text(notice, look.Label{Size: 13, Color: w.look.Soft}))
 	}
-	return look.Column(parts...)
+	return look.Column(append(parts, w.systemPanel(d, v)...)...)
 }
 
 // remark is a sentence in place of a document.
