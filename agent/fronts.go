@@ -40,7 +40,7 @@ func (a *app) fronts(s *config.Settings) (ui.Fronts, error) {
 		terminal.Start = starting(terminalPrompt)
 		return ui.Fronts{Ways: []ui.Front{terminal}}, nil
 	}
-	return ui.Fronts{Ways: []ui.Front{window, pinentry, terminal}}, nil
+	return ui.Fronts{Ways: []ui.Front{window, pinentry, terminal}, Show: showInSystem}, nil
 }
 
 // starting makes a prompt process of a command that is made for each question anew, as the settings say then.

@@ -27,6 +27,7 @@ test_packages=(
     xfce4-panel dunst dbus-x11 python3-gi gir1.2-gtk-3.0
     tesseract-ocr tesseract-ocr-rus                                   # reads the screen: the user guide is followed to the letter
     libgl1-mesa-dri fonts-dejavu-core
+    poppler-utils xdg-utils                                           # what the viewer of documents uses of the system
     'pinentry-gtk2|pinentry-gnome3'
 )
 debian_test_packages=(chromium firefox-esr)                           # Ubuntu's are snaps: see ubuntu_browser, ubuntu_firefox

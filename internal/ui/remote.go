@@ -39,6 +39,7 @@ type Fronts struct {
 	Ways []Front
 	// Closed is told how each question ended, and whether the person had the window before them; may be nil.
 	Closed func(q signing.Question, o signing.Outcome, inFront bool)
+	Show   Show // opens the system's viewer; may be nil
 }
 
 // Remote asks in a child process that start makes.
@@ -74,7 +75,8 @@ type remotePrompt struct {
 	told   bool // the outcome is on screen; the child may live on
 	lent   map[int]bool
 
-	deaf atomic.Bool // it did not take a count in time
+	deaf  atomic.Bool  // it did not take a count in time
+	shows atomic.Int32 // of the system's viewer
 }
 
 // next goes on with the next front end that starts.

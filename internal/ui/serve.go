@@ -153,6 +153,7 @@ func (s *stage) ask(ctx context.Context, r *rpc.Request) (any, error) {
 	if q.Batch {
 		s.borrow(&q)
 	}
+	s.offer(&q)
 	if !s.begin() {
 		return nil, errOutOfTurn
 	}
