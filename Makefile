@@ -142,6 +142,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 soak: deps-test deps-soak ## the concurrent packages SOAKCOUNT (20) times under the race detector, with a second GOST token
 	testdata/p11/softhsm-gost.sh
 	CGO_ENABLED=1 go test -race -count=$(SOAKCOUNT) -timeout 4h ./internal/ipc/... ./internal/rpc/... ./internal/token/... ./internal/signing/... ./internal/server/... ./internal/journal/...
+	PERSTEN_LONG=1 go test -count=1 -timeout 1h -run '^TestApprovals$$' ./internal/server
 
 soak-algo: deps-test ## GOST against gogost and OpenSSL, all cases, on both paths; timing; one key in 16 goroutines (an hour)
 	PERSTEN_LONG=1 go test -count=1 -timeout 3h ./internal/algo/...

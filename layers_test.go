@@ -80,7 +80,7 @@ const owners = `
 	github.com/Microsoft/go-winio: ipc
 	github.com/pelletier/go-toml/v2: config
 	github.com/kardianos/service: agent
-	github.com/godbus/dbus/v5: agent
+	github.com/godbus/dbus/v5: agent ui/tray agent/desktop_test
 	github.com/spf13/cobra: agent
 	github.com/getlantern/systray: ui/tray
 	gioui.org: ui/look ui/window ui/home

@@ -51,8 +51,14 @@ func (c *child) stop() error {
 	}
 }
 
-// reap waits for the child in the background.
-func (c *child) reap() { go c.cmd.Wait() }
+// reap waits for the child in the background. What it started ends with it: the pinentry of a prompt that was killed would
+// stay on screen and answer nobody.
+func (c *child) reap() {
+	go func() {
+		c.cmd.Wait()
+		killGroup(c.cmd.Process.Pid)
+	}()
+}
 
 // kill ends the child at once, and what it has started.
 func (c *child) kill() error { return killFamily(c.cmd.Process) }

@@ -280,7 +280,7 @@ func TestPortTaken(t *testing.T) {
 		proto.E(proto.CodeBrowserTrust, nil, "detail", "x"):                             proto.CodeBrowserTrust,
 		io.ErrUnexpectedEOF: proto.CodeInternal,
 	} {
-		pe := faceProblem(err, face{Name: faceNCALayer, Address: compat.NCALayerAddress})
+		pe := portProblem(err, compat.NCALayerAddress, "NCALayer")
 		if pe.Code != want || want == proto.CodePortTaken && (pe.Args["port"] != "13579" || pe.Args["name"] != "NCALayer") {
 			t.Errorf("%v: %+v", err, pe)
 		}
@@ -295,14 +295,46 @@ func TestPortTaken(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	err = a.startNexU(ctx, nil, ipc.SiteRules{}, taken.Addr().String(), &wg)
-	if faceProblem(err, face{Name: faceNexU, Address: taken.Addr().String()}).Code != proto.CodePortTaken {
+	if portProblem(err, taken.Addr().String(), "NexU").Code != proto.CodePortTaken {
 		t.Errorf("a taken port: %v", err)
 	}
 	err = a.startNCALayer(ctx, nil, ipc.SiteRules{}, taken.Addr().String(), &wg)
-	if faceProblem(err, face{Name: faceNCALayer, Address: taken.Addr().String()}).Code != proto.CodePortTaken {
+	if portProblem(err, taken.Addr().String(), "NCALayer").Code != proto.CodePortTaken {
 		t.Errorf("a taken port: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(a.state, "compat", authorityFile)); !os.IsNotExist(err) {
 		t.Errorf("browsers were told of an authority for a port of somebody else: %v", err)
 	}
+}
+
+// TestPortFreed: a port that another program had is opened when it has gone, and status has no problem any more.
+func TestPortFreed(t *testing.T) {
+	defer func(d time.Duration) { retryPort = d }(retryPort)
+	retryPort = 20 * time.Millisecond
+	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := taken.Addr().String()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var wg sync.WaitGroup
+	heard := make(chan *proto.Error, 1000)
+	attend(ctx, func(of string, e *proto.Error) { heard <- e }, &wg, "websocket", func() *proto.Error {
+		l, err := ipc.ListenWebSocket(address, ipc.WebSocketOptions{})
+		if err == nil {
+			t.Cleanup(func() { l.Close() })
+		}
+		return portProblem(err, address, "WebSocket")
+	})
+	if e := <-heard; e == nil || e.Code != proto.CodePortTaken || e.Args["name"] != "WebSocket" {
+		t.Fatalf("%+v", e)
+	}
+	taken.Close()
+	for e := range heard {
+		if e == nil {
+			break
+		}
+	}
+	wg.Wait() // it is not tried any more
 }

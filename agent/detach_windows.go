@@ -15,5 +15,8 @@ func detach(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{HideWindow: true, CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 }
 
+// killGroup does nothing: what a process left behind cannot be found here.
+func killGroup(int) {}
+
 // killFamily ends a child. Windows has no family to end without a job object.
 func killFamily(p *os.Process) error { return p.Kill() }

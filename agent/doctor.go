@@ -4,14 +4,11 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
-	"persten/internal/browser"
-	"persten/internal/config"
 	"persten/internal/doctor"
 	"persten/internal/token"
 	"persten/internal/ui"
@@ -61,37 +58,6 @@ func (a *app) doctor(root string) (d *doctor.Doctor, end func()) {
 	m := a.machine(list)
 	m.Root = root
 	return doctor.New(m), end
-}
-
-// machine is this computer with what only the agent knows of it.
-func (a *app) machine(keys token.Inventory) *doctor.Machine {
-	m := doctor.This()
-	m.Keys, m.Version, m.Socket = keys, version, config.SocketFile()
-	m.Program, _ = self()
-	m.Desktop, _ = desktop()
-	m.State, _ = a.statePath("")
-	m.Config = func() (*config.Config, error) { return config.Load(a.configFile) }
-	m.Status = a.status
-	a.remedies(m)
-	m.Start = startSession
-	if record, err := a.journalReader(); err == nil {
-		m.Journal = record.Verify
-	}
-	m.Hosts = func() error {
-		_, err := browser.Install(browser.Options{Executable: m.Program})
-		return err
-	}
-	return m
-}
-
-// status asks the running session how it is.
-func (a *app) status(ctx context.Context) (*proto.AgentStatusResult, error) {
-	c, err := a.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	return ask[proto.AgentStatusResult](ctx, c, proto.MethodAgentStatus, proto.AgentStatusParams{})
 }
 
 // diagnosed prints findings; the command fails when something does not work.

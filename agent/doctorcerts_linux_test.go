@@ -14,6 +14,7 @@ import (
 	"encoding/asn1"
 	"encoding/json"
 	"encoding/pem"
+	"flag"
 	"fmt"
 	"math/big"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -283,7 +285,7 @@ var ills = []ill{
 		h.tokenLines = []string{"pin 12345678", "mechanisms rsa"}
 	}},
 	{name: "no-issuer", how: "the authority's certificate is not here, its address is known", code: "chain_incomplete", change: func(h *holder) { h.middleKnown = false }, fix: "fetch_issuer"},
-	{name: "no-issuer-address", how: "the authority's certificate is not here, nor its address", code: "chain_incomplete", change: func(h *holder) { h.middleKnown, h.noAddress = false, true }},
+	{name: "no-issuer-address", how: "the authority's certificate is not here, nor its address", code: "issuer_absent", change: func(h *holder) { h.middleKnown, h.noAddress = false, true }, fix: "import_issuer"},
 	{name: "root", how: "the root is not among the trusted ones", code: "root_untrusted", change: func(h *holder) { h.rootTrusted = false },
 		after: func(h *holder) {
 			h.file(filepath.Join(h.dir, "config/persten/issuers/root.pem"), certificatePEM(h.root.cert))
@@ -334,6 +336,8 @@ func TestDoctorCertificates(t *testing.T) {
 			t.Errorf("false alarm: %+v", list)
 		}
 	})
+	var table strings.Builder
+	table.WriteString(certificateCasesHead)
 	for _, one := range ills {
 		t.Run(one.name, func(t *testing.T) {
 			h := newHolder(t)
@@ -355,9 +359,55 @@ func TestDoctorCertificates(t *testing.T) {
 			if f := list[0]; f.Text.What == "" || f.Text.Next == "" || strings.ContainsAny(f.Text.What+f.Text.Next, "{}") {
 				t.Errorf("words: %+v", f.Text)
 			}
+			fmt.Fprintf(&table, "| %s | %s | `%s` | %s | %s | %s |\n", one.name, one.how, one.code, h.anonymous(list[0].Text.What), h.anonymous(list[0].Text.Next), button(list[0]))
 			h.repair(one, list[0])
 		})
 	}
+	if !t.Failed() {
+		compareTable(t, table.String())
+	}
+}
+
+const (
+	certificateCases     = "../internal/doctor/CASES-CERTIFICATES.md"
+	certificateCasesHead = `# Broken certificates, tokens and keys
+
+Each of these set-ups is made by TestDoctorCertificates in agent, which finds this code and no other; the healthy one has none. Write
+the table with: go test ./agent -run TestDoctorCertificates -update-certificates
+
+| case | how it is broken | code | finding | advice | repair |
+|---|---|---|---|---|---|
+`
+)
+
+var updateCertificates = flag.Bool("update-certificates", false, "write "+certificateCases)
+
+// compareTable holds the table to what was found.
+func compareTable(t *testing.T, table string) {
+	t.Helper()
+	if *updateCertificates {
+		if err := os.WriteFile(certificateCases, []byte(table), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was, err := os.ReadFile(certificateCases)
+	if err != nil || string(was) != table {
+		t.Errorf("%s is not what was found, see its head: %v\n%s", certificateCases, err, table)
+	}
+}
+
+func button(f proto.DoctorFinding) string {
+	if f.Fix == nil {
+		return "-"
+	}
+	return f.Fix.Label
+}
+
+var aDay = regexp.MustCompile(`\d{4}-\d\d-\d\d`)
+
+// anonymous leaves out what differs each time.
+func (h *holder) anonymous(s string) string {
+	return strings.ReplaceAll(aDay.ReplaceAllString(strings.ReplaceAll(s, h.dir, "…"), "DATE"), "|", "\\|")
 }
 
 func (h *holder) read(path string) []byte {
@@ -384,8 +434,12 @@ func (h *holder) repair(one ill, f proto.DoctorFinding) {
 		h.list(time.Now().Add(-time.Minute), time.Now().Add(time.Hour))
 	}
 	with := f.Fix.Args
-	if one.fix == "import_root" {
+	switch one.fix {
+	case "import_root":
 		with["file"] = filepath.Join(h.dir, "root.pem")
+	case "import_issuer":
+		with["file"] = filepath.Join(h.dir, "middle.cer")
+		h.file(with["file"], h.issuer.cert.Raw)
 	}
 	left := h.doctor(append([]string{"--fix", f.Fix.ID}, pairs(with)...)...)
 	if one.fix == "import_root" {

@@ -22,6 +22,35 @@ import (
 // renewalCheck is how often a running session looks whether its loopback certificate is about to end.
 const renewalCheck = 12 * time.Hour
 
+// trustCheck is how often it looks while browsers do not trust that certificate.
+const trustCheck = 10 * time.Minute
+
+// retryPort is how often a port that another program has is tried again; tests have less patience.
+var retryPort = 15 * time.Second
+
+// attend opens a port and has status say for as long as it is so that it could not be opened. One that another program has is
+// tried again, because that program may end.
+func attend(ctx context.Context, report func(of string, e *proto.Error), wg *sync.WaitGroup, name string, open func() *proto.Error) {
+	try := func() (again bool) {
+		e := open()
+		report(name, e)
+		return e != nil && e.Code == proto.CodePortTaken
+	}
+	if !try() {
+		return
+	}
+	slog.Warn("port is taken by another program", "of", name)
+	wg.Go(func() {
+		for again := true; again; again = try() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(retryPort):
+			}
+		}
+	})
+}
+
 // faces opens the ports of foreign protocols that are on. One that cannot be opened is a problem that status names: it may
 // well be the product itself that listens there, and it has the right of way.
 func (a *app) faces(ctx context.Context, srv *server.Server, wg *sync.WaitGroup) {
@@ -29,30 +58,34 @@ func (a *app) faces(ctx context.Context, srv *server.Server, wg *sync.WaitGroup)
 	for name, start := range map[string]func(context.Context, *server.Server, ipc.SiteRules, string, *sync.WaitGroup) error{
 		faceNCALayer: a.startNCALayer, faceNexU: a.startNexU,
 	} {
-		f, err := a.face(name)
-		switch {
-		case err == nil && f.On:
-			err = start(ctx, srv, rules, f.Address, wg)
-		case err == nil && name == faceNCALayer:
-			err = a.clearLoopback(ctx)
-		}
-		if err != nil {
-			slog.Warn("foreign protocol is not answered", "name", name, "cause", err)
-			srv.Problem(faceProblem(err, f))
-		}
+		attend(ctx, srv.Problem, wg, name, func() *proto.Error {
+			f, err := a.face(name)
+			switch {
+			case err == nil && f.On:
+				err = start(ctx, srv, rules, f.Address, wg)
+			case err == nil && name == faceNCALayer:
+				err = a.clearLoopback(ctx)
+			}
+			return portProblem(err, f.Address, faceNames[f.Name])
+		})
 	}
 }
 
-func faceProblem(err error, f face) *proto.Error {
+// portProblem is the catalogue's word for why a port is not served under a name; nil for no error.
+func portProblem(err error, address, name string) *proto.Error {
 	var pe *proto.Error
-	_, number, _ := net.SplitHostPort(f.Address)
+	_, number, _ := net.SplitHostPort(address)
 	switch {
+	case err == nil:
+		return nil
 	case errors.As(err, &pe):
-		return pe
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.Errno(10048)): // WSAEADDRINUSE
-		return proto.E(proto.CodePortTaken, err, "port", number, "name", faceNames[f.Name])
+		return proto.E(proto.CodePortTaken, err, "port", number, "name", name)
+	default:
+		pe = proto.E(proto.CodeInternal, err, "ref", name)
 	}
-	return proto.E(proto.CodeInternal, err, "ref", f.Name)
+	slog.Warn("port is not served as it should be", "of", name, "cause", err)
+	return pe
 }
 
 func (a *app) startNCALayer(ctx context.Context, srv *server.Server, rules ipc.SiteRules, address string, wg *sync.WaitGroup) error {
@@ -75,35 +108,37 @@ func (a *app) startNCALayer(ctx context.Context, srv *server.Server, rules ipc.S
 		})
 		over(ctx, faceNCALayer, err)
 	})
-	wg.Go(func() { a.renewing(ctx, &current) })
+	wg.Go(func() { a.renewing(ctx, srv, &current, untrusted) })
 	return untrusted // it is answered, but browsers will not come
 }
 
-// renewing replaces the certificate before it ends.
-func (a *app) renewing(ctx context.Context, current *atomic.Pointer[tls.Config]) {
-	for t := time.NewTicker(renewalCheck); ; {
+// renewing replaces the certificate before it ends. While browsers do not trust it, it looks more often whether they do now.
+func (a *app) renewing(ctx context.Context, srv *server.Server, current *atomic.Pointer[tls.Config], problem error) {
+	for {
+		wait := renewalCheck
+		if problem != nil {
+			wait = trustCheck
+		}
 		select {
 		case <-ctx.Done():
-			t.Stop()
 			return
-		case <-t.C:
-			a.renew(ctx, time.Now(), current)
+		case <-time.After(wait):
+			problem = a.renew(ctx, time.Now(), current)
+			srv.Problem(faceNCALayer, portProblem(problem, compat.NCALayerAddress, faceNames[faceNCALayer]))
 		}
 	}
 }
 
 // renew looks whether there is something to renew. When the face was turned off meanwhile there is not: browsers are not told anew.
-func (a *app) renew(ctx context.Context, now time.Time, current *atomic.Pointer[tls.Config]) {
+func (a *app) renew(ctx context.Context, now time.Time, current *atomic.Pointer[tls.Config]) error {
 	if f, err := a.face(faceNCALayer); err != nil || !f.On {
-		return
+		return nil
 	}
 	c, err := a.loopback(ctx, now)
-	if err != nil {
-		slog.Warn("loopback certificate", "cause", err)
-	}
 	if c != nil {
 		current.Store(c)
 	}
+	return err
 }
 
 func (a *app) startNexU(ctx context.Context, srv *server.Server, rules ipc.SiteRules, address string, wg *sync.WaitGroup) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"persten/internal/journal"
 	"persten/internal/signing"
 	"persten/internal/text"
+	"persten/internal/ui"
 	"persten/proto"
 )
 
@@ -116,7 +118,7 @@ func (f journalFile) List(q proto.JournalListParams) (*proto.JournalListResult, 
 }
 
 func (f journalFile) Verify() (proto.JournalVerifyResult, error) {
-	s, err := journal.Verify(string(f))
+	s, err := journal.VerifySealed(string(f), journal.SystemSeals())
 	return s.Proto(), err
 }
 
@@ -158,6 +160,13 @@ func (a *app) verifyJournal() error {
 	if err := a.print(s, func(w io.Writer) {
 		if s.OK {
 			fmt.Fprintln(w, a.t("cli.journal.good", "records", text.Plural(a.lang, "count.records", s.Records)))
+		} else {
+			fmt.Fprintln(w, a.t("journal.damage."+strings.ReplaceAll(string(s.Reason), "_", ""), "line", damagedLine(s)))
+		}
+		if s.Seal == nil {
+			fmt.Fprintln(w, a.t("journal.seal.none"))
+		} else if s.OK {
+			fmt.Fprintln(w, a.t("journal.seal", "seq", fmt.Sprint(s.Seal.Seq), "time", ui.Moment(a.lang, s.Seal.Time)))
 		}
 		if s.Unknown > 0 {
 			fmt.Fprintln(w, a.t("cli.journal.unfinished", "records", text.Plural(a.lang, "count.records", s.Unknown)))
@@ -166,6 +175,14 @@ func (a *app) verifyJournal() error {
 		return err
 	}
 	return proto.E(proto.CodeJournalDamaged, nil, "line", fmt.Sprint(s.Line))
+}
+
+// damagedLine is the number to name: of lines that are missing at the end, the last one there is.
+func damagedLine(s proto.JournalVerifyResult) string {
+	if s.Reason == proto.JournalDamageEndCutOff {
+		return fmt.Sprint(s.Line - 1)
+	}
+	return fmt.Sprint(s.Line)
 }
 
 // noteOrigin records a decision about a site made by a command.

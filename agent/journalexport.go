@@ -42,8 +42,8 @@ func journalRow(r proto.JournalRecord, lang text.Lang) journalWords {
 		names, digests = append(names, d.Name), append(digests, d.Alg+" "+d.Digest)
 	}
 	who := r.Origin
-	if who == "" {
-		who = r.Via
+	if key := "journal.via." + r.Via; who == "" && text.Has(key) {
+		who = text.Get(lang, key, map[string]string{"program": r.Program})
 	}
 	if r.By == journal.ByPolicy {
 		who += " (" + t("journal.by.policy") + ")"
@@ -183,7 +183,7 @@ func (a *app) exportJournal(filter journalFilter, out, format string) error {
 
 // journalPDF writes the records as a table for people.
 func journalPDF(w io.Writer, lang text.Lang, found *proto.JournalListResult) error {
-	t := report.Table{Lang: lang, Title: text.Get(lang, "journal.title", nil), Widths: []float64{9, 24, 26, 45, 52, 32, 24, 55}}
+	t := report.Table{Lang: lang, Title: text.Get(lang, "journal.title", nil), Widths: []float64{8, 31, 28, 45, 52, 32, 24, 47}}
 	for _, name := range slices.DeleteFunc(slices.Clone(journalColumns), func(s string) bool { return s == "digests" }) {
 		t.Columns = append(t.Columns, text.Get(lang, "journal.column."+name, nil))
 	}

@@ -45,15 +45,9 @@ func (k keyFiles) List() []proto.KeyFile {
 
 // Add implements server.KeyFiles.
 func (k keyFiles) Add(ctx context.Context, who signing.Caller, path string) (proto.KeyFile, error) {
-	if k.forbid {
-		return proto.KeyFile{}, proto.E(proto.CodePolicyForbids, nil)
-	}
-	if !filepath.IsAbs(path) {
-		return proto.KeyFile{}, proto.E(proto.CodeRequestInvalid, nil, "field", "path", "detail", "must be absolute")
-	}
-	info, err := k.files.Describe(path)
+	info, err := k.describe(path)
 	if err != nil {
-		return proto.KeyFile{}, keyFileFault(path, err)
+		return proto.KeyFile{}, err
 	}
 	var made keyfile.Known
 	err = k.engine.Password(ctx, who, info, func(password secret.PIN) error {
@@ -62,6 +56,18 @@ func (k keyFiles) Add(ctx context.Context, who signing.Caller, path string) (pro
 		return passwordOr(path, err)
 	})
 	return keyFileOf(made), err
+}
+
+// describe tells of the token a file would be, if it may be one.
+func (k keyFiles) describe(path string) (token.Info, error) {
+	if k.forbid {
+		return token.Info{}, proto.E(proto.CodePolicyForbids, nil)
+	}
+	if !filepath.IsAbs(path) {
+		return token.Info{}, proto.E(proto.CodeRequestInvalid, nil, "field", "path", "detail", "must be absolute")
+	}
+	info, err := k.files.Describe(path)
+	return info, keyFileFault(path, err)
 }
 
 // Remove implements server.KeyFiles.
@@ -89,6 +95,8 @@ func keyFileFault(path string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, new(*token.PINError)):
+		return proto.E(proto.CodePasswordIncorrect, err)
 	case errors.As(err, &bad):
 		return proto.E(proto.CodeFormatP12, err, "detail", bad.Detail)
 	case errors.Is(err, token.ErrAbsent):

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +20,8 @@ import (
 	"persten/internal/secret"
 	"persten/internal/server"
 	"persten/internal/signing"
+	"persten/internal/text"
+	"persten/internal/token"
 	"persten/proto"
 )
 
@@ -74,35 +76,53 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 		return err
 	}
 	defer keys.Close()
-	srv, err := a.server(keys, o, stop)
+	srv, tell, err := a.server(keys, o, stop)
 	if err != nil {
 		return err
 	}
-	user, web, err := listen(srv, o)
+	user, err := listen(o)
 	if err != nil {
 		return err
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
-	for _, l := range []ipc.Listener{user, web} {
+	wg.Go(func() { accept(ctx, user, srv, stop) })
+	web := atomic.Pointer[ipc.Listener]{}
+	attend(ctx, srv.Problem, &wg, "websocket", func() *proto.Error {
+		l, err := listenWeb(srv, o)
 		if l != nil {
+			web.Store(&l)
 			wg.Go(func() { accept(ctx, l, srv, stop) })
 		}
-	}
+		return portProblem(err, o.listen, "WebSocket")
+	})
 	a.faces(ctx, srv, &wg)
 	keys.Watched(false)
-	wg.Go(func() { watch(ctx, keys, srv) })
+	wg.Go(func() { watch(ctx, keys, srv, tell) })
+	wg.Go(func() { tell.run(ctx) })
 	if a.loaded.PIN.Cache > 0 {
 		wg.Go(func() { watchLock(ctx, func() { keys.modules.Forget(ctx) }) })
 	}
 	if !o.headless {
-		wg.Go(func() { a.keepTray(ctx, srv) })
+		wg.Go(func() { a.keepTray(ctx, srv, tell) })
 	}
-	ready(o, web)
+	ready(o, web.Load())
 	<-ctx.Done()
+	a.sealJournal()
 	time.AfterFunc(shutdownGrace, keys.Close) // a driver that hangs must not keep us
 	return nil
+}
+
+// sealJournal marks the journal's last record in the system's log.
+func (a *app) sealJournal() {
+	j, err := a.journal()
+	if err == nil {
+		err = j.Seal()
+	}
+	if err != nil {
+		slog.Debug("the journal's head was not sealed", "cause", err)
+	}
 }
 
 // shutdownGrace is how long signatures under way may take to end by themselves.
@@ -117,74 +137,89 @@ func accept(ctx context.Context, l ipc.Listener, srv *server.Server, stop func()
 	}
 }
 
-// server builds the API over an engine whose prompts it reports on.
-func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Server, error) {
-	ask, err := a.approver()
-	if err == nil {
-		ask, err = a.unattended(ask)
-	}
+// server builds the API over an engine whose prompts it reports on, and the notices about both.
+func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Server, *notices, error) {
+	settings, err := a.settings()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	people, err := a.fronts(settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := a.statePath("notices.json")
+	if err != nil {
+		return nil, nil, err
+	}
+	tell := newNotices(file)
+	tell.lang = func() text.Lang { return language(settings.Get(), a.lang) }
+	tell.quiet = func() bool { return !settings.Get().Notifications }
+	people.Closed = tell.made
+	ask, err := a.unattended(spoken{people, settings})
+	if err != nil {
+		return nil, nil, err
 	}
 	var srv *server.Server
 	engine, err := a.engine(keys.Inventory, ask, func() {
 		if srv != nil {
 			srv.Changed()
+			poke(tell.changed)
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	origins, err := a.origins(o.allow...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	record, err := a.journalReader()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	identity, err := a.identity()
 	if err != nil {
-		return nil, err
-	}
-	settings, err := a.settings()
-	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	srv = server.New(server.Options{
 		Engine: engine, Origins: origins, Journal: record, Identity: identity, Doctor: doctor.New(a.machine(keys.Inventory)), Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
 		Watched: keys.Watched, Page: reportPage, Settings: settings, KeyFiles: keyFiles{keys.files, engine, a.loaded.Keyfiles.Forbid},
 	})
-	return srv, nil
+	tell.open, tell.keys, tell.send = engine.OpenRequests, engine.Keys, srv.Notice
+	return srv, tell, nil
 }
 
-// listen opens the user socket, which must be free, and the WebSocket, without which the session still serves browsers.
-func listen(srv *server.Server, o sessionOptions) (user, web ipc.Listener, err error) {
-	user, err = ipc.ListenUser(o.socket)
+// listen opens the user socket, which must be free.
+func listen(o sessionOptions) (ipc.Listener, error) {
+	user, err := ipc.ListenUser(o.socket)
 	if errors.Is(err, ipc.ErrInUse) {
-		return nil, nil, proto.E(proto.CodeAgentRunning, err)
+		return nil, proto.E(proto.CodeAgentRunning, err)
 	}
 	if err != nil {
-		return nil, nil, proto.E(proto.CodeSocketFailed, err, "detail", err.Error())
+		return nil, proto.E(proto.CodeSocketFailed, err, "detail", err.Error())
 	}
+	return user, nil
+}
+
+// listenWeb opens the WebSocket, without which the session still serves browsers with the extension; nil when there is to be none.
+func listenWeb(srv *server.Server, o sessionOptions) (ipc.Listener, error) {
 	if o.listen == "" {
-		return user, nil, nil
+		return nil, nil
 	}
-	ws, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{SiteRules: ipc.SiteRules{
+	l, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{SiteRules: ipc.SiteRules{
 		Allowed: srv.AllowedOrigin,
 		Unknown: srv.UnknownOrigin,
 	}})
 	if err != nil {
-		slog.Warn("WebSocket not available; browsers with the extension are served", "address", o.listen, "cause", err)
-		return user, nil, nil
+		return nil, err
 	}
-	return user, ws, nil
+	return l, nil
 }
 
-func ready(o sessionOptions, web ipc.Listener) {
+func ready(o sessionOptions, web *ipc.Listener) {
 	var addr net.Addr
 	if web != nil {
-		addr = web.Addr()
+		addr = (*web).Addr()
 	}
 	slog.Info("ready", "socket", o.socket, "websocket", addr, "version", version)
 	if o.ready != nil {
@@ -193,56 +228,16 @@ func ready(o sessionOptions, web ipc.Listener) {
 }
 
 // watch tells clients when tokens come and go.
-func watch(ctx context.Context, keys inventory, srv *server.Server) {
+func watch(ctx context.Context, keys inventory, srv *server.Server, tell *notices) {
 	for e := range keys.Events(ctx) {
 		slog.Info("token", "event", e.Kind, "label", e.Token.Label, "module", e.Token.Module)
 		srv.TokensChanged()
 		srv.Changed()
-	}
-}
-
-// keepTray keeps a tray icon while there is a display, and gives up quietly where there is none.
-func (a *app) keepTray(ctx context.Context, srv *server.Server) {
-	const patience = 5 // short lives in a row before giving up
-	for failed := 0; failed < patience && ctx.Err() == nil; {
-		began := time.Now()
-		if err := a.tray(ctx, srv); err != nil && ctx.Err() == nil {
-			slog.Info("no tray icon", "cause", err)
-		}
-		if time.Since(began) > time.Minute {
-			failed = 0
-		}
-		failed++
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Duration(failed) * 2 * time.Second):
+		poke(tell.look)
+		if e.Kind == token.Inserted {
+			tell.plugged(ctx, e.Token)
 		}
 	}
-}
-
-// tray runs one tray process and serves it as a local client.
-func (a *app) tray(ctx context.Context, srv *server.Server) error {
-	env := desktopEnv(ctx)
-	if !displayed(env) {
-		return errNoDisplay
-	}
-	program, err := desktop()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(program, "tray")
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	cmd.Env = append(env, chosenEnv(s.Get())...)
-	detach(cmd)
-	c, err := startChild(cmd)
-	if err != nil {
-		return err
-	}
-	err = srv.Serve(ctx, c.conn, ipc.Peer{PID: c.cmd.Process.Pid, Program: program, Via: ipc.ViaPair})
-	return errors.Join(err, c.stop())
 }
 
 // commandCaller is who asks when a command signs by itself.

@@ -39,7 +39,7 @@ type signed struct {
 
 func (a *app) signCommand() *cobra.Command {
 	sign := &cobra.Command{Use: "sign", Short: a.t("cli.sign.short"), Args: noArgs, RunE: showHelp}
-	sign.AddCommand(a.signCMSCommand(), a.signXMLCommand(), a.signRawCommand(), a.signBatchCommand())
+	sign.AddCommand(a.signCMSCommand(), a.signXMLCommand(), a.signRawCommand(), a.signBatchCommand(), a.signTestCommand())
 	return sign
 }
 

@@ -53,6 +53,9 @@ func (a *app) printAnswer(w io.Writer, one proto.DoctorAnswer) {
 		fmt.Fprintf(w, "  %d. %s\n", i+1, step)
 	}
 	fmt.Fprintln(w, a.t("explain.next", "next", one.Next))
+	if one.Run != "" {
+		fmt.Fprintln(w, a.t("explain.run", "check", one.Run))
+	}
 	fmt.Fprintln(w, a.t("cli.more", "code", one.Page))
 }
 

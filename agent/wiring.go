@@ -4,18 +4,14 @@ package main
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 
 	"persten/internal/cert"
 	"persten/internal/config"
-	"persten/internal/ipc"
 	"persten/internal/journal"
 	"persten/internal/signing"
 	"persten/internal/token"
@@ -86,6 +82,7 @@ func (a *app) journal() (*journal.Journal, error) {
 	if err != nil {
 		return nil, proto.E(proto.CodeJournalUnwritable, err)
 	}
+	j.SealTo(journal.SystemSeals())
 	return j, nil
 }
 
@@ -167,59 +164,6 @@ func roots(paths []string) cert.Trust {
 		t.Roots = append(t.Roots, found...)
 	}
 	return t
-}
-
-// approver asks people in a process of their own, with the body the configuration names.
-func (a *app) approver() (signing.Approver, error) {
-	c, err := a.config()
-	if err != nil {
-		return nil, err
-	}
-	s, err := a.settings()
-	if err != nil {
-		return nil, err
-	}
-	start := func(ctx context.Context) (ipc.FileConn, func() error, error) {
-		cmd, err := promptProgram(c, append(desktopEnv(ctx), chosenEnv(s.Get())...))
-		if err != nil {
-			return nil, nil, err
-		}
-		child, err := startChild(cmd)
-		if err != nil {
-			return nil, nil, err
-		}
-		child.reap()
-		return child.conn, child.kill, nil
-	}
-	return spoken{ui.Remote(start), s}, nil
-}
-
-var errNoDisplay = errors.New("no display to open a window on")
-
-// promptProgram is the prompt process for the configured body. Only the terminal body shares our terminal.
-func promptProgram(c *config.Config, env []string) (*exec.Cmd, error) {
-	var cmd *exec.Cmd
-	if c.UI.Approver == "pinentry" || c.UI.Approver == "terminal" {
-		me, err := self()
-		if err != nil {
-			return nil, err
-		}
-		cmd = exec.Command(me, "prompt", c.UI.Approver, c.UI.Pinentry)
-	} else {
-		if !displayed(env) {
-			return nil, errNoDisplay
-		}
-		program, err := desktop()
-		if err != nil {
-			return nil, err
-		}
-		cmd = exec.Command(program, "prompt")
-	}
-	cmd.Env = env
-	if c.UI.Approver != "terminal" {
-		detach(cmd)
-	}
-	return cmd, nil
 }
 
 // body is the prompt body that runs in this process.

@@ -23,8 +23,11 @@ test_packages=(
     gnutls-bin                                                        # certtool, another one
     libnss3-tools                                                     # certutil: certificate stores of browsers
     xmlsec1 libxml2-utils libxml2-dev                                 # the same for XML, testdata/xmlsec/xmlsec-gost.sh
-    xvfb openbox xdotool imagemagick x11-utils x11-xkb-utils xfce4-panel dbus-x11 python3-gi gir1.2-gtk-3.0            # a desktop for the window and the tray
+    xvfb openbox xdotool imagemagick x11-utils x11-xkb-utils          # a desktop for the window and the tray
+    xfce4-panel dunst dbus-x11 python3-gi gir1.2-gtk-3.0
+    tesseract-ocr tesseract-ocr-rus                                   # reads the screen: the user guide is followed to the letter
     libgl1-mesa-dri fonts-dejavu-core
+    poppler-utils xdg-utils                                           # what the viewer of documents uses of the system
     'pinentry-gtk2|pinentry-gnome3'
 )
 debian_test_packages=(chromium firefox-esr)                           # Ubuntu's are snaps: see ubuntu_browser, ubuntu_firefox

@@ -21,6 +21,7 @@ type Known struct {
 	ID      string      `json:"id"`
 	Fault   DoctorFault `json:"fault"`   // desk, certificate or portal: where it has to be mended
 	Code    Code        `json:"code"`    // the error of ours that is nearest; may be empty
+	Run     string      `json:"run"`     // the doctor's check that looks for it; may be empty
 	Numbers []string    `json:"numbers"` // other people's codes for it
 	Terms   []string    `json:"terms"`   // words that mean it by themselves
 	Words   []string    `json:"words"`   // what sites and people say, in both languages

@@ -1348,6 +1348,7 @@ type DoctorAnswer struct {
 	Check []string    `json:"check"`          // What to look at, step by step; may be empty.
 	Next  string      `json:"next"`           // What to do now.
 	Code  Code        `json:"code,omitempty"` // The error of Persten that it is, or is like.
+	Run   DoctorCode  `json:"run,omitempty"`  // The check of doctor.run that looks for it.
 	Page  string      `json:"page,omitempty"` // Its place on the help page: the part of the address after the number sign.
 }
 
@@ -1937,7 +1938,7 @@ type JournalListParams struct {
 	From   time.Time  `json:"from,omitzero"`    // Not before this moment.
 	To     time.Time  `json:"to,omitzero"`      // Before this moment.
 	Origin OriginName `json:"origin,omitempty"` // Of this site alone; "local": of no site.
-	Kind   string     `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause.
+	Kind   string     `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown.
 	Result string     `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
 	Text   string     `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
 }
@@ -2043,7 +2044,7 @@ type JournalExportParams struct {
 	From   time.Time     `json:"from,omitzero"`    // Not before this moment.
 	To     time.Time     `json:"to,omitzero"`      // Before this moment.
 	Origin OriginName    `json:"origin,omitempty"` // Of this site alone; "local": of no site.
-	Kind   string        `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause.
+	Kind   string        `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown.
 	Result string        `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
 	Text   string        `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
 }
@@ -2711,6 +2712,7 @@ func init() {
 			{"check", &schema{kind: kindArray, maxItems: 8, items: &schema{kind: kindString, maxLen: 1000}}, true},
 			{"next", &schema{kind: kindString, maxLen: 1000}, true},
 			{"code", &schema{ref: "ErrorCode"}, false},
+			{"run", &schema{ref: "DoctorCode"}, false},
 			{"page", &schema{kind: kindString, maxLen: 100}, false},
 		}},
 		"DoctorCode":  {kind: kindString, pattern: pattern20},

@@ -90,6 +90,13 @@ func newScreen(t *testing.T) *screen {
 	return s
 }
 
+// of is the same screen for a part of the test.
+func (s *screen) of(t *testing.T) *screen {
+	part := *s
+	part.t = t
+	return &part
+}
+
 func (s *screen) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.display, "WAYLAND_DISPLAY=", "LC_ALL=C.UTF-8", "LIBGL_ALWAYS_SOFTWARE=1")

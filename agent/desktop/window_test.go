@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,9 +178,10 @@ func (s *seat) approve() {
 	prompt := func() bool { return s.windows() == 2 }
 	s.eventually("prompt", prompt)
 	s.listening()
+	before := s.signatures()
 	s.typed(tokentest.SoftHSMPIN)
 	s.keys("Return")
-	s.eventually("signature in the journal", func() bool { return s.signatures() > 0 })
+	s.eventually("signature in the journal", func() bool { return s.signatures() > before })
 	s.listening()
 	s.keys("Return")
 	s.eventually("prompt gone", func() bool { return !prompt() })
@@ -216,6 +218,9 @@ var (
 	confirm   = [2]int{870, 180}
 
 	startButton = [2]int{320, 155}
+	addFile     = [2]int{780, 42}
+	testTab     = [2]int{549, 93}
+	bundle      = [2]int{700, 50}
 )
 
 // TestMainWindow signs a file by keys alone and has OpenSSL verify it, verifies it in the window, finds it in the journal,
@@ -279,9 +284,32 @@ func TestMainWindow(t *testing.T) {
 	})
 	s.shot("window-site-refused")
 
+	s.keys("ctrl+2")
+	s.press(testTab)
+	s.keys("ctrl+Return")
+	s.approve()
+	s.shot("window-test-signature")
+	if list := s.records(); !slices.ContainsFunc(list, func(r proto.JournalRecord) bool { return r.Kind == "test" && r.Result == "ok" }) {
+		t.Errorf("no test signature in %+v", list)
+	}
+
 	s.keys("ctrl+6")
 	time.Sleep(3 * time.Second)
 	s.shot("window-doctor")
+	s.keys("ctrl+f")
+	s.typed("er 10002")
+	s.keys("Return")
+	time.Sleep(time.Second)
+	s.shot("window-doctor-explains")
+	s.press(bundle)
+	time.Sleep(5 * time.Second)
+	s.shot("window-doctor-bundle")
+	s.keys("ctrl+s")
+	s.there("home/Downloads/persten-support-" + time.Now().Format(time.DateOnly) + ".zip")
+	letter, err := os.ReadFile(s.there("home/Downloads/persten-support-" + time.Now().Format(time.DateOnly) + ".txt"))
+	if err != nil || !strings.Contains(string(letter), "10002") {
+		t.Errorf("the letter: %v\n%s", err, letter)
+	}
 }
 
 // TestMainWindowOnce: a second start raises the window that is there, at the page asked for, and ends.
@@ -362,6 +390,38 @@ func TestDrop(t *testing.T) {
 	s.keys("ctrl+Return")
 	s.approve()
 	s.there("home/Счёт № 5.txt.sig")
+}
+
+// TestKeyFile: a .pfx becomes a token, with its password typed into a prompt.
+func TestKeyFile(t *testing.T) {
+	s := newSeat(t, "ru")
+	const password = "pfx-4321"
+	s.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "12", "-keyout", "own.pem", "-out", "own.crt", "-utf8",
+		"-subj", "/C=RU/CN=Демонстрационный Бухгалтер", "-addext", "keyUsage=critical,digitalSignature,nonRepudiation")
+	s.run("openssl", "pkcs12", "-export", "-inkey", "own.pem", "-in", "own.crt", "-passout", "pass:"+password, "-out", "home/Downloads/podpis.pfx")
+	s.open("tokens")
+	s.press(addFile)
+	s.typed("podpis")
+	s.keys("Return")
+	s.eventually("prompt", func() bool { return s.windows() == 2 })
+	s.listening()
+	s.shot("window-keyfile-password")
+	s.typed(password)
+	s.keys("Return")
+	s.listening()
+	s.shot("window-keyfile-after")
+	s.eventually("key file", func() bool {
+		out, err := s.agent("keyfile", "list", "--json")
+		return err == nil && strings.Contains(out, "podpis.pfx")
+	})
+	s.keys("Return") // the prompt's outcome
+	s.eventually("prompt gone", func() bool { return s.windows() == 1 })
+	s.listening()
+	s.shot("window-keyfile-added")
+	out, err := s.agent("certs", "--json")
+	if err != nil || !strings.Contains(out, "Демонстрационный Бухгалтер") || !strings.Contains(out, "Демонстрационный Подписант") {
+		t.Errorf("certificates: %v %s", err, out)
+	}
 }
 
 // stop ends the session as the tray's menu does.

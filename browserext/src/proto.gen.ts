@@ -971,6 +971,8 @@ export interface DoctorAnswer {
   next: string;
   /** The error of Persten that it is, or is like. */
   code?: ErrorCode;
+  /** The check of doctor.run that looks for it. */
+  run?: DoctorCode;
   /** Its place on the help page: the part of the address after the number sign. */
   page?: string;
 }
@@ -1484,7 +1486,7 @@ export interface JournalListParams {
   to?: string;
   /** Of this site alone; "local": of no site. */
   origin?: OriginName;
-  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause. */
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown. */
   kind?: string;
   /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
   result?: string;
@@ -1574,7 +1576,7 @@ export interface JournalExportParams {
   to?: string;
   /** Of this site alone; "local": of no site. */
   origin?: OriginName;
-  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause. */
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown. */
   kind?: string;
   /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
   result?: string;

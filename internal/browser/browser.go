@@ -66,6 +66,7 @@ type Options struct {
 	Extensions  []string // ids to allow; empty means ours. Chromium and Gecko ids are told apart by their form
 	UserDataDir string   // only this Chromium profile folder
 	System      bool     // the machine's places instead of the user's
+	Root        string   // folder that stands before the machine's places; empty for this computer itself
 }
 
 // State is what stands in one place.
@@ -83,6 +84,7 @@ type TargetState struct {
 	Target
 	State      State
 	Executable string // what the manifest names
+	Ours       bool   // it lets our extension in
 }
 
 type manifest struct {
@@ -96,7 +98,7 @@ type manifest struct {
 
 // Targets lists every place of this user and of the machine.
 func Targets() []Target {
-	return append(userTargets(), systemTargets()...)
+	return append(userTargets(), systemTargets("")...)
 }
 
 // Install writes the manifests and returns where. When no browser is found it returns none and no error. It goes on past
@@ -149,29 +151,34 @@ func Status(o Options) ([]TargetState, error) {
 	var all []TargetState
 	var errs []error
 	for _, t := range o.targets() {
-		s := TargetState{Target: t, State: Absent}
-		b, err := get(t)
-		switch {
-		case err != nil:
+		s, err := o.state(t)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("status for %s: %w", t.Browser, err))
 			continue
-		case b != nil:
-			s.State, s.Executable = o.compare(t.Family, b)
 		}
 		all = append(all, s)
 	}
 	return all, errors.Join(errs...)
 }
 
-func (o Options) compare(f Family, b []byte) (State, string) {
+// state is what stands in one place.
+func (o Options) state(t Target) (TargetState, error) {
+	s := TargetState{Target: t, State: Absent}
+	b, err := get(t)
+	if err != nil || b == nil {
+		return s, err
+	}
+	s.State = Different
 	var m manifest
 	if json.Unmarshal(b, &m) != nil {
-		return Different, ""
+		return s, nil
 	}
-	if want, ok := o.manifest(f); ok && string(want) == string(b) {
-		return Installed, m.Path
+	s.Executable = m.Path
+	s.Ours = slices.Contains(m.AllowedOrigins, "chrome-extension://"+ExtensionID+"/") || slices.Contains(m.AllowedExtensions, GeckoID)
+	if want, ok := o.manifest(t.Family); ok && string(want) == string(b) {
+		s.State = Installed
 	}
-	return Different, m.Path
+	return s, nil
 }
 
 func (o Options) targets() []Target {
@@ -179,7 +186,7 @@ func (o Options) targets() []Target {
 	case o.UserDataDir != "":
 		return []Target{profileTarget(o)}
 	case o.System:
-		return systemTargets()
+		return systemTargets(o.Root)
 	}
 	return userTargets()
 }

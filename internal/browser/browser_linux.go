@@ -3,6 +3,7 @@
 package browser
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,10 +58,11 @@ func userTargets() []Target {
 		Path: filepath.Join(mozilla, "native-messaging-hosts", Name+".json")})
 }
 
-func systemTargets() []Target {
+func systemTargets(root string) []Target {
+	root = cmp.Or(root, systemRoot)
 	var all []Target
 	for _, p := range places {
-		path, found := filepath.Join(systemRoot, p.system, "native-messaging-hosts", Name+".json"), inPath(p.program)
+		path, found := filepath.Join(root, p.system, "native-messaging-hosts", Name+".json"), inPath(p.program)
 		if i := slices.IndexFunc(all, func(t Target) bool { return t.Path == path }); i >= 0 {
 			all[i].Browser += ", " + p.name
 			all[i].Found = all[i].Found || found
@@ -69,11 +71,11 @@ func systemTargets() []Target {
 		all = append(all, Target{Browser: p.name, Family: Chromium, System: true, Found: found, Path: path})
 	}
 	for _, dir := range firefoxSystem {
-		if strings.HasPrefix(dir, "/usr/lib64") && !exists(filepath.Join(systemRoot, "/usr/lib64")) {
+		if strings.HasPrefix(dir, "/usr/lib64") && !exists(filepath.Join(root, "/usr/lib64")) {
 			continue // not a system of that layout
 		}
 		all = append(all, Target{Browser: "Firefox", Family: Firefox, System: true, Found: inPath(firefoxPrograms),
-			Path: filepath.Join(systemRoot, dir, Name+".json")})
+			Path: filepath.Join(root, dir, Name+".json")})
 	}
 	return all
 }

@@ -38,7 +38,7 @@ func userTargets() []Target {
 	return targetsIn(filepath.Join(base, "Persten", "native"), false)
 }
 
-func systemTargets() []Target {
+func systemTargets(string) []Target {
 	base := os.Getenv("ProgramFiles")
 	if base == "" {
 		base = `C:\Program Files`

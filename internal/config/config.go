@@ -12,7 +12,7 @@
 //
 //	[[module]]        name, path                     a PKCS#11 library beside those found by themselves
 //	[keyfiles]        dirs, forbid (policy only)     folders with key files; no software keys at all
-//	[ui]              approver, pinentry, language   "window", "pinentry" or "terminal"; a program; "ru" or "en"
+//	[ui]              approver, pinentry, language   "window" (and what can take its place), "pinentry" or "terminal"; a program; "ru" or "en"
 //	                  theme, notifications           "light" or "dark"; true or false
 //	[origins]         allow, visible (policy only)   sites: https://portal.example; true: no signatures of ready digests for sites
 //	[trust]           roots, crls, tsa, ocsp, system         folders or files, an address, true or false

@@ -9,13 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"persten/proto"
 )
 
 // answerLimit is how long a session that works may take to say how it is, its tokens read.
-const answerLimit = 12 * time.Second
+const answerLimit = 8 * time.Second
 
 // checkConfig reads the configuration and the machine's policy.
 func checkConfig(_ context.Context, m *Machine) (list []Finding) {
@@ -27,7 +28,11 @@ func checkConfig(_ context.Context, m *Machine) (list []Finding) {
 		return []Finding{failure(err)}
 	}
 	for _, w := range c.Warnings {
-		list = append(list, warning("config_ignored", "", "detail", w))
+		if strings.HasPrefix(w, "policy ") { // says package config
+			list = append(list, warning("policy_ignored", "", "detail", w))
+		} else {
+			list = append(list, warning("config_loose", "", "detail", w))
+		}
 	}
 	return list
 }

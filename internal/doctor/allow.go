@@ -25,9 +25,9 @@ var (
 	aVersion = regexp.MustCompile(`^v?\d{1,5}(\.\d{1,5}){1,3}([-+~](dev|rc|beta)\d{0,3})?$`)
 )
 
-// numbers and versioned are arguments of findings whose values are what the names say.
+// numeric and versioned are arguments of findings whose values are what the names say.
 var (
-	numbers   = []string{"line", "port", "number", "free", "needed", "days", "hours", "attempts", "limit", "count", "seconds"}
+	numeric   = []string{"line", "port", "number", "free", "needed", "days", "hours", "minutes", "attempts", "limit", "count", "seconds"}
 	versioned = []string{"running", "installed", "version"}
 )
 
@@ -45,7 +45,7 @@ func allowedFindings(list []Finding) []safeFinding {
 	for _, f := range list {
 		safe := safeFinding{Check: f.Check, Code: f.Code, Level: f.Level, Fix: f.Fix, Args: map[string]string{}}
 		for name, value := range f.Args {
-			if slices.Contains(numbers, name) && aNumber.MatchString(value) || slices.Contains(versioned, name) && versionOf(value) != "" || name == "reason" && isReason(value) {
+			if slices.Contains(numeric, name) && aNumber.MatchString(value) || slices.Contains(versioned, name) && versionOf(value) != "" || name == "reason" && isReason(value) {
 				safe.Args[name] = value
 			}
 		}
@@ -70,7 +70,7 @@ func versionOf(s string) string {
 // systems are the ids of distributions that say something to support.
 var systems = []string{"debian", "ubuntu", "astra", "altlinux", "redos", "rosa", "fedora", "rhel", "centos", "almalinux", "rocky", "arch", "opensuse-leap", "opensuse-tumbleweed", "linuxmint", "mos", "calculate"}
 
-func versions(m *Machine) map[string]string {
+func allowedVersions(m *Machine) map[string]string {
 	out := map[string]string{"persten": versionOf(m.Version), "protocol": proto.Protocol, "system": runtime.GOOS, "architecture": runtime.GOARCH, "go": versionOf(strings.TrimPrefix(runtime.Version(), "go"))}
 	data, _ := m.read("/etc/os-release")
 	for line := range strings.Lines(string(data)) {
@@ -90,8 +90,8 @@ func versions(m *Machine) map[string]string {
 	return out
 }
 
-// settings are how the agent is set up: which switches, and how many of what, but not whom they name.
-func settings(m *Machine) map[string]any {
+// allowedSettings are how the agent is set up: which switches, and how many of what, but not whom they name.
+func allowedSettings(m *Machine) map[string]any {
 	if m.Config == nil {
 		return nil
 	}
@@ -128,7 +128,7 @@ type safeBrowser struct {
 	Found bool          `json:"found"`
 }
 
-func browsers(m *Machine) []safeBrowser {
+func allowedBrowsers(m *Machine) []safeBrowser {
 	out := []safeBrowser{}
 	if m.Program == "" {
 		return out
@@ -148,7 +148,7 @@ type safeModule struct {
 	Failed    bool   `json:"failed,omitempty"`
 }
 
-func modules(m *Machine) []safeModule {
+func allowedModules(m *Machine) []safeModule {
 	out := []safeModule{}
 	if m.Drivers == nil {
 		return out
@@ -182,7 +182,7 @@ type safeOwnership struct {
 	Code   string `json:"code,omitempty"`
 }
 
-func tokens(ctx context.Context, m *Machine) []safeToken {
+func allowedTokens(ctx context.Context, m *Machine) []safeToken {
 	out := []safeToken{}
 	if m.Keys == nil {
 		return out
@@ -207,8 +207,8 @@ var logged string
 
 var logLine = regexp.MustCompile(`^time=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\S* level=([A-Z]{4,5}) msg=(?:"([^"]*)"|(\S+))`)
 
-// logLines are the last lines of the session's log whose words are ours, without what stands after them.
-func logLines(ctx context.Context, m *Machine) []string {
+// allowedLog are the last lines of the session's log whose words are ours, without what stands after them.
+func allowedLog(ctx context.Context, m *Machine) []string {
 	out := []string{}
 	if m.Command == nil || runtime.GOOS != "linux" {
 		return out

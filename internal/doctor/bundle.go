@@ -24,12 +24,12 @@ type part struct {
 // parts are what support needs and what names nobody. The text bundle.file.NAME says what is in each.
 var parts = []part{
 	{"findings", func(_ context.Context, _ *Machine, list []Finding) any { return allowedFindings(list) }},
-	{"versions", func(_ context.Context, m *Machine, _ []Finding) any { return versions(m) }},
-	{"settings", func(_ context.Context, m *Machine, _ []Finding) any { return settings(m) }},
-	{"browsers", func(_ context.Context, m *Machine, _ []Finding) any { return browsers(m) }},
-	{"modules", func(_ context.Context, m *Machine, _ []Finding) any { return modules(m) }},
-	{"tokens", func(ctx context.Context, m *Machine, _ []Finding) any { return tokens(ctx, m) }},
-	{"log", func(ctx context.Context, m *Machine, _ []Finding) any { return logLines(ctx, m) }},
+	{"versions", func(_ context.Context, m *Machine, _ []Finding) any { return allowedVersions(m) }},
+	{"settings", func(_ context.Context, m *Machine, _ []Finding) any { return allowedSettings(m) }},
+	{"browsers", func(_ context.Context, m *Machine, _ []Finding) any { return allowedBrowsers(m) }},
+	{"modules", func(_ context.Context, m *Machine, _ []Finding) any { return allowedModules(m) }},
+	{"tokens", func(ctx context.Context, m *Machine, _ []Finding) any { return allowedTokens(ctx, m) }},
+	{"log", func(ctx context.Context, m *Machine, _ []Finding) any { return allowedLog(ctx, m) }},
 }
 
 // Bundle writes an archive for support to w, and returns the letter that may go with it and what is in the archive. The archive

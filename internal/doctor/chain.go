@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"persten/internal/cert"
@@ -26,44 +27,41 @@ func (m *Machine) sound(ctx context.Context) (list []*cert.Certificate) {
 	return list
 }
 
-// checkChains follows every certificate up to a trusted root, with what is at hand. Two that break at one link are one finding.
+// checkChains follows every certificate up to a trusted root, with what is at hand. Two that break for one reason are one
+// finding. Where no root is trusted at all nobody meant to check anything, unless the run is about a certificate.
 func checkChains(ctx context.Context, m *Machine) (list []Finding) {
-	seen := map[string]bool{}
 	for _, c := range m.sound(ctx) {
 		t := m.Trust()
 		t.At = m.now()
-		links := t.Explain(c)
-		last := links[len(links)-1]
-		for i := range links {
-			if links[i].Problem != nil {
-				last = links[i]
-				break
-			}
+		if len(t.Roots) == 0 && m.Certificate == "" {
+			return nil
 		}
-		if last.Problem != nil && !seen[last.Certificate.ID()] {
-			seen[last.Certificate.ID()] = true
-			list = append(list, broken(last, c, len(t.Roots) > 0))
+		for _, l := range t.Explain(c) {
+			if l.Problem == nil {
+				continue
+			}
+			f := broken(l, c)
+			if !slices.ContainsFunc(list, func(o Finding) bool { return o.Code == f.Code && o.Subject == f.Subject }) {
+				list = append(list, f)
+			}
+			break
 		}
 	}
 	return list
 }
 
-// broken says what is wrong at a link. Where no root is trusted at all nobody meant to check anything, and it is a note.
-func broken(l cert.Link, leaf *cert.Certificate, checking bool) Finding {
-	level := Note
-	if checking {
-		level = Warning
-	}
+// broken says what is wrong at a link of a leaf's chain.
+func broken(l cert.Link, leaf *cert.Certificate) Finding {
 	name := oneLine(l.Certificate.Subject().Name())
 	switch {
 	case errors.Is(l.Problem, cert.ErrRootUnknown):
-		return found(level, "root_untrusted", name, "fingerprint", l.Certificate.ID()).by("import_root")
+		return warning("root_untrusted", name, "fingerprint", l.Certificate.ID()).by("import_root")
 	case errors.Is(l.Problem, cert.ErrIssuerAbsent):
-		f := found(level, "chain_incomplete", oneLine(l.Certificate.Issuer().Name()), "certificate", leaf.ID())
-		if len(l.Certificate.X509.IssuingCertificateURL) > 0 {
-			f = f.by("fetch_issuer")
+		issuer := oneLine(l.Certificate.Issuer().Name())
+		if len(l.Certificate.X509.IssuingCertificateURL) == 0 {
+			return warning("issuer_absent", issuer, "certificate", leaf.ID()).by("import_issuer")
 		}
-		return f
+		return warning("chain_incomplete", issuer, "certificate", leaf.ID()).by("fetch_issuer")
 	}
 	return warning("chain_broken", name, "link", l.Reason())
 }
@@ -117,15 +115,38 @@ func fetchIssuer(ctx context.Context, m *Machine, args map[string]string) error 
 	if err != nil {
 		return err
 	}
-	t := m.Trust()
-	if t.Source == nil || m.KeepIssuer == nil {
+	source := m.Trust().Source
+	if source == nil {
 		return proto.E(proto.CodeNetworkOffline, nil)
 	}
-	links := t.Explain(leaf)
-	last := links[len(links)-1].Certificate
-	got, err := t.Source.Issuers(ctx, last)
-	for _, issuer := range got {
-		if last.CheckSignatureFrom(issuer) == nil {
+	last := m.top(leaf)
+	got, err := source.Issuers(ctx, last)
+	return m.keep(last, got, err)
+}
+
+// importIssuer is fetchIssuer with a file in place of an address.
+func importIssuer(ctx context.Context, m *Machine, args map[string]string) error {
+	leaf, err := m.named(ctx, args["certificate"])
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(args["file"]); err != nil {
+		return err
+	}
+	got, err := cert.ReadFiles(args["file"])
+	return m.keep(m.top(leaf), got, err)
+}
+
+// top is the certificate at which the chain of a leaf ends.
+func (m *Machine) top(leaf *cert.Certificate) *cert.Certificate {
+	links := m.Trust().Explain(leaf)
+	return links[len(links)-1].Certificate
+}
+
+// keep keeps the certificate among some that issued c; err is why there may be none.
+func (m *Machine) keep(c *cert.Certificate, some []*cert.Certificate, err error) error {
+	for _, issuer := range some {
+		if m.KeepIssuer != nil && c.CheckSignatureFrom(issuer) == nil {
 			return m.KeepIssuer(issuer)
 		}
 	}

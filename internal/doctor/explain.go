@@ -63,7 +63,7 @@ var known = sync.OnceValue(func() *knowledge {
 func (k *knowledge) troubles(add func(entry, ...string)) {
 	for _, t := range proto.Troubles() {
 		answer := func(c proto.Cure) proto.DoctorAnswer {
-			return proto.DoctorAnswer{ID: t.ID, Title: c.Title, Fault: t.Fault, Check: c.Check, Next: c.Next, Code: t.Code, Page: t.ID}
+			return proto.DoctorAnswer{ID: t.ID, Title: c.Title, Fault: t.Fault, Check: c.Check, Next: c.Next, Code: t.Code, Run: t.Run, Page: t.ID}
 		}
 		e := entry{ru: answer(t.RU), en: answer(t.EN), terms: t.Terms, kind: 1}
 		for _, n := range t.Numbers {
@@ -108,6 +108,7 @@ func (k *knowledge) errors(add func(entry, ...string)) {
 func (k *knowledge) borrow(code string, ru, en *proto.DoctorAnswer) {
 	if n, ok := k.steps[code]; ok {
 		ru.Check, en.Check = k.entries[n].ru.Check, k.entries[n].en.Check
+		ru.Run, en.Run = k.entries[n].ru.Run, k.entries[n].en.Run
 	}
 }
 

@@ -5,6 +5,7 @@ package doctor
 import (
 	"bufio"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,9 @@ func TestExplainWords(t *testing.T) {
 	for _, k := range proto.Troubles() {
 		if _, ok := proto.Lookup(k.Code); k.Code != "" && !ok {
 			t.Errorf("%s: no error %s", k.ID, k.Code)
+		}
+		if k.Run != "" && !slices.ContainsFunc(checks, func(c Check) bool { return c.Code == k.Run }) {
+			t.Errorf("%s: no check %s", k.ID, k.Run)
 		}
 		for _, w := range append(k.Words, k.RU.Title, k.EN.Title) {
 			if found := explain(w, text.English); len(found) == 0 || found[0].ID != k.ID {

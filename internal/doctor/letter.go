@@ -35,8 +35,8 @@ func (d *Doctor) letter(p proto.DoctorBundleParams, about *cert.Certificate, lis
 	if about != nil {
 		letterOf(about, say)
 	}
-	say("programs", "version", d.m.Version, "system", runtime.GOOS+" "+runtime.GOARCH+" "+versions(d.m)["distribution"]+" "+versions(d.m)["release"])
-	for _, one := range browsers(d.m) {
+	say("programs", "version", d.m.Version, "system", runtime.GOOS+" "+runtime.GOARCH+" "+allowedVersions(d.m)["distribution"]+" "+allowedVersions(d.m)["release"])
+	for _, one := range allowedBrowsers(d.m) {
 		if one.Found {
 			say("browser", "name", one.Name, "state", text.Get(lang, "bundle.browser."+string(one.State), nil))
 		}

@@ -54,6 +54,10 @@ type Machine struct {
 	// Reach asks for an address as signatures would, through the proxy in force, and returns the server's clock, zero when it
 	// does not tell. Errors are of the catalogue: network_, proxy_.
 	Reach func(ctx context.Context, url string) (time.Time, error)
+	// Display is the environment of a window's process, of which DISPLAY and WAYLAND_DISPLAY are read.
+	Display func(ctx context.Context) map[string]string
+	// Tray tells whether the desktop shows icons of programs; the error is that there is no session bus to ask.
+	Tray func(ctx context.Context) (bool, error)
 	// Hosts writes the native-host manifests of all browsers found, and Start starts a session.
 	Hosts func() error
 	Start func() error
@@ -69,6 +73,7 @@ type Driver struct {
 	USB    []string // the vendor's USB ids, four lower hex digits
 	Path   string   // where it is, empty when it is not installed
 	Named  bool     // by the configuration
+	Soft   bool     // it keeps keys in files or in the computer, not on cards
 	Fault  error    // why the file that is there is not used
 }
 

@@ -29,6 +29,11 @@ func (p process) name() string {
 	return filepath.Base(p.args[0])
 }
 
+// session tells whether it is a daemon of ours, by the command line that every way of starting one has.
+func (p process) session() bool {
+	return len(p.args) > 1 && filepath.Base(p.args[0]) == "persten" && (p.args[1] == "session" || p.args[1] == "demo")
+}
+
 // processes lists those /proc shows. Threads of the kernel have no command line.
 func processes(m *Machine) (all []process) {
 	dirs, _ := filepath.Glob(m.path("/proc/[0-9]*"))
@@ -57,7 +62,7 @@ func processAt(dir string) (p process, ok bool) {
 // sessions are the processes of this user that run `persten session`.
 func sessions(m *Machine) (pids []int) {
 	for _, p := range processes(m) {
-		if p.uid == os.Getuid() && len(p.args) > 1 && filepath.Base(p.args[0]) == "persten" && p.args[1] == "session" {
+		if p.uid == os.Getuid() && p.session() {
 			pids = append(pids, p.pid)
 		}
 	}

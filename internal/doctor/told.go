@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"persten/internal/text"
@@ -50,6 +51,13 @@ func (f Finding) words(lang text.Lang) proto.DoctorText {
 	if check := args["check"]; check != "" {
 		args["check"] = Title(check, lang)
 	}
+	if n, err := strconv.Atoi(args["minutes"]); err == nil {
+		args["time"] = span(lang, n)
+	}
+	if kind := args["kind"]; text.Has("module.reason." + kind) {
+		args["reason"], args["advice"] = text.Get(lang, "module.reason."+kind, nil), text.Get(lang, "module.advice."+kind, nil)
+		f.Code = "driver_failed"
+	}
 	switch {
 	case f.Level == OK:
 		return proto.DoctorText{What: text.Get(lang, key(f.Code, "ok"), args)}
@@ -58,6 +66,17 @@ func (f Finding) words(lang text.Lang) proto.DoctorText {
 	}
 	what, next := text.Error(lang, f.Code, args)
 	return proto.DoctorText{What: what, Next: next}
+}
+
+// span is a time in the largest unit of which there are two at least.
+func span(lang text.Lang, minutes int) string {
+	switch {
+	case minutes >= 2*24*60:
+		return text.Plural(lang, "count.days", minutes/(24*60))
+	case minutes >= 2*60:
+		return text.Plural(lang, "count.hours", minutes/60)
+	}
+	return text.Plural(lang, "count.minutes", minutes)
 }
 
 func (f Finding) button(lang text.Lang) *proto.DoctorFix {

@@ -13,8 +13,17 @@ import (
 	"time"
 )
 
-// append chains l to the end of the file and returns it as written.
+// append writes l and, when that is due, seals it.
 func (j *Journal) append(ctx context.Context, l Line) (Line, error) {
+	l, err := j.write(ctx, l)
+	if err == nil {
+		j.sealed(l)
+	}
+	return l, err
+}
+
+// write chains l to the end of the file and returns it as written.
+func (j *Journal) write(ctx context.Context, l Line) (Line, error) {
 	f, err := openFile(j.path)
 	if err != nil {
 		return l, unwritable(err)

@@ -41,7 +41,7 @@ func Find(path string, q proto.JournalListParams) (list []Line, more bool, err e
 		return nil, false, err
 	}
 	s := search{q: q, words: strings.ToLower(q.Text), ends: map[uint64]Line{}}
-	if err := backwards(f, size, s.line); err != nil {
+	if err := backwards(f, size, s.line); err != nil && !errors.Is(err, ErrDamaged) { // what is before the damage is not to be had
 		return nil, false, err
 	}
 	slices.SortFunc(s.list, func(a, b Line) int { return cmp.Compare(a.Seq, b.Seq) })

@@ -13,6 +13,8 @@ import (
 // after a power loss it may be behind the file, never before it.
 const headFormat = "%020d %s\n"
 
+var hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
 var headPattern = regexp.MustCompile(`^(\d{20}) ([0-9a-f]{64})\n$`)
 
 // openHead opens the head beside a journal; nil when it cannot be.

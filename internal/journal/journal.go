@@ -13,8 +13,9 @@
 //
 // One JSON object a line. Each has seq (from 1), time (UTC), the record, prev (hash of the line before, zeros in the first)
 // and, last, hash: SHA-256 over the line as it would be without its hash. Beside the file, NAME.head holds seq and hash of
-// the last line, so that cutting off the end is noticed too. Whoever owns both files can still forge both: the chain shows
-// damage and careless edits, and against the owner it is only as good as a copy of the head kept elsewhere.
+// the last line, so that cutting off the end is noticed too. Whoever owns both files can still forge both: against the owner
+// the chain is only as good as a copy of the head kept elsewhere. That copy is a [Seal] in the system's own log, one every 32
+// records and one at the end of a session.
 //
 // A line cut short by a power loss is set aside, in base64, in a line of type torn, and the chain goes on after it.
 // A begin without an end is a use of the key whose outcome is not known; [Verify] counts them.
@@ -89,8 +90,9 @@ type Document struct {
 
 // Journal appends to one file.
 type Journal struct {
-	path string
-	last atomic.Pointer[tail]
+	path  string
+	last  atomic.Pointer[tail]
+	seals Seals // nil: none
 }
 
 // Open makes the file and its folder if need be and checks that they are the user's alone.

@@ -34,13 +34,15 @@ func List(path string, limit int) ([]Line, error) {
 
 // Summary is what Verify found.
 type Summary struct {
-	Records   int    // lines that are whole and read
-	BadLine   int    // first line that does not fit, from 1; 0 when all fit
-	Reason    string // what is wrong with it
-	Unknown   int    // begins without an end
-	Torn      int    // lines cut short by a power loss, set aside or still at the end
-	Truncated bool   // the head knows of lines that are no more
-	Anchored  bool   // the head was there to check the end against
+	Records   int                 // lines that are whole and read
+	BadLine   int                 // first line that does not fit, from 1; 0 when all fit
+	Reason    proto.JournalDamage // what is wrong with it
+	Unknown   int                 // begins without an end
+	Torn      int                 // lines cut short by a power loss, set aside or still at the end
+	Truncated bool                // the head knows of lines that are no more
+	Anchored  bool                // the head was there to check the end against
+	Newest    *Seal               // the newest seal it was held against
+	Place     string              // the log it stands in
 }
 
 // OK reports whether nothing was changed, removed or reordered.
@@ -50,14 +52,23 @@ func (s Summary) OK() bool { return s.BadLine == 0 }
 func (s Summary) Proto() proto.JournalVerifyResult {
 	r := proto.JournalVerifyResult{OK: s.OK(), Records: s.Records, Unknown: s.Unknown, Line: s.BadLine}
 	if !s.OK() {
-		r.Code = proto.CodeJournalDamaged
+		r.Code, r.Reason = proto.CodeJournalDamaged, s.Reason
+	}
+	if s.Newest != nil {
+		r.Seal = &proto.JournalSeal{Place: s.Place, Seq: int64(s.Newest.Seq), Time: s.Newest.Time}
 	}
 	return r
 }
 
 // Verify reads the whole journal and checks every hash and the chain. An error means it could not be read at all.
-func Verify(path string) (Summary, error) {
-	v := verifier{prev: firstPrev, open: map[uint64]bool{}}
+func Verify(path string) (Summary, error) { return verifyWith(path, nil) }
+
+func verifyWith(path string, seals []Seal) (Summary, error) {
+	v := verifier{prev: firstPrev, open: map[uint64]bool{}, seals: map[uint64][]Seal{}}
+	for i, s := range seals {
+		v.seals[s.Seq] = append(v.seals[s.Seq], s)
+		v.Newest = &seals[i]
+	}
 	head := openHead(path, false)
 	if head != nil {
 		defer head.Close()
@@ -86,9 +97,10 @@ type verifier struct {
 	lines    int
 	headSeq  uint64
 	headHash string
+	seals    map[uint64][]Seal // by record
 }
 
-func (v *verifier) bad(n int, reason string) {
+func (v *verifier) bad(n int, reason proto.JournalDamage) {
 	if v.BadLine == 0 {
 		v.BadLine, v.Reason = n, reason
 	}
@@ -103,15 +115,16 @@ func (v *verifier) line(n int, raw []byte, whole bool) {
 	l, err := decode(raw)
 	switch {
 	case err != nil:
-		v.bad(n, err.Error())
+		v.bad(n, proto.JournalDamageLineDamaged)
 		return
 	case l.Seq != v.seq+1:
-		v.bad(n, "lines before this one are missing or reordered")
+		v.bad(n, proto.JournalDamageLinesMissing)
 	case l.Prev != v.prev:
-		v.bad(n, "the line before this one was changed")
+		v.bad(n, proto.JournalDamageLineBeforeChanged)
 	case l.Seq == v.headSeq && v.Anchored && l.Hash != v.headHash:
-		v.bad(n, "the line is not the one the head knows")
+		v.bad(n, proto.JournalDamageHeadDiffers)
 	}
+	v.hold(n, l)
 	v.seq, v.prev = l.Seq, l.Hash
 	v.Records++
 	v.count(n, l)
@@ -123,7 +136,7 @@ func (v *verifier) count(n int, l Line) {
 		v.open[l.Seq] = true
 	case TypeEnd:
 		if !v.open[l.Of] {
-			v.bad(n, "an end without its begin")
+			v.bad(n, proto.JournalDamageEndWithoutBegin)
 		}
 		delete(v.open, l.Of)
 	case TypeTorn:
@@ -135,7 +148,12 @@ func (v *verifier) finish() {
 	v.Unknown = len(v.open)
 	if v.Anchored && v.headSeq > v.seq {
 		v.Truncated = true
-		v.bad(v.lines+1, "lines were cut off the end")
+		v.bad(v.lines+1, proto.JournalDamageEndCutOff)
+	}
+	for seq := range v.seals {
+		if seq > v.seq {
+			v.bad(v.lines+1, proto.JournalDamageSealAhead)
+		}
 	}
 }
 

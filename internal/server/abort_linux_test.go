@@ -36,7 +36,7 @@ func stops() (points map[string]*person, reached chan struct{}) {
 		"hashing":  {decide: never},
 		"asked":    {decide: asked},
 		"approved": {decide: yes, pin: hold},
-		"about to sign": {decide: yes, step: func(ctx context.Context, s signing.Step) {
+		"about to sign": {decide: yes, step: func(ctx context.Context, _ signing.Question, s signing.Step) {
 			if s == signing.StepSigning {
 				_ = hold(ctx)
 			}

@@ -329,7 +329,7 @@ func TestReportPage(t *testing.T) {
 }
 
 func TestNameOfInlineContent(t *testing.T) {
-	b := newBench(t, &person{decide: no}, demo)
+	b := newBench(t, &person{decide: yes}, demo)
 	c := b.dial(t, native)
 	if got := code(t, c, proto.MethodAgentHello, proto.AgentHelloParams{Protocol: proto.Protocol, Lang: "ru"}); got != "" {
 		t.Fatal(got)

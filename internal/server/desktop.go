@@ -121,7 +121,13 @@ func (c *client) WindowServe(context.Context, proto.WindowServeParams) (*proto.W
 	return &proto.WindowServeResult{}, nil
 }
 
-// Notice tells the person something by way of the tray.
-func (s *Server) Notice(n proto.AgentNoticeParams) {
+// Notice tells the person something by way of the tray. It reports whether there is a tray to tell it.
+func (s *Server) Notice(n proto.AgentNoticeParams) (heard bool) {
+	s.mu.Lock()
+	for c := range s.conns {
+		heard = heard || c.child
+	}
+	s.mu.Unlock()
 	s.notify((*client).local, proto.NotifyAgentNotice, func() any { return n })
+	return heard
 }

@@ -220,7 +220,7 @@ func TestNotifications(t *testing.T) {
 
 // The last state a local client hears of is the true one, however fast it changes.
 func TestLastStateIsTrue(t *testing.T) {
-	b := newBench(t, &person{decide: no}, demo)
+	b := newBench(t, &person{decide: yes}, demo)
 	tray, c := b.dial(t, local), b.dial(t, native)
 	code(t, tray, proto.MethodAgentStatus, nil) // it is served from here on
 	for range 30 {

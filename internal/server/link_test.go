@@ -47,7 +47,8 @@ func TestLink(t *testing.T) {
 // TestStandingProblems are told to local callers alone.
 func TestStandingProblems(t *testing.T) {
 	b := newBench(t, &person{decide: yes}, demo)
-	b.Problem(proto.E(proto.CodePortTaken, nil, "port", "13579", "name", "NCALayer"))
+	b.Problem("face", proto.E(proto.CodeInternal, nil))
+	b.Problem("face", proto.E(proto.CodePortTaken, nil, "port", "13579", "name", "NCALayer"))
 	for peer, want := range map[*ipc.Peer]int{&local: 1, &websocket: 0, &native: 0} {
 		s, bad := call[proto.AgentStatusResult](t, b.dial(t, *peer), proto.MethodAgentStatus, proto.AgentStatusParams{})
 		if bad != nil || len(s.Problems) != want {
@@ -56,5 +57,9 @@ func TestStandingProblems(t *testing.T) {
 		if want == 1 && (s.State != proto.StateProblem || s.Problems[0].Code != proto.CodePortTaken || s.Problems[0].Text == "") {
 			t.Errorf("%+v", s)
 		}
+	}
+	b.Problem("face", nil)
+	if s, bad := call[proto.AgentStatusResult](t, b.dial(t, local), proto.MethodAgentStatus, proto.AgentStatusParams{}); bad != nil || len(s.Problems) != 0 {
+		t.Errorf("a problem that is over: %+v %+v", s, bad)
 	}
 }

@@ -393,3 +393,40 @@ func TestOwnPage(t *testing.T) {
 		t.Error("an extension was let in over WebSocket")
 	}
 }
+
+// The export of the journal and the settings are a local caller's; the file comes by content.read.
+func TestExportAndSettings(t *testing.T) {
+	b := newBench(t, &person{decide: no}, demo)
+	c := b.dial(t, local)
+	file, bad := call[proto.JournalExportResult](t, c, proto.MethodJournalExport, proto.JournalExportParams{Format: proto.JournalFormatCsv})
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	piece, bad := call[proto.ContentReadResult](t, c, proto.MethodContentRead, proto.ContentReadParams{Handle: file.Handle, Length: 100})
+	if bad != nil || string(piece.Data) != "csv en" || !piece.EOF || file.Size != 6 {
+		t.Errorf("%+v %+v %+v", file, piece, bad)
+	}
+	off := false
+	set, bad := call[proto.Settings](t, c, proto.MethodSettingsSet, proto.SettingsSetParams{Theme: proto.ThemeDark, Notifications: &off})
+	if bad != nil || set.Theme != proto.ThemeDark || set.Notifications {
+		t.Errorf("%+v %+v", set, bad)
+	}
+	select {
+	case n := <-c.notes:
+		if n.method != proto.NotifyAgentChanged {
+			t.Errorf("%+v", n)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("nobody was told of the change")
+	}
+	got, bad := call[proto.Settings](t, c, proto.MethodSettingsGet, nil)
+	if bad != nil || got.Theme != proto.ThemeDark {
+		t.Errorf("%+v %+v", got, bad)
+	}
+	page := b.dial(t, native)
+	for _, method := range []string{proto.MethodSettingsGet, proto.MethodJournalExport, proto.MethodKeyfilesList, proto.MethodSignTest} {
+		if got := code(t, page, method, nil); got != proto.CodeMethodLocalOnly {
+			t.Errorf("%s for a page: %q", method, got)
+		}
+	}
+}

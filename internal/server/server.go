@@ -96,14 +96,14 @@ type Server struct {
 
 	mu       sync.Mutex
 	conns    map[*client]bool
-	window   *client // the main window, nil when none is open
-	eager    int     // of conns, without the agent's own children
-	standing []*proto.Error
+	window   *client                 // the main window, nil when none is open
+	eager    int                     // of conns, without the agent's own children
+	standing map[string]*proto.Error // problems by what has them
 }
 
 // New makes a server.
 func New(o Options) *Server {
-	s := &Server{o: o, conns: map[*client]bool{}}
+	s := &Server{o: o, conns: map[*client]bool{}, standing: map[string]*proto.Error{}}
 	s.gate = gate{origins: o.Origins, engine: o.Engine, paused: &s.paused, asked: map[string]time.Time{}}
 	s.rates, s.opens = newRates(requests), newRates(opens)
 	s.windows.of = map[string]int{}
@@ -115,6 +115,7 @@ type client struct {
 	*Server
 	conn    *rpc.Conn
 	streams streams
+	child   bool // a process of the agent's own: the tray
 
 	telling sync.Mutex // one notification of a state at a time, so that the last one sent is the last one true
 
@@ -124,14 +125,14 @@ type client struct {
 
 // Serve answers c until it ends or ctx does. When it ends, its open prompts close and its contents are freed.
 func (s *Server) Serve(ctx context.Context, c ipc.Conn, p ipc.Peer) error {
-	cl := &client{Server: s, who: s.callerOf(p)}
+	cl := &client{Server: s, who: s.callerOf(p), child: p.Via == ipc.ViaPair}
 	s.o.Engine.Store().Bind(cl.who.Channel, cl.who.Owner())
 	cl.conn = rpc.New(c, cl.handle)
 	cl.conn.InOrder(proto.MethodContentAppend, proto.MethodContentClose)
 	cl.streams = streams{c: cl, open: map[uint32]*stream{}, handles: map[string]*stream{}}
 	cl.streams.enabled = cl.conn.OnBinary(cl.streams.take)
-	s.enter(cl, p.Via != ipc.ViaPair)
-	defer s.leave(cl, p.Via != ipc.ViaPair)
+	s.enter(cl, !cl.child)
+	defer s.leave(cl, !cl.child)
 	return cl.conn.Serve(ctx)
 }
 
@@ -312,18 +313,29 @@ func (c *client) public(err error) *proto.Error {
 	return pe
 }
 
-// Problem has agent.status name a problem to local callers for as long as the agent runs.
-func (s *Server) Problem(e *proto.Error) {
+// Problem has agent.status name the problem of some part of the agent to local callers, in place of the one it had; nil: it has
+// none any more.
+func (s *Server) Problem(of string, e *proto.Error) {
 	s.mu.Lock()
-	s.standing = append(s.standing, e)
+	_, had := s.standing[of]
+	if e == nil {
+		delete(s.standing, of)
+	} else {
+		s.standing[of] = e
+	}
 	s.mu.Unlock()
-	s.Changed()
+	if had || e != nil {
+		s.Changed()
+	}
 }
 
-func (s *Server) problemsStanding() []*proto.Error {
+func (s *Server) problemsStanding() (list []*proto.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.standing)
+	for _, of := range slices.Sorted(maps.Keys(s.standing)) {
+		list = append(list, s.standing[of])
+	}
+	return list
 }
 
 // TokensChanged tells every client that may list to list again.

@@ -61,8 +61,8 @@ func TestMain(m *testing.M) {
 // person answers every prompt; it is the one part of these tests that is not real.
 type person struct {
 	decide func(ctx context.Context, q signing.Question) (bool, error)
-	pin    func(ctx context.Context) error           // before the PIN is given; may be nil
-	step   func(ctx context.Context, s signing.Step) // shown each step; may be nil
+	pin    func(ctx context.Context) error                               // before the PIN is given; may be nil
+	step   func(ctx context.Context, q signing.Question, s signing.Step) // shown each step; may be nil
 
 	mu     sync.Mutex
 	asked  []signing.Question
@@ -110,7 +110,7 @@ func (p prompt) PIN(ctx context.Context, _ token.PINRequest) (secret.PIN, error)
 
 func (p prompt) Progress(s signing.Step) {
 	if p.step != nil {
-		p.step(p.ctx, s)
+		p.step(p.ctx, p.q, s)
 	}
 }
 

@@ -316,7 +316,7 @@ func TestCertificatesThatMayNotSign(t *testing.T) {
 // Many sites at once, each request answered by what its own document says: no signature over anything denied, and every
 // signature over its own document alone.
 func TestMixedAnswersAtOnce(t *testing.T) {
-	const sites, each = 20, 40 // as many as one reading of the journal shows
+	const sites, each = 20, 36 // as many as one reading of the journal shows
 	p := &person{decide: func(_ context.Context, q signing.Question) (signing.Decision, error) {
 		return signing.Decision{Approved: strings.HasPrefix(q.Documents[0].Name, "yes")}, nil
 	}}
@@ -333,7 +333,7 @@ func TestMixedAnswersAtOnce(t *testing.T) {
 			who.Channel, who.Origin = fmt.Sprint("ch", site), fmt.Sprintf("https://s%d.example", site)
 			for n := range each {
 				answer := "no"
-				if (site+n)%5 == 0 {
+				if (site+n)%3 == 0 { // three refusals in a row would be another matter
 					answer = "yes"
 				}
 				text := fmt.Sprintf("%s %d %d", answer, site, n)
@@ -362,7 +362,7 @@ func TestMixedAnswersAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	b.idle(t)
-	if signed.Load() != sites*each/5 || denied.Load() != sites*each*4/5 {
+	if signed.Load() != sites*each/3 || denied.Load() != sites*each*2/3 {
 		t.Errorf("%d signed, %d denied", signed.Load(), denied.Load())
 	}
 	counts := map[string]int64{}

@@ -31,7 +31,7 @@ const (
 func (b *batch) approved(ctx context.Context) error {
 	progress(ctx, StepWaiting)
 	b.q.by = approvedBy(b.prompt)
-	d, err := decide(ctx, b.prompt)
+	d, err := b.e.desk.decide(ctx, b.q, b.prompt)
 	if err != nil {
 		return b.e.refused(b.who, b.noted(), fault(err))
 	}

@@ -25,7 +25,9 @@ const (
 // desk lets questions through to the Approver a few at a time.
 type desk struct {
 	ask     Approver
-	changed func() // called when a prompt opens or closes
+	changed func()         // called when a prompt opens or closes
+	cooled  func(Question) // called when the person's refusals make a site wait
+	refused patience
 
 	mu      sync.Mutex
 	slots   chan struct{}
@@ -40,7 +42,7 @@ type line struct {
 }
 
 func newDesk(ask Approver, changed func()) *desk {
-	return &desk{ask: ask, changed: changed, slots: make(chan struct{}, maxPrompts), origins: map[string]*line{}}
+	return &desk{ask: ask, changed: changed, slots: make(chan struct{}, maxPrompts), origins: map[string]*line{}, refused: patience{sites: map[string]refused{}}}
 }
 
 // open waits for a place at the desk and opens the prompt. The returned release gives the place back.
@@ -85,6 +87,9 @@ func (d *desk) decided(q Question) bool {
 }
 
 func (d *desk) enter(ctx context.Context, origin string) (leave func(), err error) {
+	if err := d.refused.check(origin); err != nil {
+		return nil, err
+	}
 	d.mu.Lock()
 	l := d.origins[origin]
 	if l == nil {
@@ -109,7 +114,11 @@ func (d *desk) enter(ctx context.Context, origin string) (leave func(), err erro
 		done()
 		return nil, err
 	}
-	if err := take(ctx, d.slots); err != nil {
+	err = d.refused.check(origin) // the person may have refused it meanwhile
+	if err == nil {
+		err = take(ctx, d.slots)
+	}
+	if err != nil {
 		<-l.turn
 		done()
 		return nil, err
@@ -174,6 +183,16 @@ func decide(ctx context.Context, p Prompt) (Decision, error) {
 		return d, proto.E(proto.CodeUserRejected, nil)
 	}
 	return d, err
+}
+
+// decide waits for the person's answer to q, which counts for the site that asks.
+func (d *desk) decide(ctx context.Context, q Question, p Prompt) (Decision, error) {
+	answer, err := decide(ctx, p)
+	answered := err == nil || code(err) == proto.CodeUserRejected
+	if answered && approvedBy(p) == "" && d.refused.answered(q.Origin, err == nil, time.Now()) {
+		d.cooled(q)
+	}
+	return answer, err
 }
 
 // overdue is why an answer given under limited came too late: the request is gone, or the person took too long.

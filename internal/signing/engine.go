@@ -76,7 +76,18 @@ func New(keys token.Inventory, ask Approver, log Journal, o Options) *Engine {
 	if o.Changed == nil {
 		o.Changed = func() {}
 	}
-	return &Engine{keys: keys, desk: newDesk(ask, o.Changed), log: log, store: o.Store, trust: o.Trust, kept: o.Kept, stamper: o.Stamper, version: o.Version, known: o.Known, noSoftware: o.NoSoftware}
+	e := &Engine{keys: keys, desk: newDesk(ask, o.Changed), log: log, store: o.Store, trust: o.Trust, kept: o.Kept, stamper: o.Stamper, version: o.Version, known: o.Known, noSoftware: o.NoSoftware}
+	e.desk.cooled = e.noteCooldown
+	return e
+}
+
+// noteCooldown journals that a site has to wait because of the person's refusals.
+func (e *Engine) noteCooldown(q Question) {
+	r := e.record(Caller{Origin: q.Origin, Top: q.Top, Via: q.Via, User: q.User, Program: q.Program}, Question{}, "cooldown")
+	r.Result, r.Args = string(proto.CodeOriginCooldown), map[string]string{"origin": q.Origin, "seconds": seconds(cooldown)}
+	if err := e.log.Note(r); err != nil {
+		logFault("journal", proto.E(proto.CodeJournalUnwritable, err))
+	}
 }
 
 // Store is where the contents of pages lie.
@@ -234,7 +245,7 @@ func (e *Engine) askSite(ctx context.Context, who Caller, kind Kind) (bool, erro
 		return false, err
 	}
 	defer leave()
-	_, err = decide(ctx, p)
+	_, err = e.desk.decide(ctx, q, p)
 	allowed := err == nil
 	rejected := code(err) == proto.CodeUserRejected
 	if allowed || rejected {

@@ -21,6 +21,12 @@ type Open struct {
 // Raiser is a Prompt that can come before other windows. Raise reports whether it did.
 type Raiser interface{ Raise() bool }
 
+// InFront reports whether the person has the window of the question before them, as far as it can tell.
+func (o Open) InFront() bool {
+	f, ok := o.prompt.(interface{ InFront() bool })
+	return ok && f.InFront()
+}
+
 // OpenRequests lists the open questions, the oldest first.
 func (e *Engine) OpenRequests() []Open {
 	e.desk.mu.Lock()

@@ -24,7 +24,7 @@ func (e *Engine) Password(ctx context.Context, who Caller, t token.Info, try fun
 		return err
 	}
 	defer leave()
-	if _, err = decide(ctx, p); err == nil {
+	if _, err = e.desk.decide(ctx, q, p); err == nil {
 		err = e.passwords(ctx, p, t, try)
 	}
 	err = passwordFault(err)

@@ -88,7 +88,7 @@ func (e *Engine) explainNone(ctx context.Context, q Question) error {
 
 // chosen waits for the choice and journals it.
 func (e *Engine) chosen(ctx context.Context, who Caller, q Question, p Prompt, fit []token.Key) (token.Key, error) {
-	d, err := decide(ctx, p)
+	d, err := e.desk.decide(ctx, q, p)
 	if err != nil {
 		return nil, e.refused(who, q, fault(err))
 	}

@@ -141,7 +141,7 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 ) error {
 	q.by = approvedBy(p)
 	tell(ctx, p, StepWaiting)
-	d, err := decide(ctx, p)
+	d, err := e.desk.decide(ctx, q, p)
 	if err != nil {
 		return e.refused(who, q, fault(err))
 	}

@@ -147,10 +147,14 @@ type Document struct {
 
 	// Of a batch there may be too many for a descriptor each: Open gets one when the person wants to see the document. The
 	// caller closes it.
-	Open   func(context.Context) (*os.File, error) `json:"-"`
-	Hidden bool                                    `json:"hidden,omitempty"` // only the digest is known: nobody can be shown what it is of
-	Opaque bool                                    `json:"opaque,omitempty"` // of a bare value: see Content.Opaque
-	Login  bool                                    `json:"login,omitempty"`  // it looks like what a site has signed to let somebody in
+	Open func(context.Context) (*os.File, error) `json:"-"`
+
+	// System, if there is one, opens a copy in the system's own viewer; kind is what the document is (package ui).
+	System func(ctx context.Context, kind string) error `json:"-"`
+
+	Hidden bool `json:"hidden,omitempty"` // only the digest is known: nobody can be shown what it is of
+	Opaque bool `json:"opaque,omitempty"` // of a bare value: see Content.Opaque
+	Login  bool `json:"login,omitempty"`  // it looks like what a site has signed to let somebody in
 }
 
 // Decision is the person's answer. Viewed[i] tells whether the person could see what document i says, How[i] in which way; a

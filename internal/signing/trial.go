@@ -16,6 +16,9 @@ import (
 // TestText is all that a test signature ever signs. It is fixed, so that no test can be taken for a document.
 const TestText = "Тестовая подпись Persten. Юридической силы не имеет.\nPersten test signature. No legal force.\n"
 
+// testName is what the window calls it.
+const testName = "persten-test.txt"
+
 // Test tries a certificate: the person is asked as for every signature, in a window that says it is a test, [TestText] is signed
 // and the signature verified. It does not leave the engine.
 func (e *Engine) Test(ctx context.Context, who Caller, certificate string) (*proto.SignTestResult, error) {
@@ -32,7 +35,7 @@ func (e *Engine) Test(ctx context.Context, who Caller, certificate string) (*pro
 	var alg algo.ID
 	made, err := e.sign(ctx, who, order{
 		method: proto.MethodSignTest, kind: KindTest, certificate: certificate, content: content,
-		name: testName(who.Lang), mime: "text/plain",
+		name: testName, mime: "text/plain",
 		describe: func(q *Question) {
 			q.Attached, q.Profile, q.CMS = true, string(cms.ProfileBES), &CMSForm{Profile: cms.ProfileBES}
 		},
@@ -52,12 +55,4 @@ func (e *Engine) Test(ctx context.Context, who Caller, certificate string) (*pro
 		Digest: made.Document.Digest, DigestAlg: made.Document.Alg, Algorithm: string(alg), Time: made.Time,
 		Certificate: e.Listed([]token.Key{key}, true, time.Now())[0], Report: *Reported(report, who.Lang),
 	}, nil
-}
-
-// testName is what the window calls the text.
-func testName(lang string) string {
-	if lang == string(proto.LangRu) {
-		return "Тестовая подпись.txt"
-	}
-	return "Test signature.txt"
 }

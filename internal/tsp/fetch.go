@@ -105,6 +105,38 @@ func (c *Client) fetch(ctx context.Context, q question) (*answer, error) {
 	return nil, failure(at, err)
 }
 
+// Reach asks for an address and returns the server's clock, zero when it does not tell. Any answer will do but that the server is
+// broken. named: somebody wrote this very address down, see [Stamper.Named].
+func (c *Client) Reach(ctx context.Context, address string, named bool) (time.Time, error) {
+	limited, cancel := context.WithTimeout(ctx, c.deadline)
+	defer cancel()
+	clock, err := c.reach(limited, address, named)
+	if err != nil && ctx.Err() == nil && (limited.Err() != nil || timedOut(err)) {
+		err = ErrTimeout
+	}
+	return clock, failure(address, err)
+}
+
+func (c *Client) reach(ctx context.Context, address string, named bool) (time.Time, error) {
+	if c.offline {
+		return time.Time{}, ErrOffline
+	}
+	t, err := c.target(address, named)
+	if err != nil {
+		return time.Time{}, err
+	}
+	r, err := c.send(ctx, question{url: address}, t)
+	if err != nil {
+		return time.Time{}, err
+	}
+	r.Body.Close()
+	if r.StatusCode >= http.StatusInternalServerError {
+		return time.Time{}, fmt.Errorf("%w: HTTP %d", ErrStatus, r.StatusCode)
+	}
+	clock, _ := http.ParseTime(r.Header.Get("Date")) // no Date is no clock
+	return clock, nil
+}
+
 func timedOut(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.As(err, &t) && t.Timeout()

@@ -439,6 +439,9 @@ func (c Card) Lines() []string {
 			lines = append(lines, "    "+d.Signed)
 		}
 	}
+	if slices.ContainsFunc(c.Documents, func(d Document) bool { return !d.Hidden }) {
+		lines = append(lines, "    "+c.Say("view.elsewhere"))
+	}
 	if c.Summary == "" {
 		lines = append(lines, c.warningLines()...)
 	}

@@ -24,17 +24,14 @@ type Closing struct {
 // NewClosing says in one of text's languages how a question of some kind ended.
 func NewClosing(k signing.Kind, o signing.Outcome, lang text.Lang) Closing {
 	c := Closing{Done: o.Code == "", Declined: o.Code == "user_rejected" || o.Code == "user_stopped", lang: lang}
-	if k == signing.KindPIN {
-		k = signing.KindSign
-	}
 	if !c.Done {
 		c.Title = say(lang, "prompt."+string(k)+".failed")
 		if o.Code == codeLost {
 			c.Title = say(lang, "prompt.lost")
 		}
 		what, next := text.Error(lang, o.Code, o.Args)
-		if c.Declined && k == signing.KindLogin {
-			what, next = say(lang, "prompt.login.declined"), say(lang, "prompt.login.declined.next")
+		if declined := "prompt." + string(k) + ".declined"; c.Declined && text.Has(declined) {
+			what, next = say(lang, declined), say(lang, declined+".next")
 		}
 		c.What, c.Next = Safe(what, 400), Safe(next, 400)
 		if o.Batch != nil {

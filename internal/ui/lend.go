@@ -38,6 +38,9 @@ func (p *remotePrompt) lend(ctx context.Context, l *link, r *rpc.Request) (any, 
 		l.show()
 		return nil, nil
 	}
+	if r.Method == methodSystem && !r.Notification {
+		return nil, p.showInSystem(ctx, r)
+	}
 	if r.Method != methodOpen || r.Notification {
 		return nil, &rpc.Error{Code: -32601, Message: "method not found"}
 	}

@@ -21,6 +21,7 @@ const (
 	methodPIN      = "pin"
 	methodProgress = "progress"
 	methodRaise    = "raise"
+	methodFront    = "front"
 	methodClose    = "close"
 	methodShown    = "shown" // from the child: the question is on screen
 )
@@ -40,7 +41,7 @@ type raised struct {
 	Raised bool `json:"raised"`
 }
 
-type taken struct {
+type front struct {
 	InFront bool `json:"inFront"`
 }
 

@@ -24,6 +24,9 @@ func PINLabel(lang text.Lang, r token.PINRequest) string {
 // PINWarnings says what a person should know before typing, the worst last. An empty list means nothing is wrong.
 func PINWarnings(lang text.Lang, r token.PINRequest) []string {
 	var list []string
+	if r.Wrong && r.Token.Module == token.KeyFile {
+		return []string{say(lang, "prompt.pin.file.wrong")} // a file counts no attempts
+	}
 	if r.Wrong {
 		list = append(list, say(lang, "prompt.pin.wrong"))
 	}

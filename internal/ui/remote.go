@@ -39,6 +39,7 @@ type Fronts struct {
 	Ways []Front
 	// Closed is told how each question ended, and whether the person had the window before them; may be nil.
 	Closed func(q signing.Question, o signing.Outcome, inFront bool)
+	Show   Show // opens the system's viewer; may be nil
 }
 
 // Remote asks in a child process that start makes.
@@ -74,7 +75,8 @@ type remotePrompt struct {
 	told   bool // the outcome is on screen; the child may live on
 	lent   map[int]bool
 
-	deaf atomic.Bool // it did not take a count in time
+	deaf  atomic.Bool  // it did not take a count in time
+	shows atomic.Int32 // of the system's viewer
 }
 
 // next goes on with the next front end that starts.
@@ -205,6 +207,14 @@ func (p *remotePrompt) Raise() bool {
 	return p.current().conn.Call(ctx, methodRaise, nil, &a) == nil && a.Raised
 }
 
+// InFront reports whether the person has the window before them.
+func (p *remotePrompt) InFront() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var f front
+	return p.current().conn.Call(ctx, methodFront, nil, &f) == nil && f.InFront
+}
+
 // Progress waits until the child has taken the step: a notification could overtake, or be overtaken by, the next PIN.
 func (p *remotePrompt) Progress(s signing.Step) {
 	l := p.current()
@@ -221,16 +231,16 @@ func (p *remotePrompt) Close(o signing.Outcome) error {
 	told := p.told
 	p.mu.Unlock()
 	go func() {
-		var taken taken
+		var seen front
 		if told {
 			defer l.end()
 			defer l.conn.Close()
 			ctx, cancel := context.WithTimeout(context.Background(), handOver)
 			defer cancel()
-			l.conn.Call(ctx, methodClose, o, &taken) // a child that does not take it sees the connection end
+			l.conn.Call(ctx, methodClose, o, &seen) // a child that does not take it sees the connection end
 		}
 		if p.fronts.Closed != nil {
-			p.fronts.Closed(p.q, o, taken.InFront)
+			p.fronts.Closed(p.q, o, seen.InFront)
 		}
 	}()
 	return nil

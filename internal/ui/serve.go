@@ -85,6 +85,11 @@ func (s *stage) show(ctx context.Context, o signing.Outcome) error {
 	return nil
 }
 
+func (s *stage) front() front {
+	f, ok := s.body.(Fronted)
+	return front{InFront: ok && f.InFront()}
+}
+
 func (s *stage) approved() bool {
 	select {
 	case <-s.decided:
@@ -122,8 +127,9 @@ func (s *stage) handle(ctx context.Context, r *rpc.Request) (any, error) {
 		case s.outcome <- o:
 		default:
 		}
-		f, ok := s.body.(Fronted)
-		return taken{InFront: ok && f.InFront()}, nil
+		return s.front(), nil
+	case methodFront:
+		return s.front(), nil
 	case methodRaise:
 		b, ok := s.body.(signing.Raiser)
 		return raised{Raised: ok && b.Raise()}, nil
@@ -147,6 +153,7 @@ func (s *stage) ask(ctx context.Context, r *rpc.Request) (any, error) {
 	if q.Batch {
 		s.borrow(&q)
 	}
+	s.offer(&q)
 	if !s.begin() {
 		return nil, errOutOfTurn
 	}

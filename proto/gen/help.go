@@ -55,6 +55,7 @@ type known struct {
 	ID      string   `json:"id"`
 	Fault   string   `json:"fault"`
 	Code    string   `json:"code"`
+	Run     string   `json:"run"`
 	Numbers []string `json:"numbers"`
 	Terms   []string `json:"terms"`
 	Words   []string `json:"words"`

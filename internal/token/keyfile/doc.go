@@ -7,6 +7,9 @@
 // [OpenFile] reads a PKCS#12 file without its password. Where its certificates are not encrypted they are listed at
 // once and Open asks for the password; otherwise [File.Unlock] has to be given the password first, as --pass-fd does.
 //
+// [Files] are many such files, each a token: those in folders, and those a person added, whose certificates are remembered so
+// that listing needs no password.
+//
 // [OpenDemo] gives a token for trying the agent out: four keys (RSA, P-256, GOST R 34.10-2012 of both lengths) issued by
 // a CA made for the purpose, whose key is thrown away. It counts wrong PINs like a token does and locks at the tenth.
 //
@@ -22,7 +25,7 @@
 //
 // # Concurrency
 //
-// Inventories are safe for concurrent use; one lease guards each file and the demo token. The attempt counter is also
+// The list of added files is guarded between processes. Inventories are safe for concurrent use; one lease guards each file and the demo token. The attempt counter is also
 // guarded between processes.
 //
 // # Standards

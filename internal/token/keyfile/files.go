@@ -5,6 +5,7 @@ package keyfile
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ type Files struct {
 
 	mu    sync.Mutex
 	known map[string]*entry // by path; those that are there, and those that were added
+	told  string            // the fault of the list that was logged last
 	watch watch
 }
 
@@ -169,7 +171,7 @@ func (f *Files) paths() []string {
 // look brings known up to date with the disk. The caller holds mu.
 func (f *Files) look() {
 	wanted := map[string]*added{}
-	for path, a := range readList(f.list).Files {
+	for path, a := range f.remembered() {
 		wanted[path] = a
 	}
 	fixed := map[string]bool{}
@@ -187,6 +189,20 @@ func (f *Files) look() {
 	for path, a := range wanted {
 		f.refresh(path, a).fixed = fixed[path]
 	}
+}
+
+// remembered are the files that were added. The same fault of their list is logged once.
+func (f *Files) remembered() map[string]*added {
+	l, err := readList(f.list)
+	fault := ""
+	if err != nil {
+		fault = err.Error()
+	}
+	if fault != "" && fault != f.told {
+		slog.Warn("list of key files is not used", "file", f.list, "cause", err)
+	}
+	f.told = fault
+	return l.Files
 }
 
 // refresh reads a file again when it, or what is remembered of it, is another. An unchanged one stays the same *File, because

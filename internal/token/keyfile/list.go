@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -119,16 +118,16 @@ func stampOf(path string) (stamp, error) {
 	return stamp{info.Size(), info.ModTime()}, nil
 }
 
-// readList reads the list. One that cannot be used is empty: its files have to be added again.
-func readList(path string) fileList {
+// readList reads the list. One that cannot be used is empty, and the error says why: its files have to be added again.
+func readList(path string) (fileList, error) {
 	l, err := parseListAt(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		slog.Warn("list of key files is not used", "file", path, "cause", err)
-	}
 	if err != nil || l.Files == nil {
 		l = fileList{Version: 1, Files: map[string]*added{}}
 	}
-	return l
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return l, err
 }
 
 func parseListAt(path string) (fileList, error) {
@@ -182,7 +181,7 @@ func changeList(path string, change func(*fileList) error) error {
 		return err
 	}
 	defer unlockFile(lock)
-	l := readList(path)
+	l, _ := readList(path)
 	if err := change(&l); err != nil {
 		return err
 	}

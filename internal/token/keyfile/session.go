@@ -77,6 +77,9 @@ func (s *session) Sign(ctx context.Context, id algo.ID, in algo.Input) ([]byte, 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if _, err := s.key.from.info(); err != nil {
+		return nil, err // the file was taken away: so is the token
+	}
 	public := s.key.at.cert.Key
 	if !slices.Contains(algo.Signing(public), id) {
 		return nil, fmt.Errorf("%s: %w", id, token.ErrUnsupported)

@@ -30,6 +30,8 @@ type vendor struct {
 	Darwin     []string `json:"darwin"`
 	Windows    []string `json:"windows"`
 	Unverified bool     `json:"unverified"` // the paths are from documents only
+	USB        []string `json:"usb"`        // vendor ids of tokens that need this library and no other
+	Soft       bool     `json:"soft"`       // keys are in files or in the computer
 }
 
 // Ranks of modules the catalogue does not know.
@@ -92,6 +94,31 @@ func catalogue(vendors []vendor, registry []string, trusted func(string) error) 
 	}
 	slices.SortStableFunc(found, func(a, b Module) int { return cmp.Compare(a.Rank, b.Rank) })
 	return found
+}
+
+// Known is a row of the built-in catalogue, with what is installed here.
+type Known struct {
+	Name, Vendor, Tokens string
+	USB                  []string // vendor ids of tokens that need this library and no other; four lower hex digits
+	Soft                 bool     // keys are in files or in the computer
+	Path                 string   // of the library, empty when it is not here
+	Fault                error    // why the library that is here is not used
+}
+
+// Survey tells of every library of the built-in catalogue whether it is here. The first that can be used goes before others.
+func Survey() (all []Known) {
+	for _, v := range vendors {
+		k := Known{Name: v.Name, Vendor: v.Vendor, Tokens: v.Tokens, USB: v.USB, Soft: v.Soft}
+		for _, p := range v.paths() {
+			for _, path := range expand(p) {
+				if fault := Trusted(path); exists(path) && (k.Path == "" || fault == nil && k.Fault != nil) {
+					k.Path, k.Fault = path, fault
+				}
+			}
+		}
+		all = append(all, k)
+	}
+	return all
 }
 
 func (v vendor) module(path string) Module {

@@ -5,8 +5,11 @@ package pkcs11
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/binary"
@@ -405,5 +408,31 @@ func TestCatalogue(t *testing.T) {
 		if !names[name] {
 			t.Errorf("%s is not in the catalogue", name)
 		}
+	}
+}
+
+// TestBarePointLikeOctets has a point whose first two bytes read as the head of an OCTET STRING: it is the same key all the same.
+func TestBarePointLikeOctets(t *testing.T) {
+	for {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		point := spki[len(spki)-65:]
+		if point[1] != 63 {
+			continue
+		}
+		wrapped, err := asn1.Marshal(point)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !samePublic(point, spki) || !samePublic(wrapped, spki) {
+			t.Errorf("%x is not seen as the key of %x", point, spki)
+		}
+		return
 	}
 }

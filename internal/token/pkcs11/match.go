@@ -143,13 +143,17 @@ func publicForms(spki []byte) [][]byte {
 	return forms
 }
 
+// publicSizes are the lengths of what an OCTET STRING holds: GOST keys, uncompressed points, Edwards keys. A bare point begins
+// with 04 as an OCTET STRING does, and now and then its second byte would be the right length: no such inside is listed here.
+var publicSizes = []int{64, 128, 65, 97, 133, 32, 57}
+
 // unwrapOctets strips one DER OCTET STRING header where there is one.
 func unwrapOctets(b []byte) []byte {
 	if len(b) == 0 || b[0] != asn1.TagOctetString {
 		return b
 	}
 	var inner []byte
-	if rest, err := asn1.Unmarshal(b, &inner); err == nil && len(rest) == 0 {
+	if rest, err := asn1.Unmarshal(b, &inner); err == nil && len(rest) == 0 && slices.Contains(publicSizes, len(inner)) {
 		return inner
 	}
 	return b

@@ -3,18 +3,14 @@
 package home
 
 import (
-	"context"
-	"io"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"gioui.org/io/key"
 	"gioui.org/layout"
 	"gioui.org/widget"
 
-	"persten/internal/client"
 	"persten/internal/text"
 	"persten/internal/ui"
 	"persten/internal/ui/look"
@@ -34,18 +30,19 @@ type doctorPage struct {
 	show     widget.Clickable
 	fixes    map[string]*widget.Clickable
 	fixing   job
+	asked    []proto.DoctorFinding // what a repair wants a yes for
 
 	search     widget.Editor
 	explain    widget.Clickable
 	explaining job
-	answers    *explained
+	answers    *proto.DoctorExplainResult
 
-	bundle   widget.Clickable
-	bundling job
-	saved    []string
+	support bundlePanel
 }
 
-func newDoctor(h *Home) *doctorPage { return &doctorPage{h: h, fixes: map[string]*widget.Clickable{}} }
+func newDoctor(h *Home) *doctorPage {
+	return &doctorPage{h: h, fixes: map[string]*widget.Clickable{}, support: newBundle(h)}
+}
 
 func (p *doctorPage) enter() {
 	if !p.looked && !p.running.running {
@@ -61,14 +58,27 @@ func (p *doctorPage) look() {
 	}
 }
 
-// take shows findings, the worst first.
+// take shows findings, the worst first. What was found alike of several certificates is said once.
 func (p *doctorPage) take(f *proto.DoctorFindings) {
-	p.looked = true
-	p.findings = slices.Clone(f.Findings)
-	slices.SortStableFunc(p.findings, func(a, b proto.DoctorFinding) int { return int(levelTone(b.Level)) - int(levelTone(a.Level)) })
+	p.looked, p.findings = true, nil
+	for _, f := range f.Findings {
+		if !slices.ContainsFunc(p.findings, func(o proto.DoctorFinding) bool { return alike(o, f) }) {
+			p.findings = append(p.findings, f)
+		}
+	}
+	slices.SortStableFunc(p.findings, func(a, b proto.DoctorFinding) int {
+		return slices.Index(levels, a.Level) - slices.Index(levels, b.Level)
+	})
 }
 
-// levelTone orders levels by how bad they are.
+// levels are those of findings, the worst first.
+var levels = []proto.DoctorLevel{proto.DoctorLevelProblem, proto.DoctorLevelWarning, proto.DoctorLevelNote, proto.DoctorLevelOK}
+
+func alike(a, b proto.DoctorFinding) bool {
+	return a.Code == b.Code && a.Subject == b.Subject && a.Text == b.Text && a.Level == b.Level && a.Fix == nil && b.Fix == nil
+}
+
+// levelTone is the colour of a level.
 func levelTone(level proto.DoctorLevel) Tone {
 	switch level {
 	case proto.DoctorLevelProblem:
@@ -76,17 +86,19 @@ func levelTone(level proto.DoctorLevel) Tone {
 	case proto.DoctorLevelWarning:
 		return Warn
 	case proto.DoctorLevelOK:
-		return Plain
+		return Good
 	}
-	return Good
+	return Plain
 }
+
+func (p *doctorPage) scrolled() *widget.List { return &p.list }
 
 func (p *doctorPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	p.press(gtx)
 	var actions []layout.Widget
-	if h.has(methodBundle) {
-		actions = append(actions, h.other(&p.bundle, h.say("home.doctor.bundle")))
+	if h.has(proto.MethodDoctorBundle) {
+		actions = append(actions, h.other(&p.support.make, h.say("home.doctor.bundle")))
 	}
 	if h.has(proto.MethodDoctorRun) {
 		actions = append(actions, h.primary(&p.run, h.say("home.doctor.run"), !p.running.running))
@@ -100,9 +112,7 @@ func (p *doctorPage) key(gtx layout.Context, name key.Name) {
 	case keySearch:
 		gtx.Execute(key.FocusCmd{Tag: &p.search})
 	case keySave:
-		if p.h.has(methodBundle) {
-			p.save()
-		}
+		p.support.save()
 	case keyDo:
 		p.look()
 	}
@@ -128,17 +138,16 @@ func (p *doctorPage) press(gtx layout.Context) {
 		}
 	}
 	if what := strings.TrimSpace(p.search.Text()); sought && what != "" {
-		ask(h, &p.explaining, methodExplain, map[string]string{"query": clip200(what)}, func(r *explained) { p.answers = r })
+		ask(h, &p.explaining, proto.MethodDoctorExplain, proto.DoctorExplainParams{Query: shorten(what)}, func(r *proto.DoctorExplainResult) { p.answers = r })
 	}
-	if clicked(gtx, &p.bundle) {
-		p.save()
-	}
+	p.support.press(gtx, strings.TrimSpace(p.search.Text()))
 }
 
-// clip200 keeps a question within what the session takes.
-func clip200(s string) string {
-	if r := []rune(s); len(r) > 200 {
-		return string(r[:200])
+// shorten keeps a question within what the session takes.
+func shorten(s string) string {
+	const most = 1000
+	if r := []rune(s); len(r) > most {
+		return string(r[:most])
 	}
 	return s
 }
@@ -154,11 +163,11 @@ func (p *doctorPage) items(gtx layout.Context) (items []layout.Widget) {
 		add(h.card(Bad, func(gtx layout.Context) layout.Dimensions { return h.absent(gtx) }))
 		return items
 	}
-	add(h.working(&p.bundling, nil, h.say("home.doctor.bundling")))
-	for _, s := range p.saved {
-		add(h.card(Good, h.toned(Good, h.say("home.saved", "file", ui.Safe(s, maxFact)))))
+	items = append(items, p.support.items()...)
+	for _, q := range p.asked {
+		add(p.finding(gtx, q))
 	}
-	if h.has(methodExplain) {
+	if h.has(proto.MethodDoctorExplain) {
 		add(h.card(Plain, spaced(8, h.bold(h.say("home.doctor.words")), h.soft(h.say("home.doctor.wordsabout")),
 			beside(8, h.Field(&p.search, h.say("home.doctor.search"), h.Blue), h.other(&p.explain, h.say("home.doctor.explain"))))))
 		add(h.working(&p.explaining, nil, h.say("home.doctor.looking")))
@@ -202,7 +211,7 @@ func (p *doctorPage) summary() layout.Widget {
 	for _, f := range p.findings {
 		count[levelTone(f.Level)]++
 	}
-	good := text.Plural(h.lang, "home.doctor.passed", count[Plain])
+	good := text.Plural(h.lang, "home.doctor.passed", count[Good])
 	switch {
 	case count[Bad] > 0:
 		return h.card(Bad, spaced(3, h.Text(text.Plural(h.lang, "home.doctor.bad", count[Bad]), look.Label{Size: 17, Bold: true, Color: h.Red}), h.soft(good)))
@@ -215,7 +224,7 @@ func (p *doctorPage) summary() layout.Widget {
 // finding is a card with what was found, what to do, and a button where the agent can do it.
 func (p *doctorPage) finding(gtx layout.Context, f proto.DoctorFinding) layout.Widget {
 	h, t := p.h, levelTone(f.Level)
-	parts := []layout.Widget{h.toned(t, ui.Safe(f.Text.What, 400))}
+	parts := []layout.Widget{h.Text(ui.Safe(f.Text.What, 400), look.Label{Color: h.tone(t), Bold: true})}
 	if f.Text.Next != "" {
 		parts = append(parts, h.Text(ui.Safe(f.Text.Next, 600), look.Label{}))
 	}
@@ -227,14 +236,50 @@ func (p *doctorPage) finding(gtx layout.Context, f proto.DoctorFinding) layout.W
 	if f.Fix == nil {
 		return h.card(t, spaced(5, parts...))
 	}
-	key := f.Code + " " + f.Subject
+	key := f.Code + " " + f.Subject + " " + f.Fix.Args["file"]
 	if p.fixes[key] == nil {
 		p.fixes[key] = new(widget.Clickable)
 	}
 	if clicked(gtx, p.fixes[key]) {
-		ask(h, &p.fixing, proto.MethodDoctorFix, proto.DoctorFixParams{ID: f.Fix.ID, Args: f.Fix.Args}, func(*proto.DoctorFindings) { p.look() })
+		p.repair(*f.Fix)
 	}
 	return h.card(t, spaced(5, append(parts, row(8, h.other(p.fixes[key], ui.Safe(f.Fix.Label, maxName))))...))
+}
+
+// fromFile are the repairs for which the person chooses a file.
+var fromFile = []string{"import_root", "import_issuer"}
+
+var certificateEndings = []string{".cer", ".crt", ".pem", ".der", ".p7b"}
+
+// repair has the agent mend something.
+func (p *doctorPage) repair(f proto.DoctorFix) {
+	if !slices.Contains(fromFile, f.ID) || f.Args["file"] != "" {
+		p.mend(f)
+		return
+	}
+	p.h.chosen.choose(p.h.say("home.doctor.file"), certificateEndings, func(path string) {
+		args := maps.Clone(f.Args)
+		if args == nil {
+			args = map[string]string{}
+		}
+		args["file"] = path
+		p.mend(proto.DoctorFix{ID: f.ID, Args: args})
+	})
+}
+
+// mend asks for a repair. What the person has to agree to first comes back as a finding with a repair of its own.
+func (p *doctorPage) mend(f proto.DoctorFix) {
+	p.asked = nil
+	ask(p.h, &p.fixing, proto.MethodDoctorFix, proto.DoctorFixParams{ID: f.ID, Args: f.Args}, func(r *proto.DoctorFindings) {
+		for _, q := range r.Findings {
+			if q.Fix != nil && q.Fix.Args["confirmed"] != "" {
+				p.asked, p.list.Position = append(p.asked, q), layout.Position{}
+			}
+		}
+		if p.asked == nil {
+			p.look()
+		}
+	})
 }
 
 // explained are the answers of the search.
@@ -247,38 +292,11 @@ func (p *doctorPage) explained() (items []layout.Widget) {
 		return []layout.Widget{h.card(Warn, spaced(4, h.toned(Warn, h.say("home.doctor.unknown")), h.soft(h.say("home.doctor.unknownnext"))))}
 	}
 	for _, a := range p.answers.Answers {
-		parts := []layout.Widget{h.bold(ui.Safe(a.Title, 200)), h.soft(named(h.lang, "home.doctor.fault.", a.Fault, a.Fault))}
+		parts := []layout.Widget{h.bold(ui.Safe(a.Title, 200)), h.soft(named(h.lang, "home.doctor.fault.", string(a.Fault), string(a.Fault)))}
 		for _, step := range a.Check {
 			parts = append(parts, row2(h.Text("•", look.Label{Color: h.Blue, Bold: true}), h.Text(ui.Safe(step, 400), look.Label{})))
 		}
 		items = append(items, h.card(Warn, spaced(5, append(parts, h.Text(ui.Safe(a.Next, 400), look.Label{Bold: true}))...)))
 	}
 	return items
-}
-
-// save puts the support archive, and the letter that goes with it, among the downloads.
-func (p *doctorPage) save() {
-	h, s := p.h, p.h.session
-	p.saved = nil
-	path := filepath.Join(keepIn(), "persten-support-"+time.Now().Format(time.DateOnly))
-	h.begin(&p.bundling, h.say("home.doctor.bundling"), func(ctx context.Context) (func(), error) {
-		r, err := client.Ask[bundled](ctx, s, methodBundle, struct{}{})
-		if err != nil {
-			return nil, err
-		}
-		defer drop(s, r.Handle)
-		archive, err := writeNew(path+".zip", func(w io.Writer) error { return s.Download(ctx, proto.Content{Handle: r.Handle}, w) })
-		if err != nil {
-			return nil, err
-		}
-		out := []string{archive}
-		if r.Letter != "" {
-			letter, err := writeNew(path+".txt", func(w io.Writer) error { _, err := io.WriteString(w, r.Letter); return err })
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, letter)
-		}
-		return func() { p.saved = out }, nil
-	})
 }

@@ -17,6 +17,7 @@ import (
 	"gioui.org/op"
 	"gioui.org/op/paint"
 	"gioui.org/unit"
+	"gioui.org/widget"
 
 	"persten/internal/client"
 	"persten/internal/rpc"
@@ -91,6 +92,7 @@ const (
 type page interface {
 	enter()                                      // it is on screen now, or the session is there again
 	tokens()                                     // a token came or went
+	scrolled() *widget.List                      // what the page keys move
 	layout(gtx layout.Context) layout.Dimensions // its content, scrolling by itself
 }
 
@@ -242,7 +244,10 @@ type keyed interface {
 // keys turns pages by Ctrl and a digit, and hands shortcuts to the page.
 func (h *Home) keys(gtx layout.Context) {
 	event.Op(gtx.Ops, h)
-	filters := []event.Filter{key.Filter{Name: key.NameEscape}}
+	var filters []event.Filter
+	for _, name := range []key.Name{key.NameEscape, key.NamePageDown, key.NamePageUp, key.NameHome, key.NameEnd} {
+		filters = append(filters, key.Filter{Name: name})
+	}
 	for _, name := range []key.Name{keyOpen, keySearch, keySave, keyDo, keyPaste, "1", "2", "3", "4", "5", "6"} {
 		filters = append(filters, key.Filter{Name: name, Required: key.ModCtrl})
 	}
@@ -263,6 +268,8 @@ func (h *Home) pressed(gtx layout.Context, name key.Name) {
 		h.paste(gtx)
 	case key.NameEscape:
 		h.chosen.close()
+	case key.NamePageDown, key.NamePageUp, key.NameHome, key.NameEnd:
+		h.scrollBy(name, gtx.Constraints.Max.Y*2/3)
 	case keyOpen, keySearch, keySave, keyDo:
 		if p, is := h.pages[h.page].(keyed); is && h.session != nil && !h.chosen.open {
 			p.key(gtx, name)
@@ -271,6 +278,24 @@ func (h *Home) pressed(gtx layout.Context, name key.Name) {
 		h.open(Pages[int(name[0]-'1')])
 	}
 	gtx.Execute(op.InvalidateCmd{})
+}
+
+// scrollBy moves the page by a key that means that, a screenful or to an end.
+func (h *Home) scrollBy(name key.Name, screenful int) {
+	l := h.pages[h.page].scrolled()
+	if h.chosen.open {
+		l = &h.chosen.list
+	}
+	switch name {
+	case key.NameHome:
+		l.Position = layout.Position{BeforeEnd: true}
+	case key.NameEnd:
+		l.Position = listEnd
+	case key.NamePageUp:
+		l.Position.Offset, l.Position.BeforeEnd = l.Position.Offset-screenful, true
+	case key.NamePageDown:
+		l.Position.Offset, l.Position.BeforeEnd = l.Position.Offset+screenful, true
+	}
 }
 
 // tick has the window drawn again a while from now, for what moves by itself.

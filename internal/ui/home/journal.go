@@ -266,6 +266,8 @@ func (p *journalPage) export() {
 	})
 }
 
+func (p *journalPage) scrolled() *widget.List { return &p.list }
+
 func (p *journalPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	p.press(gtx)

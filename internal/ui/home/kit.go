@@ -91,10 +91,18 @@ func spaced(gap unit.Dp, parts ...layout.Widget) layout.Widget {
 
 // head is the top of a page: its title, a line about it, and what can be done at its right end.
 func (k *kit) head(title, about string, actions ...layout.Widget) layout.Widget {
-	return layoutInset(24, 20, 24, 14, beside(8, spaced(2,
-		k.Text(title, look.Label{Size: 22, Bold: true, Lines: 1}),
-		k.Text(about, look.Label{Size: 14, Color: k.Soft}),
-	), actions...))
+	words := spaced(2, k.Text(title, look.Label{Size: 22, Bold: true, Lines: 1}), k.Text(about, look.Label{Size: 14, Color: k.Soft}))
+	return layoutInset(24, 20, 24, 14, roomy(680, words, actions...))
+}
+
+// roomy sets actions at the right of words, or below them where there is less room than enough.
+func roomy(enough unit.Dp, words layout.Widget, actions ...layout.Widget) layout.Widget {
+	return func(gtx layout.Context) layout.Dimensions {
+		if gtx.Constraints.Max.X >= gtx.Dp(enough) || len(actions) == 0 {
+			return beside(8, words, actions...)(gtx)
+		}
+		return spaced(8, words, wrap(8, actions...))(gtx)
+	}
 }
 
 func layoutInset(left, top, right, bottom unit.Dp, w layout.Widget) layout.Widget {

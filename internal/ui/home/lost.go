@@ -92,6 +92,9 @@ func (t *lostToken) add(lang text.Lang, r proto.JournalRecord) {
 		if site != "" {
 			what += ", " + site
 		}
+		if len(r.Documents) > 0 {
+			what += ", " + ui.Safe(r.Documents[0].Name, maxName)
+		}
 		t.Uses = append(t.Uses, use{ui.Moment(lang, r.Time), what})
 	}
 }

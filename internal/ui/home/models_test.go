@@ -4,10 +4,16 @@ package home
 
 import (
 	"fmt"
+	"image"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
+
+	"gioui.org/layout"
+	"gioui.org/op"
+	"gioui.org/unit"
 
 	"persten/internal/text"
 	"persten/proto"
@@ -208,5 +214,33 @@ func TestHostileStrings(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestTenThousandRows: a journal of 10,000 records is laid out quickly wherever it is scrolled to.
+func TestTenThousandRows(t *testing.T) {
+	h := &Home{kit: newKit(text.Russian, false), o: Options{Lang: text.Russian}, waited: true}
+	p := newJournal(h)
+	for i := range 10_000 {
+		p.records = append(p.records, proto.JournalRecord{Seq: int64(i + 1), Type: "note", Kind: "refused", Origin: fmt.Sprintf("https://site%d.example", i), Result: "user_rejected", Time: now})
+	}
+	p.rows = journalRows(text.Russian, p.records)
+	var ops op.Ops
+	took := make([]time.Duration, 0, 200)
+	for i := range 200 {
+		ops.Reset()
+		gtx := layout.Context{Ops: &ops, Now: now, Metric: unit.Metric{PxPerDp: 2, PxPerSp: 2}, Constraints: layout.Exact(image.Pt(1664, 1440))}
+		p.list.Position = layout.Position{First: i * 49, BeforeEnd: true}
+		began := time.Now()
+		p.layout(gtx)
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	t.Logf("a frame is laid out in %v (median), %v (p95)", took[100], took[190])
+	if took[190] > 100*time.Millisecond {
+		t.Errorf("p95 is %v", took[190])
+	}
+	if p.list.Position.First < 9_700 || p.list.Position.Count > 60 {
+		t.Errorf("the list stands at %+v", p.list.Position)
 	}
 }

@@ -103,6 +103,8 @@ func (h *Home) speak(lang text.Lang) {
 	}
 }
 
+func (p *settingsPage) scrolled() *widget.List { return &p.list }
+
 func (p *settingsPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	p.press(gtx)

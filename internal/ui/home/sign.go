@@ -80,6 +80,8 @@ func (p *signPage) takeFile(path string) {
 	p.file, p.made, p.signing = path, nil, job{n: p.signing.n + 1}
 }
 
+func (p *signPage) scrolled() *widget.List { return &p.list }
+
 func (p *signPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	h.pasted(gtx)
@@ -155,7 +157,7 @@ func (p *signPage) signItems(gtx layout.Context) []layout.Widget {
 	}
 	items := []layout.Widget{
 		h.step("1", h.say("home.sign.file"), h.fileZone(&p.pick, p.file, h.dropWords("sign"), h.say("home.sign.choose"))),
-		p.certificates(gtx),
+		p.certificates(gtx, "2"),
 		h.step("3", h.say("home.sign.form"), h.choice(&p.form, "home.sign.form."), h.soft(h.say("home.sign.formabout."+p.form.value))),
 		row(12, h.primary(&p.sign, h.say("home.sign.do"), ready), h.soft(h.say("home.sign.pin"))),
 	}
@@ -214,7 +216,7 @@ func (p *signPage) chosen() *certCard {
 }
 
 // certificates lets the person choose whose key signs.
-func (p *signPage) certificates(gtx layout.Context) layout.Widget {
+func (p *signPage) certificates(gtx layout.Context, step string) layout.Widget {
 	h := p.h
 	list := p.source().usable()
 	if clicked(gtx, &p.doctor) {
@@ -222,9 +224,9 @@ func (p *signPage) certificates(gtx layout.Context) layout.Widget {
 	}
 	if len(list) == 0 {
 		if p.source().load.running {
-			return h.step("2", h.say("home.sign.cert"), row(8, h.loader, h.soft(h.say("home.tokens.reading"))))
+			return h.step(step, h.say("home.sign.cert"), row(8, h.loader, h.soft(h.say("home.tokens.reading"))))
 		}
-		return h.step("2", h.say("home.sign.cert"), h.Text(h.say("home.sign.nocert"), look.Label{Color: h.Amber}), h.other(&p.doctor, h.say("home.todoctor")))
+		return h.step(step, h.say("home.sign.cert"), h.Text(h.say("home.sign.nocert"), look.Label{Color: h.Amber}), h.other(&p.doctor, h.say("home.todoctor")))
 	}
 	now := p.chosen()
 	rows := make([]layout.Widget, len(list))
@@ -239,7 +241,7 @@ func (p *signPage) certificates(gtx layout.Context) layout.Widget {
 		}
 		rows[i] = h.certOption(click, c, now != nil && now.ID == c.ID)
 	}
-	return h.step("2", h.say("home.sign.cert"), spaced(6, rows...))
+	return h.step(step, h.say("home.sign.cert"), spaced(6, rows...))
 }
 
 func (h *Home) certOption(click *widget.Clickable, c certCard, taken bool) layout.Widget {
@@ -265,7 +267,7 @@ func (p *signPage) testItems(gtx layout.Context) []layout.Widget {
 	ready := p.chosen() != nil && !p.testing.running
 	items := []layout.Widget{
 		h.card(Plain, h.Text(h.say("home.test.about"), look.Label{})),
-		p.certificates(gtx),
+		p.certificates(gtx, "1"),
 		row(12, h.primary(&p.test, h.say("home.test.do"), ready), h.soft(h.say("home.sign.pin"))),
 	}
 	if w := h.working(&p.testing, &p.stop, h.say("home.step.waiting")); w != nil {

@@ -74,6 +74,8 @@ func siteRows(lang text.Lang, list []proto.Origin) (rows []siteRow) {
 	return rows
 }
 
+func (p *sitesPage) scrolled() *widget.List { return &p.list }
+
 func (p *sitesPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
 	for {
@@ -118,7 +120,7 @@ func (p *sitesPage) site(gtx layout.Context, r siteRow) layout.Widget {
 	} else if r.Hidden {
 		t = Warn
 	}
-	parts := []layout.Widget{beside(12, name, p.buttons(r, s)...)}
+	parts := []layout.Widget{roomy(520, name, p.buttons(r, s)...)}
 	if r.Site.Native != "" {
 		parts = append(parts, h.toned(Warn, h.say("prompt.banner.punycode", "name", r.Site.Native)))
 	}

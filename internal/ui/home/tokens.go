@@ -24,7 +24,7 @@ type tokensPage struct {
 	fresh    bool // what is shown was read since the last change
 	groups   []group
 	problems []proto.Problem
-	files    map[string]proto.KeyFile // by the ids of their certificates
+	files    map[string]proto.KeyFile // by their names, which are their tokens' labels
 	cards    map[string]*certState
 
 	reload, add, lose, doctor widget.Clickable
@@ -104,9 +104,7 @@ func (p *tokensPage) take(f found) {
 	}
 	p.files = map[string]proto.KeyFile{}
 	for _, k := range f.files {
-		for _, id := range k.Certificates {
-			p.files[id] = k
-		}
+		p.files[ui.Safe(k.Name, maxName)] = k
 	}
 }
 
@@ -128,6 +126,8 @@ func (p *tokensPage) state(id string) *certState {
 	}
 	return p.cards[id]
 }
+
+func (p *tokensPage) scrolled() *widget.List { return &p.list }
 
 func (p *tokensPage) layout(gtx layout.Context) layout.Dimensions {
 	h := p.h
@@ -187,10 +187,19 @@ func (p *tokensPage) items(gtx layout.Context) (items []layout.Widget) {
 			items = append(items, p.cert(gtx, c))
 		}
 		if len(g.Certs) == 0 {
-			items = append(items, h.card(Plain, spaced(3, h.bold(h.say("home.token.bare")), h.soft(h.say("home.token.barenext")))))
+			items = append(items, p.bare(g))
 		}
 	}
 	return items
+}
+
+// bare says why a token has no card. A certificate that is in several places has one card, under the first of them.
+func (p *tokensPage) bare(g group) layout.Widget {
+	h := p.h
+	if f := p.files[g.Title]; len(f.Certificates) > 0 {
+		return h.card(Plain, spaced(3, h.bold(h.say("home.token.elsewhere")), h.soft(h.say("home.token.elsewherenext"))))
+	}
+	return h.card(Plain, spaced(3, h.bold(h.say("home.token.bare")), h.soft(h.say("home.token.barenext"))))
 }
 
 // token is the line above the cards of a token.
@@ -198,7 +207,7 @@ func (p *tokensPage) token(gtx layout.Context, g group) layout.Widget {
 	h := p.h
 	title := row(10, h.Text(g.Title, look.Label{Size: 17, Bold: true, Lines: 1}), h.soft(g.About))
 	parts := []layout.Widget{}
-	if f, is := p.fileOf(g); is && !f.Fixed {
+	if f, is := p.files[g.Title]; is && !f.Fixed {
 		c := p.removes[f.Path]
 		if c == nil {
 			c = new(widget.Clickable)
@@ -214,16 +223,6 @@ func (p *tokensPage) token(gtx layout.Context, g group) layout.Widget {
 		return layoutInset(0, 6, 0, 0, line)
 	}
 	return layoutInset(0, 6, 0, 0, spaced(4, line, h.toned(g.Tone, g.State)))
-}
-
-// fileOf is the key file that is the token of a group.
-func (p *tokensPage) fileOf(g group) (proto.KeyFile, bool) {
-	for _, c := range g.Certs {
-		if f, is := p.files[c.ID]; is {
-			return f, true
-		}
-	}
-	return proto.KeyFile{}, false
 }
 
 // cert is the card of a certificate.
@@ -251,7 +250,7 @@ func (p *tokensPage) cert(gtx layout.Context, c certCard) layout.Widget {
 		buttons = append([]layout.Widget{h.other(&s.sign, h.say("home.cert.sign"))}, buttons...)
 	}
 	parts := []layout.Widget{
-		beside(12, spaced(2, h.Text(c.Name, look.Label{Size: 16, Bold: true}), h.soft(c.About)), buttons...),
+		roomy(620, spaced(2, h.Text(c.Name, look.Label{Size: 16, Bold: true}), h.soft(c.About)), buttons...),
 		row(12, h.toned(c.LifeTone, c.Life), h.soft(c.Key)),
 	}
 	if c.What != "" {

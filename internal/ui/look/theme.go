@@ -62,6 +62,9 @@ func (t *Theme) Text(s string, l Label) layout.Widget {
 			m.Alignment = text.Middle
 		}
 		m.LineHeightScale = 1.25
+		if l.Lines > 0 {
+			m.Text = fit(gtx, m)
+		}
 		return m.Layout(gtx)
 	}
 }

@@ -76,3 +76,40 @@ func TestChoosingByTheLastFact(t *testing.T) {
 	}
 	p.Close(signing.Outcome{})
 }
+
+// What cannot be chosen is shown after the rest, with one button; pressing it chooses nothing.
+func TestRefused(t *testing.T) {
+	usual := question
+	defer func() { question = usual }()
+	refused := signing.Choice{Certificate: signing.Certificate{Name: "Ivan"}, Refusal: &signing.Refusal{Code: "token_absent", Args: map[string]string{"label": "Rutoken", "serial": "0a1b"}}}
+	question = signing.Question{Kind: signing.KindSelect, Lang: "en", Origin: "https://a.example", Choices: []signing.Choice{
+		{Certificate: signing.Certificate{Name: "Maria"}}, refused, refused,
+	}}
+	for _, from := range []int{0, 1} { // with one that can be chosen, and without
+		question.Choices = question.Choices[from:]
+		answers := []string{"ERR 83886179 Operation cancelled", "OK", "OK"}[from:]
+		p, log := scripted(t, answers...)
+		if d, err := p.Decide(t.Context()); err != nil || d.Approved {
+			t.Errorf("%+v, %v", d, err)
+		}
+		if got := log(); strings.Count(got, "\nMESSAGE") != 2 || strings.Count(got, "\nCONFIRM") != 1-from ||
+			!strings.Contains(got, "The token is not plugged in: Rutoken, serial number 0a1b.") || strings.Contains(got, ". Ivan") {
+			t.Error(got)
+		}
+		p.Close(signing.Outcome{Code: "user_rejected"})
+	}
+}
+
+// The token to plug in is named before the yes.
+func TestInsert(t *testing.T) {
+	usual := question
+	defer func() { question = usual }()
+	question.Absent, question.Token = true, token.Info{Label: "Rutoken", Serial: "0a1b"}
+	p, log := scripted(t, "OK")
+	if d, err := p.Decide(t.Context()); err != nil || !d.Approved {
+		t.Fatal(d, err)
+	}
+	if !strings.Contains(log(), "Вставьте токен Rutoken, серийный номер 0a1b, владелец Демонстрационный Подписант.") {
+		t.Error(log())
+	}
+}

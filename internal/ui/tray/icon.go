@@ -17,15 +17,29 @@ const iconSize = 64
 var (
 	calm  = color.NRGBA{R: 0x2f, G: 0x74, B: 0xd8, A: 0xff}
 	grey  = color.NRGBA{R: 0x8a, G: 0x94, B: 0xa3, A: 0xff}
+	green = color.NRGBA{R: 0x2e, G: 0xa0, B: 0x43, A: 0xff}
 	amber = color.NRGBA{R: 0xf0, G: 0x9a, B: 0x00, A: 0xff}
 	alarm = color.NRGBA{R: 0xd9, G: 0x30, B: 0x25, A: 0xff}
 	white = color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0xff}
 )
 
-// picture draws the signet ring and, at its corner, the badge of a state that wants attention.
+// pictures are made once and kept: the toolkit reads them after SetIcon has returned.
+var pictures = map[string][]byte{}
+
+// picture returns the picture of a state.
 func picture(state string) []byte {
+	if pictures[state] == nil {
+		pictures[state] = format(paint(state))
+	}
+	return pictures[state]
+}
+
+// paint draws the signet ring and, at its corner, the badge of a state that wants attention.
+func paint(state string) []byte {
 	ring, badge := calm, color.NRGBA{}
 	switch state {
+	case "busy":
+		badge = green
 	case "waiting":
 		badge = amber
 	case "problem":

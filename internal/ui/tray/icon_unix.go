@@ -4,5 +4,8 @@
 
 package tray
 
-// iconBytes is the icon of a state in the form the panel takes: PNG.
-func iconBytes(state string) []byte { return picture(state) }
+// format puts a PNG into the form the panel takes, which is PNG.
+func format(png []byte) []byte { return png }
+
+// label is a text as menus take it.
+func label(s string) string { return s }

@@ -2,12 +2,17 @@
 
 package tray
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+)
 
-// iconBytes is the icon of a state in the form the panel takes: an ICO file with one PNG in it.
-func iconBytes(state string) []byte {
+// label is a text as menus take it: & underlines the next letter, && is one &.
+func label(s string) string { return strings.ReplaceAll(s, "&", "&&") }
+
+// format puts a PNG into the form the panel takes: an ICO file with one PNG in it.
+func format(p []byte) []byte {
 	const header = 6 + 16
-	p := picture(state)
 	b := make([]byte, header, header+len(p))
 	le := binary.LittleEndian
 	le.PutUint16(b[2:], 1) // icon

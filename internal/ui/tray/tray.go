@@ -1,62 +1,72 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package tray is the icon in the panel: it shows whether Persten is ready, waits for the person, has a problem or is paused,
-// and offers to pause and to quit.
+// Package tray is the icon in the panel: it shows whether Persten is ready, uses a key, waits for the person, has a problem or
+// is paused; its menu lists requests, certificates, signatures and sites and leads to the main window; it passes the agent's
+// notices on to the desktop's notification service.
 //
 // # Contract
 //
-// [Run] is an ordinary client of the agent's API on the connection the session gave it: agent.status once and after every
-// agent.changed, agent.pause and agent.stop from the menu. It returns when the connection ends or ctx does. It must run on
-// the main goroutine, once in a process: the toolkit asks for both.
+// [Run] is an ordinary client of the agent's API on the connection the session gave it. It asks how things are once and after
+// every agent.changed and tokens.changed; what the menu says is a pure function of the answers. It returns when the connection
+// ends or ctx does. It must run on the main goroutine, once in a process: the toolkit asks for both.
 //
-// Without a panel the icon is simply not seen; nothing else depends on it.
+// Without a panel the icon is simply not seen, without a notification service notices are not; each has a line in the log and
+// nothing else depends on it.
+//
+// Whatever comes from sites, certificates and files goes through ui.Safe.
 package tray
 
 import (
 	"context"
-	"strconv"
-	"strings"
-	"sync"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"time"
 
 	"github.com/getlantern/systray"
 
 	"persten/internal/ipc"
 	"persten/internal/rpc"
 	"persten/internal/text"
-	"persten/internal/ui"
+	"persten/proto"
 )
 
-// status is what the tray reads of agent.status.
-type status struct {
-	State    string `json:"state"`
-	Prompts  int    `json:"prompts"`
-	Problems []struct {
-		Text string `json:"text"`
-	} `json:"problems"`
-	Unattended int `json:"unattended"` // rules by which signatures are made without asking
-}
+// Changes come in bursts: they are looked at together, a moment later. Days left are counted anew now and then.
+const (
+	burst   = 150 * time.Millisecond
+	daily   = 6 * time.Hour
+	settled = 3 * time.Second // after a change
+)
+
+// memoryLimit keeps the collector at work in a process that is always there. The toolkit's own memory is beside it.
+const memoryLimit = 12 << 20
 
 // icon is the tray on its way from one state to the next.
 type icon struct {
-	lang    text.Lang
 	conn    *rpc.Conn
+	news    *news
 	changed chan struct{}
-
-	line, pause, quit *systray.MenuItem
-
-	mu   sync.Mutex
-	last status
+	orders  chan order
+	shown   string // state of the picture
+	slots   []*slot
+	desk    *desk
+	window  func(page proto.WindowPage) error
 }
 
-// Run shows the icon until the connection or ctx ends.
-func Run(ctx context.Context, c ipc.Conn, lang text.Lang) error {
+// Run shows the icon until the connection or ctx ends. window starts the main window at a page.
+func Run(ctx context.Context, c ipc.Conn, lang text.Lang, window func(page proto.WindowPage) error) error {
+	debug.SetMemoryLimit(memoryLimit)
+	debug.SetGCPercent(20)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	t := &icon{lang: lang, changed: make(chan struct{}, 1)}
+	t := &icon{changed: make(chan struct{}, 1), orders: make(chan order, 8), window: window}
 	t.conn = rpc.New(c, t.handle)
+	t.news = &news{conn: t.conn, system: lang, lang: lang, stale: true}
+	t.desk = newDesk(ctx, t.orders)
 	var lost error
 	systray.Run(func() {
-		t.build()
+		t.slots = build(t.orders)
+		t.draw()
 		go func() {
 			lost = t.conn.Serve(ctx)
 			cancel()
@@ -69,22 +79,17 @@ func Run(ctx context.Context, c ipc.Conn, lang text.Lang) error {
 	return lost
 }
 
-func (t *icon) say(key string, args map[string]string) string { return text.Get(t.lang, key, args) }
-
-func (t *icon) build() {
-	t.line = systray.AddMenuItem(t.say("tray.state.ready", nil), "")
-	t.line.Disable()
-	systray.AddSeparator()
-	t.pause = systray.AddMenuItem(t.say("tray.pause", nil), "")
-	t.quit = systray.AddMenuItem(t.say("tray.quit", nil), "")
-	t.draw(status{State: "ready"})
-}
-
 // handle takes the agent's notifications. Only the fact of a change is used: the state is then asked for, so that a
 // notification lost or late cannot leave a wrong icon.
 func (t *icon) handle(_ context.Context, r *rpc.Request) (any, error) {
-	if r.Method == "agent.changed" {
+	switch r.Method {
+	case proto.NotifyTokensChanged:
+		t.news.tokensChanged()
 		t.poke()
+	case proto.NotifyAgentChanged:
+		t.poke()
+	case proto.NotifyAgentNotice:
+		t.desk.show(r.Params, t.news.language())
 	}
 	return nil, nil
 }
@@ -99,60 +104,108 @@ func (t *icon) poke() {
 // follow keeps the icon true and does what the menu says.
 func (t *icon) follow(ctx context.Context) {
 	t.poke()
+	again := time.NewTicker(daily)
+	defer again.Stop()
+	later, due := time.NewTimer(settled), true
+	defer later.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-t.changed:
-			var s status
-			if t.conn.Call(ctx, "agent.status", struct{}{}, &s) == nil {
-				t.draw(s)
-			}
-		case <-t.pause.ClickedCh:
-			t.mu.Lock()
-			paused := t.last.State == "paused"
-			t.mu.Unlock()
-			t.conn.Call(ctx, "agent.pause", map[string]bool{"paused": !paused}, nil)
+		case <-again.C:
+			t.news.tokensChanged()
 			t.poke()
-		case <-t.quit.ClickedCh:
-			if t.conn.Call(ctx, "agent.stop", struct{}{}, nil) == nil {
+		case <-t.changed:
+			wait(ctx, burst)
+			if !due {
+				later.Reset(settled)
+				due = true
+			}
+			switch err := t.news.fetch(ctx); {
+			case err == nil:
+				t.draw()
+			case errors.Is(err, errLanguage):
+				return
+			}
+		case <-later.C:
+			shrink()
+			due = false
+		case o := <-t.orders:
+			if t.do(ctx, o) {
 				return
 			}
 		}
 	}
 }
 
-// draw shows a state.
-func (t *icon) draw(s status) {
-	t.mu.Lock()
-	t.last = s
-	t.mu.Unlock()
-	systray.SetIcon(iconBytes(s.State))
-	line := t.line1(s)
-	t.line.SetTitle(line)
-	if s.Unattended > 0 {
-		line += "\n" + text.Plural(t.lang, "count.unattended", s.Unattended)
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
-	systray.SetTooltip(line)
-	pause := "tray.pause"
-	if s.State == "paused" {
-		pause = "tray.resume"
-	}
-	t.pause.SetTitle(t.say(pause, nil))
 }
 
-// line1 says a state in words, with the first problem or the number of open prompts.
-func (t *icon) line1(s status) string {
-	switch s.State {
-	case "waiting":
-		return t.say("tray.state.waiting", nil) + " (" + strconv.Itoa(s.Prompts) + ")"
-	case "problem":
-		if len(s.Problems) > 0 {
-			return "Persten: " + strings.TrimSuffix(ui.Safe(s.Problems[0].Text, 80), ".")
-		}
-		return t.say("tray.state.problem", nil)
-	case "paused":
-		return t.say("tray.state.paused", nil)
+// draw shows what is known.
+func (t *icon) draw() {
+	if s := string(t.news.status.State); s != t.shown {
+		systray.SetIcon(picture(s))
+		t.shown = s
 	}
-	return t.say("tray.state.ready", nil)
+	m := compose(t.news, time.Now())
+	systray.SetTooltip(label(m.hint))
+	show(t.slots, m.rows)
+	t.desk.forget(t.news.status.Requests)
+}
+
+// order is what a row of the menu does.
+type order struct{ what, arg string }
+
+// The orders.
+const (
+	doPage     = "page"
+	doRequest  = "request"
+	doPause    = "pause" // arg: minutes
+	doResume   = "resume"
+	doDeny     = "deny"
+	doForget   = "forget"
+	doLanguage = "language"
+	doQuit     = "quit"
+)
+
+// do carries an order out and reports whether it was the last one.
+func (t *icon) do(ctx context.Context, o order) (last bool) {
+	var err error
+	switch o.what {
+	case doPage:
+		err = t.page(ctx, proto.WindowPage(o.arg))
+	case doRequest:
+		err = t.conn.Call(ctx, proto.MethodRequestsShow, proto.RequestsShowParams{ID: proto.RequestRef(o.arg)}, nil)
+	case doPause:
+		err = t.conn.Call(ctx, proto.MethodAgentPause, proto.AgentPauseParams{Paused: true, Minutes: minutes(o.arg)}, nil)
+	case doResume:
+		err = t.conn.Call(ctx, proto.MethodAgentPause, proto.AgentPauseParams{}, nil)
+	case doDeny:
+		err = t.conn.Call(ctx, proto.MethodOriginsDeny, proto.OriginsDenyParams{Origin: o.arg}, nil)
+	case doForget:
+		err = t.conn.Call(ctx, proto.MethodOriginsForget, proto.OriginsForgetParams{Origin: o.arg}, nil)
+	case doLanguage:
+		err = t.conn.Call(ctx, proto.MethodSettingsSet, proto.SettingsSetParams{Language: proto.LanguageSetting(o.arg)}, nil)
+	case doQuit:
+		err = t.conn.Call(ctx, proto.MethodAgentStop, proto.AgentStopParams{}, nil)
+		last = err == nil
+	}
+	if err != nil {
+		slog.Warn("the menu", "order", o.what, "cause", err)
+	}
+	t.poke()
+	return last
+}
+
+// page has the main window show a page, and starts one when none is open.
+func (t *icon) page(ctx context.Context, p proto.WindowPage) error {
+	var r proto.WindowShowResult
+	if err := t.conn.Call(ctx, proto.MethodWindowShow, proto.WindowShowParams{Page: p}, &r); err != nil || r.Shown {
+		return err
+	}
+	return t.window(p)
 }

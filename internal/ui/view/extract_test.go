@@ -138,7 +138,7 @@ func TestExtractCaps(t *testing.T) {
 func TestHex(t *testing.T) {
 	var out bytes.Buffer
 	if code := Hex(strings.NewReader("\x00\x01Persten, bytes\xff"), &out); code != ui.ExitWhole ||
-		out.String() != "000000  00 01 50 65 72 73 74 65 6e 2c 20 62 79 74 65 73  ..Persten,.bytes\n000010  ff                                               .\n" {
+		out.String() != "000000 00 01 50 65 72 73 74 65 6e 2c 20 62 79 74 65 73 ..Persten,.bytes\n000010 ff                                              .\n" {
 		t.Errorf("%d %q", code, out.String())
 	}
 	out.Reset()

@@ -26,7 +26,7 @@ func Hex(in io.ReaderAt, out io.Writer) int {
 	w := bufio.NewWriter(out)
 	for at := 0; at < len(b); at += hexRow {
 		row := b[at:min(at+hexRow, len(b))]
-		fmt.Fprintf(w, "%06x  % -*x  %s\n", at, 3*hexRow-1, row, ascii(row))
+		fmt.Fprintf(w, "%06x % -*x %s\n", at, 3*hexRow-1, row, ascii(row))
 	}
 	if w.Flush() != nil {
 		return 1

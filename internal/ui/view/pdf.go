@@ -40,8 +40,19 @@ func (p *pdf) kind() ui.Kind { return "pdf" }
 
 func (p *pdf) sizes() ([]image.Point, bool) { return p.shapes, p.more }
 
-// openPDF starts the machine and has it read the document.
+// openPDF reads the document by the system's programs or, where these are not to be used or cannot, by PDFium.
 func openPDF(in io.ReaderAt) (pager, error) {
+	if usePoppler() {
+		p, err := openPoppler(in)
+		if _, told := errors.AsType[refused](err); err == nil || told {
+			return p, err
+		}
+	}
+	return openPDFium(in)
+}
+
+// openPDFium starts the machine and has it read the document.
+func openPDFium(in io.ReaderAt) (pager, error) {
 	b, err := read(in, maxPDF+1)
 	if err != nil {
 		return nil, err

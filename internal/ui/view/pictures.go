@@ -59,7 +59,7 @@ func openPicture(in io.ReaderAt) (pager, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := bounded(c); err != nil {
+	if err := fits(c); err != nil {
 		return nil, err
 	}
 	decode := func(int) (image.Image, error) {
@@ -69,8 +69,8 @@ func openPicture(in io.ReaderAt) (pager, error) {
 	return &pictures{of: ui.Kind(format), shapes: []image.Point{{X: c.Width, Y: c.Height}}, decode: decode}, nil
 }
 
-// bounded refuses a picture that would take too much memory.
-func bounded(c image.Config) error {
+// fits refuses a picture that would take too much memory.
+func fits(c image.Config) error {
 	if c.Width <= 0 || c.Height <= 0 {
 		return refused(ui.RefusedBroken)
 	}
@@ -102,7 +102,7 @@ func openTIFF(in io.ReaderAt) (pager, error) {
 	p.decode = func(i int) (image.Image, error) {
 		c, err := tiff.DecodeConfig(directory(in, at[i]))
 		if err == nil {
-			err = bounded(c)
+			err = fits(c)
 		}
 		if err != nil {
 			return nil, err

@@ -10,11 +10,11 @@ import (
 
 	"gioui.org/io/event"
 	"gioui.org/io/key"
+	"gioui.org/io/semantic"
 	"gioui.org/layout"
 	"gioui.org/op"
 	"gioui.org/unit"
 	"gioui.org/widget"
-	"gioui.org/widget/material"
 
 	"persten/internal/ui"
 	"persten/internal/ui/look"
@@ -199,7 +199,10 @@ func (w *Window) choice(i int) layout.Widget {
 		content := look.Column(w.look.Text(one.Name, name), look.Gap(6), w.table(one.Facts))
 		return widget.Border{Color: ring, CornerRadius: 10, Width: 2}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
 			return layout.UniformInset(2).Layout(gtx, func(gtx layout.Context) layout.Dimensions {
-				return material.Clickable(gtx, card, look.Panel(bed, frame, 8, 12, content))
+				return card.Layout(gtx, func(gtx layout.Context) layout.Dimensions { // without the ripple: while that moves, the toolkit drops Tab
+					semantic.Button.Add(gtx.Ops)
+					return look.Panel(bed, frame, 8, 12, content)(gtx)
+				})
 			})
 		})
 	}

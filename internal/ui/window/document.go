@@ -76,7 +76,7 @@ func (d *document) how() signing.How {
 	}
 	best := signing.How("")
 	for _, h := range []signing.How{signing.HowHex, signing.HowExtracted, signing.HowSystem, signing.HowShown} {
-		if slices.ContainsFunc(d.views, func(v *view) bool { return v.good() && v.form.How() == h }) {
+		if slices.ContainsFunc(d.views, func(v *view) bool { return v.how() == h }) {
 			best = h
 		}
 	}
@@ -89,7 +89,7 @@ func (w *Window) browse(ctx context.Context, gtx layout.Context) {
 		d := &w.docs[i]
 		for d.toggle.Clicked(gtx) {
 			d.open = !d.open
-			w.refit = true
+			w.refit, w.opened = true, &d.open
 			if w.many() {
 				w.onlyOpen(ctx, d)
 			}
@@ -101,6 +101,11 @@ func (w *Window) browse(ctx context.Context, gtx layout.Context) {
 			for v.tab.Clicked(gtx) {
 				d.at, w.refit = at, true
 				w.want(ctx, d)
+			}
+			tags = append(tags, &v.system, &v.seen)
+			for v.system.Clicked(gtx) && !v.opening {
+				v.opening = true
+				go w.launch(ctx, d, v)
 			}
 		}
 		if v := d.view(); d.open && v != nil {
@@ -158,6 +163,23 @@ func scroll(gtx layout.Context, l *widget.List, screenful unit.Dp, tags ...event
 	}
 }
 
+// reach moves the window to the documents when one was opened, past what stands above them, and back to the top when it was
+// closed.
+func (w *Window) reach(gtx layout.Context, above layout.Widget) {
+	if w.opened == nil || w.many() {
+		return
+	}
+	w.list.Position = layout.Position{}
+	if *w.opened {
+		gtx.Constraints.Min = image.Point{}
+		m := op.Record(gtx.Ops)
+		w.list.Position = layout.Position{BeforeEnd: true, Offset: above(gtx).Size.Y}
+		m.Stop()
+		gtx.Execute(op.InvalidateCmd{})
+	}
+	w.opened = nil
+}
+
 func (w *Window) documentList(gtx layout.Context) layout.Dimensions {
 	rows := make([]layout.Widget, 0, 2*len(w.docs))
 	for i := range w.docs {
@@ -211,7 +233,7 @@ func (w *Window) panel(d *document) layout.Widget {
 	}
 	var parts []layout.Widget
 	if len(d.views) > 1 {
-		parts = append(parts, w.tabs(d), look.Gap(6))
+		parts = append(parts, w.tabs(d, w.place(v)), look.Gap(6))
 	}
 	for _, why := range w.refusals(d) {
 		parts = append(parts, w.look.Text(why, look.Label{Size: 13, Color: w.look.Amber}), look.Gap(6))
@@ -221,7 +243,7 @@ func (w *Window) panel(d *document) layout.Widget {
 	if notice != "" {
 		parts = append(parts, look.Gap(4), w.look.Text(notice, look.Label{Size: 13, Color: w.look.Soft}))
 	}
-	return look.Column(parts...)
+	return look.Column(append(parts, w.systemPanel(d, v)...)...)
 }
 
 // remark is a sentence in place of a document.

@@ -136,15 +136,20 @@ func (p *pages) forget() {
 	}
 }
 
-// pagesPanel is a document as pages, and where the person is in it.
+// place is where the person is in a document of pages.
+func (w *Window) place(v *view) string {
+	if v.form != ui.FormPages || !v.there || v.bad() {
+		return ""
+	}
+	total := len(v.pages.of.Sizes)
+	return w.card.Say("view.page", "n", strconv.Itoa(min(v.list.Position.First+1, total)), "total", strconv.Itoa(total))
+}
+
+// pagesPanel is a document as pages, and what is to be said about that.
 func (w *Window) pagesPanel(v *view) (body layout.Widget, notice string) {
 	p := &v.pages
-	total := strconv.Itoa(len(p.of.Sizes))
-	if len(p.of.Sizes) > 1 {
-		notice = w.card.Say("view.page", "n", strconv.Itoa(min(v.list.Position.First+1, len(p.of.Sizes))), "total", total)
-	}
 	if p.of.Cut {
-		notice += " " + w.card.Say("prompt.documents.cut")
+		notice = w.card.Say("prompt.documents.cut")
 	}
 	return look.Panel(w.look.Ground, w.look.Rule, 6, 6, func(gtx layout.Context) layout.Dimensions {
 		room := gtx.Constraints.Max.X - gtx.Dp(barRoom)
@@ -183,7 +188,7 @@ func (w *Window) page(gtx layout.Context, p *pages, i int) layout.Dimensions {
 			return widget.Image{Src: r.picture, Fit: widget.Fill}.Layout(gtx)
 		}
 		paint.FillShape(gtx.Ops, w.look.Paper, clip.Rect{Max: size}.Op())
-		return layout.Center.Layout(gtx, w.look.Text(w.whyNoPage(p, r, i), look.Label{Size: 13, Color: w.look.Soft}))
+		return layout.Inset{Top: 40, Left: 20, Right: 20}.Layout(gtx, w.look.Text(w.whyNoPage(p, r, i), look.Label{Size: 13, Color: w.look.Soft}))
 	})
 }
 

@@ -58,6 +58,7 @@ func (w *Window) question(gtx layout.Context) layout.Dimensions {
 		if w.many() {
 			heading, list = w.look.Text(w.card.Summary, look.Label{Size: 16, Bold: true}), w.batchList
 		}
+		w.reach(gtx, look.Column(parts...))
 		parts = append(parts, look.Gap(12), heading, look.Gap(6), list)
 		for _, warning := range w.card.Warnings() {
 			if !w.many() {

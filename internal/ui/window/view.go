@@ -8,6 +8,7 @@ import (
 	"gioui.org/layout"
 	"gioui.org/unit"
 	"gioui.org/widget"
+	"gioui.org/widget/material"
 
 	"persten/internal/signing"
 	"persten/internal/ui"
@@ -26,6 +27,10 @@ type view struct {
 	tree  ui.Tree
 	rows  []treeRow // of tree, ready to draw
 	pages pages
+
+	system                  widget.Clickable // opens the system's viewer
+	seen                    widget.Bool      // the person says that they have looked at it there
+	opening, opened, unable bool
 }
 
 func newViews(d signing.Document) (list []*view) {
@@ -48,6 +53,59 @@ func (v *view) good() bool {
 // bad tells that the document cannot be shown in this form.
 func (v *view) bad() bool {
 	return v.failed || v.lines.Refused || v.tree.Refused || v.pages.refused()
+}
+
+// kind is what the document is, as far as this form tells.
+func (v *view) kind() ui.Kind {
+	if v.pages.of != nil {
+		return v.pages.of.Kind
+	}
+	return v.lines.Kind
+}
+
+// how is in which way the document has been shown in this form.
+func (v *view) how() signing.How {
+	switch {
+	case v.opened && v.seen.Value:
+		return signing.HowSystem
+	case v.good():
+		return v.form.How()
+	}
+	return ""
+}
+
+// launch opens the document in the system's viewer. It runs beside the drawing.
+func (w *Window) launch(ctx context.Context, d *document, v *view) {
+	err := d.asked.System(ctx, string(v.kind()))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v.opening, v.opened, v.unable = false, v.opened || err == nil, err != nil
+	w.refit = true
+	w.redraw()
+}
+
+// systemPanel offers the system's viewer for what is shown without its looks.
+func (w *Window) systemPanel(d *document, v *view) []layout.Widget {
+	if d.asked.System == nil || v.form != ui.FormExtract || !v.there || v.bad() || v.kind().Extension() == "" {
+		return nil
+	}
+	small := look.Label{Size: 13, Color: w.look.Soft}
+	parts := []layout.Widget{look.Gap(6), fit(w.look.Small(&v.system, w.card.Say("view.system"), w.accent()))}
+	switch {
+	case v.unable:
+		small.Color = w.look.Amber
+		parts = append(parts, look.Gap(4), w.look.Text(w.card.Say("view.system.failed"), small))
+	case v.opened:
+		tick := material.CheckBox(w.look.Material, &v.seen, w.card.Say("view.system.seen"))
+		tick.TextSize, tick.IconColor, tick.Size = 14, w.accent(), 20
+		parts = append(parts, look.Gap(4), w.look.Text(w.card.Say("view.system.about"), small), look.Gap(4), tick.Layout)
+	}
+	return parts
+}
+
+// fit keeps a button as narrow as its words.
+func fit(button layout.Widget) layout.Widget {
+	return func(gtx layout.Context) layout.Dimensions { return layout.W.Layout(gtx, button) }
 }
 
 // rest ends what costs memory while nobody looks.
@@ -98,8 +156,8 @@ func (w *Window) read(ctx context.Context, d *document, v *view) {
 	w.redraw()
 }
 
-// tabs are the buttons by which the form is chosen.
-func (w *Window) tabs(d *document) layout.Widget {
+// tabs are the buttons by which the form is chosen, and at their right where the person is.
+func (w *Window) tabs(d *document, place string) layout.Widget {
 	return func(gtx layout.Context) layout.Dimensions {
 		var list []layout.FlexChild
 		for i, v := range d.views {
@@ -113,7 +171,8 @@ func (w *Window) tabs(d *document) layout.Widget {
 			list = append(list, layout.Rigid(w.look.Small(&v.tab, w.card.Say("view.form."+string(v.form)), accent)),
 				layout.Rigid(layout.Spacer{Width: 6}.Layout))
 		}
-		return layout.Flex{}.Layout(gtx, list...)
+		list = append(list, layout.Flexed(1, layout.Spacer{}.Layout), layout.Rigid(w.look.Text(place, look.Label{Size: 13, Color: w.look.Soft, Lines: 1})))
+		return layout.Flex{Alignment: layout.Middle}.Layout(gtx, list...)
 	}
 }
 
@@ -170,7 +229,11 @@ func (w *Window) linesPanel(v *view) (body layout.Widget, notice string) {
 	if len(text) == 0 {
 		return w.remark("prompt.documents.empty"), notice
 	}
+	letters := unit.Sp(12)
+	if v.form == ui.FormHex {
+		letters = 11 // a row of sixteen bytes in one line
+	}
 	return w.listing(&v.list, len(text), 10, func(gtx layout.Context, i int) layout.Dimensions {
-		return w.look.Text(text[i], look.Label{Size: 12, Mono: true})(gtx)
+		return w.look.Text(text[i], look.Label{Size: letters, Mono: true})(gtx)
 	}), notice
 }

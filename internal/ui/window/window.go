@@ -74,6 +74,7 @@ type Window struct {
 	step    signing.Step
 	closing ui.Closing
 	docs    []document
+	opened  *bool // a document was opened (true) or closed; nil once the window has moved there
 	deafTo  time.Time
 	refit   bool // the height should follow the content again
 	refocus bool // the focus should go where this screen starts

@@ -1,0 +1,3 @@
+# how: the session is stopped (SIGSTOP): it takes connections and answers none
+# code: agent_silent
+kill -STOP "$SESSION"

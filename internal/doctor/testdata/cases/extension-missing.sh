@@ -1,0 +1,3 @@
+# how: the browser's profile has no extension
+# code: extension_missing
+echo '{}' > "$HOME/.config/chromium/Default/Preferences"
