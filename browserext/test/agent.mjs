@@ -47,7 +47,7 @@ export async function freePort() {
 }
 
 /** Starts a session that lets origins in, with more options of the session, and with config in place of trust in its own CA when given. */
-export async function startAgent(dir, desktopEnv, origins, { options = [], config } = {}) {
+export async function startAgent(dir, desktopEnv, origins, { options = [], config, lang = 'ru' } = {}) {
   const folders = { HOME: 'home', XDG_CONFIG_HOME: 'config', XDG_STATE_HOME: 'state', XDG_RUNTIME_DIR: 'run', XDG_CACHE_HOME: 'cache' };
   const env = { ...desktopEnv, SOFTHSM2_CONF: path.join(dir, 'softhsm2.conf'), PERSTEN_DESKTOP: perstenDesktop };
   for (const [name, folder] of Object.entries(folders)) mkdirSync((env[name] = path.join(dir, folder)), { mode: 0o700 });
@@ -59,7 +59,7 @@ name = "softhsm"
 path = ${JSON.stringify(softhsm)}
 [ui]
 approver = "window"
-language = "ru"
+language = "${lang}"
 [origins]
 allow = ${JSON.stringify(origins)}
 [listen]
