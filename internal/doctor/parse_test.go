@@ -8,6 +8,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"io"
 	"net"
 	"path/filepath"
 	"slices"
@@ -98,6 +100,35 @@ func TestListening(t *testing.T) {
 	}
 	if _, _, ok := listening(tcpTable, 24118); ok {
 		t.Error("a connection is taken for a listener")
+	}
+}
+
+// Who answers on the port decides what is said of it.
+func TestKnock(t *testing.T) {
+	for answer, want := range map[string]error{
+		"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npersten\n":                 nil,
+		"HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\nanother user's persten\n": errForeign,
+		"HTTP/1.1 404 Not Found\r\n\r\npersten\n":                               errOther,
+		"SSH-2.0-x\r\n": errOther,
+		"":              io.EOF,
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Read(make([]byte, 1024))
+			io.WriteString(c, answer)
+			c.Close()
+		}()
+		if got := This().knock(t.Context(), l.Addr().String()); !errors.Is(got, want) {
+			t.Errorf("%q: %v", answer, got)
+		}
 	}
 }
 
