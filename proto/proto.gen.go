@@ -883,7 +883,7 @@ func (v KnownCertificate) Validate() error { return validate("KnownCertificate",
 
 // CertificateFilter: what a certificate must say to be chosen: all that is given. Empty members ask for nothing.
 type CertificateFilter struct {
-	Holders []Holder `json:"holders,omitempty"` // Kinds of owner, any of them. When person is among them, a natural person's certificate fits without the numbers of an organization: it signs for one by a power of attorney, and the window says so.
+	Holders []Holder `json:"holders,omitempty"` // Kinds of owner, of which it has to be one. When person is among them, a natural person's certificate fits without the numbers of an organization: it signs for one by a power of attorney, and the window says so.
 	INN     string   `json:"inn,omitempty"`     // Of the owner as a person.
 	INNLE   string   `json:"innle,omitempty"`   // Of the organization.
 	OGRN    string   `json:"ogrn,omitempty"`    // Of the organization; 15 digits are a sole trader's OGRNIP.

@@ -606,7 +606,7 @@ export interface KnownCertificate {
 
 /** What a certificate must say to be chosen: all that is given. Empty members ask for nothing. */
 export interface CertificateFilter {
-  /** Kinds of owner, any of them. When person is among them, a natural person's certificate fits without the numbers of an organization: it signs for one by a power of attorney, and the window says so. */
+  /** Kinds of owner, of which it has to be one. When person is among them, a natural person's certificate fits without the numbers of an organization: it signs for one by a power of attorney, and the window says so. */
   holders?: Holder[];
   /** Of the owner as a person. */
   inn?: string;
