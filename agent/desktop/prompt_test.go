@@ -67,7 +67,12 @@ type asked struct {
 
 func (s *screen) ask(ctx context.Context, q signing.Question) asked {
 	s.t.Helper()
-	p, err := ui.Remote(s.starter).Ask(ctx, q)
+	return s.askBy(ctx, ui.Remote(s.starter), q)
+}
+
+func (s *screen) askBy(ctx context.Context, by signing.Approver, q signing.Question) asked {
+	s.t.Helper()
+	p, err := by.Ask(ctx, q)
 	if err != nil {
 		s.t.Fatal(err)
 	}
