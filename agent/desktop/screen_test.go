@@ -24,6 +24,7 @@ type screen struct {
 	display string
 	program string
 	prompt  *exec.Cmd // the last one started
+	env     []string  // of the roles, beside the display
 }
 
 // program is built once for all tests of the package; TestMain removes it.
@@ -59,6 +60,11 @@ func build(t *testing.T) string {
 // newScreen starts Xvfb and openbox. Where they are missing it says what was not tested.
 func newScreen(t *testing.T) *screen {
 	t.Helper()
+	return newScreenOf(t, "1100x900")
+}
+
+func newScreenOf(t *testing.T, size string) *screen {
+	t.Helper()
 	for _, tool := range []string{"Xvfb", "openbox", "xdotool", "import"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s is not installed: the real window was not run", tool)
@@ -69,7 +75,7 @@ func newScreen(t *testing.T) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	xvfb := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1100x900x24", "-nolisten", "tcp")
+	xvfb := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", size+"x24", "-nolisten", "tcp")
 	xvfb.ExtraFiles = []*os.File{w}
 	s.start(xvfb)
 	w.Close()
@@ -99,7 +105,7 @@ func (s *screen) of(t *testing.T) *screen {
 
 func (s *screen) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), "DISPLAY="+s.display, "WAYLAND_DISPLAY=", "LC_ALL=C.UTF-8", "LIBGL_ALWAYS_SOFTWARE=1")
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.display, "WAYLAND_DISPLAY=", "LC_ALL=C.UTF-8", "LIBGL_ALWAYS_SOFTWARE=1", "PERSTEN_THEME=light")
 	return cmd
 }
 
@@ -119,7 +125,7 @@ func (s *screen) child(role string, env ...string) (ipc.FileConn, *exec.Cmd) {
 		s.t.Fatal(err)
 	}
 	cmd := s.command(s.program, role)
-	cmd.Env = append(cmd.Env, env...)
+	cmd.Env = append(append(cmd.Env, s.env...), env...)
 	cmd.ExtraFiles, cmd.Stderr = []*os.File{theirs}, os.Stderr
 	s.start(cmd)
 	theirs.Close()
