@@ -106,8 +106,8 @@ func (s *screen) pending(q signing.Question) asked {
 	return a
 }
 
-// unanswered fails when the prompt has been approved; it tells whether it is still open.
-func (s *screen) unanswered(a asked) bool {
+// unapproved fails when the prompt has been approved; it tells whether it is still open.
+func (s *screen) unapproved(a asked) bool {
 	s.t.Helper()
 	select {
 	case d := <-a.answer:
@@ -155,7 +155,7 @@ func TestNoApprovalWhenTheWindowAppears(t *testing.T) {
 		a := s.pending(q)
 		_, place := h.appears()
 		h.happen(time.Now(), yesButton(place))
-		if !s.unanswered(a) {
+		if !s.unapproved(a) {
 			closed++ // rejected: no harm
 		} else if run%8 == 0 {
 			s.meant(h, a, func(image.Rectangle) {})
@@ -186,7 +186,7 @@ func TestNoApprovalWhenTheKeyboardComesBack(t *testing.T) {
 		start := time.Now()
 		h.focus(id)
 		h.happen(start, yesButton(place))
-		open = s.unanswered(a)
+		open = s.unapproved(a)
 		if !open {
 			closed++
 		} else if run%8 == 0 {
