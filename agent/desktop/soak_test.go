@@ -115,7 +115,7 @@ func (s *screen) unapproved(a asked) bool {
 			s.t.Fatal("APPROVED by an accident")
 		}
 		return false
-	case <-time.After(150 * time.Millisecond):
+	case <-time.After(400 * time.Millisecond):
 		return true
 	}
 }
@@ -187,6 +187,9 @@ func TestNoApprovalWhenTheKeyboardComesBack(t *testing.T) {
 		h.focus(id)
 		h.happen(start, yesButton(place))
 		open = s.unapproved(a)
+		if run%50 == 49 {
+			t.Logf("%d done", run+1)
+		}
 		if !open {
 			closed++
 		} else if run%8 == 0 {

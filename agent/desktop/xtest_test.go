@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,4 +186,22 @@ func (h *hand) typePIN(place image.Rectangle) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	time.Sleep(300 * time.Millisecond)
+}
+
+// ink is a digest of what is on screen in a place, but for the caret, which blinks: of columns that are all paper, and of others.
+func (h *hand) ink(r image.Rectangle) string {
+	h.t.Helper()
+	reply, err := xproto.GetImage(h.conn, xproto.ImageFormatZPixmap, xproto.Drawable(h.root), int16(r.Min.X), int16(r.Min.Y),
+		uint16(r.Dx()), uint16(r.Dy()), 0xffffffff).Reply()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	columns := make([]int, r.Dx())
+	for i := 0; i+4 <= len(reply.Data); i += 4 {
+		if binary.LittleEndian.Uint32(reply.Data[i:])&0xffffff < 0x808080 {
+			columns[i/4%r.Dx()]++
+		}
+	}
+	const caretHeight = 19
+	return fmt.Sprint(slices.DeleteFunc(columns, func(n int) bool { return n == 0 || n >= caretHeight }))
 }

@@ -18,11 +18,19 @@ const deafness = 700 * time.Millisecond
 // hush makes the window deaf. What was begun before, such as a button pressed and not yet let go, does not count any more.
 // The caller holds mu.
 func (w *Window) hush() {
-	w.deafTo, w.waking, w.live = time.Now().Add(deafness), false, false
+	w.deafTo, w.waking, w.live, w.lossy = time.Now().Add(deafness), false, false, true
 	w.yes, w.no, w.stop = widget.Clickable{}, widget.Clickable{}, widget.Clickable{}
 	for i := range w.chooser.cards {
 		w.chooser.cards[i] = widget.Clickable{}
 	}
+}
+
+// settle makes the window deaf after a change that came from the person's own hand in it: characters of a PIN are theirs and go on
+// being taken.
+func (w *Window) settle() {
+	lossy := w.deaf() && w.lossy
+	w.hush()
+	w.lossy = lossy
 }
 
 // deaf tells whether orders that wait now are ignored. An order counts only when the window was on screen as listening
@@ -80,7 +88,7 @@ func (w *Window) overhear(gtx layout.Context) {
 			return
 		}
 		if k, is := e.(key.Event); is && k.State == key.Press && !modifier(k.Name) && w.deaf() {
-			w.hush()
+			w.settle()
 		}
 	}
 }

@@ -147,7 +147,7 @@ func (w *Window) accept() {
 	if w.typing() && !w.meant && (w.field.foreign() || w.again.foreign()) {
 		w.meant = true
 		w.refit, w.refocus = true, true
-		w.hush()
+		w.settle()
 		return
 	}
 	if w.typing() && w.twice && !ui.SamePIN(w.field.secret, w.again.secret) {

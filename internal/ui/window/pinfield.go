@@ -48,8 +48,8 @@ const (
 )
 
 // take consumes waiting key events up to the first that asks for something: what follows may be meant for another field.
-// more tells that there may be others. While deaf nothing is taken from them.
-func (p *pinField) take(gtx layout.Context, deaf bool) (result pinEvent, more bool) {
+// more tells that there may be others. While deaf no order is taken from them, and while that is lossy no character.
+func (p *pinField) take(gtx layout.Context, deaf, lossy bool) (result pinEvent, more bool) {
 	for result < pinEnter {
 		e, ok := gtx.Event(
 			key.FocusFilter{Target: p},
@@ -63,12 +63,12 @@ func (p *pinField) take(gtx layout.Context, deaf bool) (result pinEvent, more bo
 		if !ok {
 			return result, false
 		}
-		result = max(result, p.one(gtx, e, deaf))
+		result = max(result, p.one(gtx, e, deaf, deaf && lossy))
 	}
 	return result, true
 }
 
-func (p *pinField) one(gtx layout.Context, e event.Event, deaf bool) pinEvent {
+func (p *pinField) one(gtx layout.Context, e event.Event, deaf, lost bool) pinEvent {
 	switch e := e.(type) {
 	case key.FocusEvent:
 		if e.Focus && p.had {
@@ -77,19 +77,19 @@ func (p *pinField) one(gtx layout.Context, e event.Event, deaf bool) pinEvent {
 	case pointer.Event:
 		gtx.Execute(key.FocusCmd{Tag: p})
 	case key.EditEvent:
-		if deaf {
+		if lost {
 			return pinLost
 		}
 		p.add(e.Text)
 		return pinEdited
 	case key.Event:
-		return p.pressed(e, deaf)
+		return p.pressed(e, deaf, lost)
 	}
 	return pinNothing
 }
 
 // pressed is a key that types no character.
-func (p *pinField) pressed(e key.Event, deaf bool) pinEvent {
+func (p *pinField) pressed(e key.Event, deaf, lost bool) pinEvent {
 	back := e.Name == key.NameDeleteBackward
 	switch {
 	case e.State != key.Press:
@@ -104,9 +104,9 @@ func (p *pinField) pressed(e key.Event, deaf bool) pinEvent {
 		return pinNothing
 	}
 	switch {
-	case deaf && back && p.len() > 0:
+	case lost && back && p.len() > 0:
 		return pinLost
-	case deaf:
+	case deaf && !back || lost:
 		return pinDeaf
 	case !back:
 		return pinEnter

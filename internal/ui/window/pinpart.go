@@ -31,7 +31,7 @@ func (w *Window) pinKeys(gtx layout.Context) {
 	for _, p := range []*pinField{&w.field, &w.again} {
 		for more := p == &w.field || w.twice; more && w.typing(); {
 			var e pinEvent
-			e, more = p.take(gtx, w.deaf())
+			e, more = p.take(gtx, w.deaf(), w.lossy)
 			w.pinKey(gtx, p, e)
 		}
 	}
@@ -39,7 +39,9 @@ func (w *Window) pinKeys(gtx layout.Context) {
 
 func (w *Window) pinKey(gtx layout.Context, p *pinField, e pinEvent) {
 	switch e {
-	case pinDeaf, pinAway:
+	case pinDeaf:
+		w.settle()
+	case pinAway:
 		w.hush()
 		w.reveal.close()
 	case pinLost: // what is left of the PIN would be wrong, and cost an attempt

@@ -78,6 +78,7 @@ type Window struct {
 	opened  *bool // a document was opened (true) or closed; nil once the window has moved there
 	deafTo  time.Time
 	waking  bool      // the deafness is over
+	lossy   bool      // while it is deaf, what is typed is not for it
 	live    bool      // and it is on screen as listening
 	had     event.Tag // the widget that had the keyboard, when it is none of the PIN's
 	refit   bool      // the height should follow the content again
@@ -334,7 +335,7 @@ func (w *Window) fit(first bool) {
 	}
 	if height := w.naturalHeight(); height != w.height {
 		w.height = height
-		w.hush()
+		w.settle()
 		defer w.redraw()
 	}
 	defer w.win.Option(app.Title("Persten: "+title), app.Size(windowWidth, w.height))
