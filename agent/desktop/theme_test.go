@@ -25,8 +25,8 @@ func (s scheme) Read(namespace, key string) (dbus.Variant, *dbus.Error) {
 	return dbus.MakeVariant(dbus.MakeVariant(uint32(s))), nil
 }
 
-// bus starts a session bus of its own and leaves its address in the environment.
-func bus(t *testing.T) {
+// ownBus starts a session bus and leaves its address in the environment of the test.
+func ownBus(t *testing.T) {
 	t.Helper()
 	cmd := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address")
 	out, err := cmd.StdoutPipe()
@@ -45,7 +45,7 @@ func bus(t *testing.T) {
 }
 
 func TestDarkByThePortal(t *testing.T) {
-	bus(t)
+	ownBus(t)
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("GTK_THEME", "")
 	t.Setenv(themeVariable, "")
