@@ -83,28 +83,35 @@ func TestEye(t *testing.T) {
 	s.typed("4Ы1")
 	s.typed("9")
 	field := image.Rect(place.Min.X+30, place.Max.Y-130, place.Max.X-150, place.Max.Y-98)
-	look := func() string {
-		time.Sleep(400 * time.Millisecond)
-		h.move(image.Pt(place.Max.X-46, place.Max.Y-114))
-		time.Sleep(400 * time.Millisecond)
-		return h.ink(field)
+	until := func(what string, is func(string) bool) (ink string) {
+		for range 50 {
+			if ink = h.ink(field); is(ink) {
+				return ink
+			}
+			time.Sleep(200 * time.Millisecond)
+		}
+		s.shot("failed")
+		t.Fatalf("%s: %s", what, ink)
+		panic("unreachable")
 	}
-	hidden := look()
+	time.Sleep(time.Second)
+	hidden := h.ink(field)
+	isHidden := func(ink string) bool { return ink == hidden }
+	h.move(image.Pt(place.Max.X-46, place.Max.Y-114))
 	h.press()
-	shown := look()
+	shown := until("shown by the mouse", func(ink string) bool { return ink != hidden })
 	s.shot("pin-eye-ru")
 	h.release()
-	if again := look(); shown == hidden || again != hidden {
-		t.Errorf("mouse: hidden %s, shown %s, again %s", hidden, shown, again)
+	until("hidden again", isHidden)
+	for _, k := range []string{"Tab", "shift+Tab"} {
+		s.keys(k)
+		s.listening()
 	}
-	s.calmly("Tab", "shift+Tab")
 	h.down(keySpace)
-	byKey := look()
+	until("shown by Space", func(ink string) bool { return ink == shown })
 	s.shot("pin-eye-keyboard-ru")
 	h.up(keySpace)
-	if again := look(); byKey != shown || again != hidden {
-		t.Errorf("Space: shown %s, by the mouse %s, again %s, hidden %s", byKey, shown, again, hidden)
-	}
+	until("hidden after Space", isHidden)
 	s.keys("Escape")
 	if s.decision(a).Approved {
 		t.Fatal("approved")

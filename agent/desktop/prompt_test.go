@@ -274,6 +274,7 @@ func TestViewing(t *testing.T) {
 	s.shot("viewing-ru")
 	s.keys("Tab")
 	s.typed("9876")
+	s.listening() // the document has moved the buttons
 	s.keys("Return")
 	if d := s.decision(a); !d.Approved || !d.Viewed[0] {
 		t.Fatalf("decision %+v", d)

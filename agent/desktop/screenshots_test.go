@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"persten/internal/cms"
 	"persten/internal/signing"
 )
 
 // screenshotFolder is where the pictures of the documents are kept.
 const screenshotFolder = "../screenshots"
+
+// inBothSizes is how many scenes, the first ones, are shown at 200 % too.
+const inBothSizes = 7
 
 // scenes are what the pictures show: a question, and what the person and the token do then.
 var scenes = []struct {
@@ -92,11 +94,6 @@ var scenes = []struct {
 	{"site", func(t *testing.T, lang string) signing.Question {
 		return signing.Question{Kind: signing.KindOrigin, Lang: lang, Origin: "https://lk.portal.example", Via: signing.ViaNative}
 	}, nil},
-	{"stamped", func(t *testing.T, lang string) signing.Question {
-		q := question(t, lang)
-		q.Note, q.Profile, q.CMS = "", string(cms.ProfileT), &signing.CMSForm{Profile: cms.ProfileT, Commitment: cms.CommitApproval}
-		return q
-	}, nil},
 }
 
 // TestScreenshots writes the pictures when PERSTEN_SCREENSHOTS says so: "all", or the name of a scene.
@@ -110,13 +107,15 @@ func TestScreenshots(t *testing.T) {
 			s := newScreenOf(t, size)
 			s.env = []string{"PERSTEN_THEME=" + theme, "TZ=Europe/Moscow"}
 			s.scale(percent)
+			h := s.hand()
 			for _, lang := range []string{"ru", "en"} {
-				for _, sc := range scenes {
-					if which != "all" && which != sc.name {
+				for i, sc := range scenes {
+					if which != "all" && which != sc.name || percent > 100 && i >= inBothSizes {
 						continue
 					}
 					q := sc.ask(t, lang)
 					a := s.ask(t.Context(), q)
+					h.painted()
 					if sc.then != nil {
 						sc.then(s, a, q)
 					}

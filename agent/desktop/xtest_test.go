@@ -132,9 +132,20 @@ const bandOfSigning = 0x1f5fbf
 // drawn waits until the prompt is not only there but drawn.
 func (h *hand) drawn() image.Rectangle {
 	h.t.Helper()
+	return h.awaits(func(c uint32) bool { return c == bandOfSigning })
+}
+
+// painted is drawn for windows of every kind and look: it waits until they are neither the toolkit's first white nor the server's black.
+func (h *hand) painted() image.Rectangle {
+	h.t.Helper()
+	return h.awaits(func(c uint32) bool { return c != 0 && c != 0xffffff })
+}
+
+func (h *hand) awaits(is func(colour uint32) bool) image.Rectangle {
+	h.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if _, place, ok := h.prompt(); ok {
-			if c, err := h.colour(place.Min.Add(image.Pt(4, 4))); err == nil && c == bandOfSigning {
+			if c, err := h.colour(place.Min.Add(image.Pt(4, 4))); err == nil && is(c) {
 				return place
 			}
 		}

@@ -44,7 +44,7 @@ func (w *Window) bounced(gtx layout.Context) {
 	for i := range w.docs {
 		tags = append(tags, &w.docs[i].toggle)
 		for _, v := range w.docs[i].views {
-			tags = append(tags, &v.tab)
+			tags = append(tags, &v.tab, &v.system, &v.seen)
 		}
 	}
 	for i := range w.chooser.cards {
@@ -79,7 +79,8 @@ func (w *Window) listen(gtx layout.Context) {
 	}
 }
 
-// overhear takes the keys nobody took. One pressed while the window is deaf starts the time again.
+// overhear takes the keys nobody took. One pressed while the window is deaf starts the time again. While it listens nobody
+// overhears: the toolkit moves the focus by Shift+Tab only when nobody wants to hear of Shift.
 func (w *Window) overhear(gtx layout.Context) {
 	const modifiers = key.ModCtrl | key.ModCommand | key.ModShift | key.ModAlt | key.ModSuper
 	for {

@@ -44,7 +44,9 @@ func (w *Window) frame(viewing context.Context, gtx layout.Context) (first bool)
 		layout.Rigid(w.footer),
 	)
 	w.revealChosen(gtx)
-	w.overhear(gtx)
+	if !w.live {
+		w.overhear(gtx)
+	}
 	w.focus(gtx)
 	return first
 }
