@@ -33,7 +33,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build demo docs test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak soak-algo bench bench-go clean help
+.PHONY: all build demo docs test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak screenshots soak-algo bench bench-go clean help
 
 all: build ## the same as build
 
@@ -139,10 +139,14 @@ check-windows: deps-windows
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	testdata/scripts/fuzz.sh $(FUZZTIME)
 
-soak: deps-test deps-soak ## the concurrent packages SOAKCOUNT (20) times under the race detector, with a second GOST token
+soak: deps-test deps-soak ## the concurrent packages SOAKCOUNT (20) times under the race detector, with a second GOST token; accidents in the window
 	testdata/p11/softhsm-gost.sh
 	CGO_ENABLED=1 go test -race -count=$(SOAKCOUNT) -timeout 4h ./internal/ipc/... ./internal/rpc/... ./internal/token/... ./internal/signing/... ./internal/server/... ./internal/journal/...
 	PERSTEN_LONG=1 go test -count=1 -timeout 1h -run '^TestApprovals$$' ./internal/server
+	PERSTEN_LONG=1 go test -count=1 -timeout 2h -v -run '^(TestNoApproval.*|TestPromptIsOnScreenInTime)$$' ./agent/desktop
+
+screenshots: deps-test $(STAMPS)/modules ## the windows, light and dark, at 100 and 200 %, in both languages, into agent/screenshots
+	PERSTEN_SCREENSHOTS=all go test -count=1 -timeout 1h -run '^TestScreenshots$$' ./agent/desktop
 
 soak-algo: deps-test ## GOST against gogost and OpenSSL, all cases, on both paths; timing; one key in 16 goroutines (an hour)
 	PERSTEN_LONG=1 go test -count=1 -timeout 3h ./internal/algo/...

@@ -59,7 +59,7 @@ const layers = `
 	server/compat: proto server ipc
 	ui: proto signing token cert text rpc secret ipc
 	ui/look: text
-	ui/window: + ui ui/look
+	ui/window: + ui ui/look ui/display
 	ui/home: + ui ui/look client
 	ui/*: + ui
 	ui/view/viewtest: -
@@ -80,13 +80,13 @@ const owners = `
 	github.com/Microsoft/go-winio: ipc
 	github.com/pelletier/go-toml/v2: config
 	github.com/kardianos/service: agent
-	github.com/godbus/dbus/v5: agent ui/tray agent/desktop_test
+	github.com/godbus/dbus/v5: agent agent/desktop ui/tray
 	github.com/spf13/cobra: agent
 	github.com/getlantern/systray: ui/tray
 	gioui.org: ui/look ui/window ui/home
 	github.com/jezek/xgb: ui/display agent/desktop_test
 	codeberg.org/go-pdf/fpdf: ui/report
-	golang.org/x/image: ui/window ui/tray ui/report ui/view
+	golang.org/x/image: ui/look ui/tray ui/report ui/view
 	github.com/klippa-app/go-pdfium: ui/view
 	github.com/tetratelabs/wazero: ui/view
 	golang.org/x/crypto: cert cms tsp

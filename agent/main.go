@@ -179,7 +179,7 @@ func (a *app) report(err error) int {
 	} else {
 		fmt.Fprintf(a.errOut, "%s: %s\n%s\n", data.Code, data.Text, data.Next)
 		if toPerson(a.errOut) && pe.Code != proto.CodeUsage && pe.Code != proto.CodeUserRejected {
-			fmt.Fprintln(a.errOut, a.t("cli.more", "code", string(data.Code)))
+			fmt.Fprintln(a.errOut, a.t("cli.explain", "code", string(data.Code)))
 		}
 	}
 	switch pe.Code {

@@ -46,10 +46,10 @@ func TestBatchInTheWindow(t *testing.T) {
 			s := newScreen(t)
 			a := s.ask(t.Context(), batchOf(t, lang, 1000))
 			s.shot("batch-asking-" + lang)
-			s.click(479, 262) // the first "Show"
+			s.click(482, 289) // the first "Show"
 			time.Sleep(2 * time.Second)
 			s.shot("batch-open-" + lang)
-			s.click(200, 227) // the search field
+			s.click(200, 253) // the search field
 			s.typed("99")
 			time.Sleep(300 * time.Millisecond)
 			s.shot("batch-found-" + lang)

@@ -36,7 +36,7 @@ func TestPINLeavesTheMemoryOfTheWindow(t *testing.T) {
 	if err != nil {
 		t.Skipf("the memory of the prompt is closed to this user: %v", err)
 	}
-	if !bytes.Contains(memory, []byte("Romashka")) {
+	if !bytes.Contains(memory, []byte("Demonstration Company")) {
 		t.Error("the scan does not see what is on screen")
 	}
 	var runes, wide []byte

@@ -9,6 +9,7 @@ import (
 
 	"persten/internal/secret"
 	"persten/internal/ui"
+	"persten/internal/ui/display"
 	"persten/internal/ui/look"
 	"persten/internal/ui/window"
 )
@@ -22,7 +23,9 @@ func prompt() {
 	if err != nil {
 		exit(err)
 	}
-	go func() { exit(ui.Serve(untilSignalled(), conn, window.New(look.New(false), viewer))) }()
+	go func() {
+		exit(ui.Serve(untilSignalled(), conn, window.New(look.New(darkDesktop()), display.Open(), viewer)))
+	}()
 	window.Main()
 }
 

@@ -52,7 +52,7 @@ func question(t *testing.T, lang string) signing.Question {
 	}
 	if lang == "en" {
 		q.Note, q.Documents[0].Name = "Supply contract, order 4417", "Supply contract.txt"
-		q.Certificate.Name, q.Certificate.Organization, q.Certificate.Title = "Maria Ivanova", "Romashka LLC", "Chief accountant"
+		q.Certificate.Name, q.Certificate.Organization, q.Certificate.Title = "Demonstration Signer", "Demonstration Company", "Chief accountant"
 		q.Certificate.Issuer = "Example Certification Authority"
 	}
 	return q
@@ -67,7 +67,12 @@ type asked struct {
 
 func (s *screen) ask(ctx context.Context, q signing.Question) asked {
 	s.t.Helper()
-	p, err := ui.Remote(s.starter).Ask(ctx, q)
+	return s.askBy(ctx, ui.Remote(s.starter), q)
+}
+
+func (s *screen) askBy(ctx context.Context, by signing.Approver, q signing.Question) asked {
+	s.t.Helper()
+	p, err := by.Ask(ctx, q)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -274,6 +279,7 @@ func TestViewing(t *testing.T) {
 	s.shot("viewing-ru")
 	s.keys("Tab")
 	s.typed("9876")
+	s.listening() // the document has moved the buttons
 	s.keys("Return")
 	if d := s.decision(a); !d.Approved || !d.Viewed[0] {
 		t.Fatalf("decision %+v", d)

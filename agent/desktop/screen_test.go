@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type screen struct {
 	display string
 	program string
 	prompt  *exec.Cmd // the last one started
+	env     []string  // of the roles, beside the display
 }
 
 // program is built once for all tests of the package; TestMain removes it.
@@ -59,6 +61,11 @@ func build(t *testing.T) string {
 // newScreen starts Xvfb and openbox. Where they are missing it says what was not tested.
 func newScreen(t *testing.T) *screen {
 	t.Helper()
+	return newScreenOf(t, "1100x900")
+}
+
+func newScreenOf(t *testing.T, size string) *screen {
+	t.Helper()
 	for _, tool := range []string{"Xvfb", "openbox", "xdotool", "import"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s is not installed: the real window was not run", tool)
@@ -69,7 +76,7 @@ func newScreen(t *testing.T) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	xvfb := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1100x900x24", "-nolisten", "tcp")
+	xvfb := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", size+"x24", "-nolisten", "tcp")
 	xvfb.ExtraFiles = []*os.File{w}
 	s.start(xvfb)
 	w.Close()
@@ -99,7 +106,7 @@ func (s *screen) of(t *testing.T) *screen {
 
 func (s *screen) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), "DISPLAY="+s.display, "WAYLAND_DISPLAY=", "LC_ALL=C.UTF-8", "LIBGL_ALWAYS_SOFTWARE=1")
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.display, "WAYLAND_DISPLAY=", "LC_ALL=C.UTF-8", "LIBGL_ALWAYS_SOFTWARE=1", "PERSTEN_THEME=light")
 	return cmd
 }
 
@@ -119,7 +126,7 @@ func (s *screen) child(role string, env ...string) (ipc.FileConn, *exec.Cmd) {
 		s.t.Fatal(err)
 	}
 	cmd := s.command(s.program, role)
-	cmd.Env = append(cmd.Env, env...)
+	cmd.Env = append(append(cmd.Env, s.env...), env...)
 	cmd.ExtraFiles, cmd.Stderr = []*os.File{theirs}, os.Stderr
 	s.start(cmd)
 	theirs.Close()
@@ -175,7 +182,17 @@ func (s *screen) visible() {
 	s.t.Fatal("no window")
 }
 
-func (s *screen) listening() { time.Sleep(1100 * time.Millisecond) }
+// listening waits until the window takes orders. A busy machine draws late, and what is typed before is lost.
+func (s *screen) listening() {
+	time.Sleep(1100 * time.Millisecond)
+	var load float64
+	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
+		fmt.Sscan(string(b), &load)
+	}
+	if perCore := load / float64(runtime.NumCPU()); perCore > 1 {
+		time.Sleep(time.Duration(min(perCore-1, 8) * float64(500*time.Millisecond)))
+	}
+}
 
 // windows counts what is on screen.
 func (s *screen) windows() int {

@@ -121,3 +121,40 @@ func TestPagesOfAProcess(t *testing.T) {
 		t.Error("a page that is not there was drawn")
 	}
 }
+
+// What is shown without its looks can be opened in the system's viewer; that counts when the person says that they looked.
+func TestSeenInTheSystemsViewer(t *testing.T) {
+	s := newScreen(t)
+	for _, lang := range []string{"ru", "en"} {
+		opened := make(chan string, 4)
+		show := func(_ context.Context, _ *os.File, extension string) (func(), error) {
+			opened <- extension
+			return func() {}, nil
+		}
+		q := documentQuestion(t, lang, "Приказ.docx", viewtest.DOCX("Приказ № 5", "О проведении инвентаризации"))
+		a := s.askBy(t.Context(), ui.Fronts{Ways: []ui.Front{{Name: "window", Start: s.starter}}, Show: show}, q)
+		s.calmly("shift+Tab", "Return")
+		time.Sleep(time.Second)
+		s.calmly("Tab", "Tab", "Tab", "Return")
+		select {
+		case e := <-opened:
+			if e != "docx" {
+				t.Errorf("opened as %q", e)
+			}
+		case <-time.After(patience):
+			s.shot("failed")
+			t.Fatal("not opened")
+		}
+		time.Sleep(500 * time.Millisecond)
+		s.calmly("Tab", "space")
+		s.shot("view-system-" + lang)
+		s.keys("Escape")
+		if d := s.decision(a); d.How[0] != signing.HowSystem || !d.Viewed[0] {
+			t.Errorf("decision %+v", d)
+		}
+		a.Close(signing.Outcome{Code: "user_rejected", Time: time.Now()})
+		s.listening()
+		s.keys("Escape")
+		s.closes()
+	}
+}

@@ -144,11 +144,3 @@ func paths() (list []home.Path) {
 	add("program", dir, err)
 	return list
 }
-
-// dark tells whether a choice of colours means dark windows.
-func dark(choice proto.Theme) bool {
-	if choice == proto.ThemeSystem {
-		choice = proto.Theme(os.Getenv("PERSTEN_THEME"))
-	}
-	return choice == proto.ThemeDark
-}

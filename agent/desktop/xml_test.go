@@ -107,9 +107,9 @@ func TestXMLDocumentAsTree(t *testing.T) {
 			a := s.ask(t.Context(), xmlQuestion(t, lang, "Заказ 4417.xml", order, part))
 			s.shot("xml-" + name + "-asking-" + lang)
 			s.view("xml-" + name + "-tree-" + lang)
-			s.calmly("shift+Tab", "Return") // as text
+			s.calmly("Tab", "Tab", "Return") // as text
 			s.shot("xml-" + name + "-text-" + lang)
-			s.calmly("Return", "Tab", "Tab")
+			s.calmly("shift+Tab", "Return", "Tab", "Tab")
 			s.typed("4321")
 			s.keys("Return")
 			if d := s.decision(a); !d.Approved || !d.Viewed[0] {

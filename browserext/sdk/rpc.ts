@@ -35,7 +35,7 @@ export interface Watcher {
 }
 
 /** The steps this library knows; an agent that is newer may name others, which are passed over. */
-const steps: Record<Step, true> = { waiting: true, insert: true, token: true, signing: true, timestamp: true };
+const steps: Record<Step, true> = { waiting: true, insert: true, token: true, signing: true, timestamp: true, checking: true };
 const isStep = (step: unknown): step is Step => typeof step === 'string' && Object.hasOwn(steps, step);
 
 /** JSON-RPC 2.0 over one transport: ids, progress, cancellation. A lost transport rejects everything that waits. */

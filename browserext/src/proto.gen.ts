@@ -606,7 +606,7 @@ export interface KnownCertificate {
 
 /** What a certificate must say to be chosen: all that is given. Empty members ask for nothing. */
 export interface CertificateFilter {
-  /** Kinds of owner, any of them. When person is among them, a natural person's certificate fits without the numbers of an organization: it signs for one by a power of attorney, and the window says so. */
+  /** Kinds of owner, of which it has to be one. When person is among them, a natural person's certificate fits without the numbers of an organization: it signs for one by a power of attorney, and the window says so. */
   holders?: Holder[];
   /** Of the owner as a person. */
   inn?: string;
@@ -994,6 +994,9 @@ export interface DoctorText {
   next: string;
 }
 
+/** What the person gives before a repair is made. file: they choose a file, whose path goes into args.file. consent: the finding is a question, and the button the yes; doctor.fix answers with such a finding where a repair has to be agreed to. */
+export type DoctorNeed = 'file' | 'consent';
+
 /** A repair the agent can make: a button. */
 export interface DoctorFix {
   id: DoctorCode;
@@ -1001,6 +1004,7 @@ export interface DoctorFix {
   label: string;
   /** To hand to doctor.fix as they are. */
   args?: Record<string, string>;
+  needs?: DoctorNeed;
 }
 
 /** One thing the doctor found. */

@@ -90,15 +90,16 @@ class Desktop {
     if (await asks()) throw new Error(`the window ${title} takes no PIN`);
   }
 
-  /** Chooses the certificate at this place of the list, by the keyboard: Enter marks it, Enter again confirms. */
+  /** Chooses the certificate at this place of the list, by the arrow keys: Enter marks it, Enter again confirms. */
   async choose(index, shot) {
     const title = /Выберите сертификат/;
     await this.titled(title);
-    await pause(800); // the toolkit swallows Tab while the window is deaf
-    for (let i = 0; i < index; i++) {
-      await this.key('Tab');
-      await pause(300);
+    await pause(800); // the window is deaf at first
+    for (const key of [...Array(8).fill('Up'), ...Array(index).fill('Down')]) { // up from the one that was chosen here last
+      await this.key(key);
+      await pause(150);
     }
+    await pause(300);
     await this.key('Return');
     await pause(600);
     await this.shot(shot);

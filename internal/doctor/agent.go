@@ -75,11 +75,20 @@ func judgeStatus(m *Machine, s *proto.AgentStatusResult) (list []Finding) {
 		list = append(list, warning("agent_paused", ""))
 	}
 	for _, p := range s.Problems {
-		if p.Code != proto.CodeModuleFailed { // the drivers' check says more about these
+		if p.Code != proto.CodeModuleFailed && !m.ownPort(p) { // other checks say more about these
 			list = append(list, failure(&proto.Error{Code: p.Code, Args: p.Args}))
 		}
 	}
 	return list
+}
+
+// ownPort tells that a problem is about the port for sites.
+func (m *Machine) ownPort(p proto.Problem) bool {
+	if p.Code != proto.CodePortTaken || m.Config == nil {
+		return false
+	}
+	c, err := m.Config()
+	return err == nil && strings.HasSuffix(c.Listen.WebSocket, ":"+p.Args["port"])
 }
 
 // checkSocket says what stands where the session should listen; err is why it could not be reached.

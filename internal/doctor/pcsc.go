@@ -67,6 +67,10 @@ func readers(ctx context.Context, m *Machine, socket string) ([]reader, error) {
 	ctx, cancel := context.WithTimeout(ctx, pcscPatience)
 	defer cancel()
 	conn, err := m.Dial(ctx, "unix", socket)
+	for err != nil && isFull(err) && ctx.Err() == nil {
+		time.Sleep(20 * time.Millisecond)
+		conn, err = m.Dial(ctx, "unix", socket)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -17,11 +17,17 @@ import (
 // portPatience is how long a program on this computer may take to answer.
 const portPatience = 2 * time.Second
 
-// health is what our port answers at /health; package ipc writes it.
-const health = "persten\n"
+// What our port answers at /health, to its own user and to others; package ipc writes it.
+const (
+	health        = "persten\n"
+	foreignHealth = "another user's persten\n"
+)
 
-// errOther: somebody else answers.
-var errOther = errors.New("not the answer of Persten")
+// Who answers instead.
+var (
+	errOther   = errors.New("not the answer of Persten")
+	errForeign = errors.New("the Persten of another user")
+)
 
 // checkPort looks whether pages reach our port, and who has it when they do not.
 func checkPort(ctx context.Context, m *Machine) []Finding {
@@ -57,9 +63,12 @@ func (m *Machine) knock(ctx context.Context, address string) error {
 		return err
 	}
 	answer, err := io.ReadAll(io.LimitReader(conn, 4096))
-	switch text := string(answer); {
-	case strings.HasPrefix(text, "HTTP/1.1 200 ") && strings.HasSuffix(text, "\r\n\r\n"+health):
+	ok := strings.HasPrefix(string(answer), "HTTP/1.1 200 ")
+	switch _, text, _ := strings.Cut(string(answer), "\r\n\r\n"); {
+	case ok && text == health:
 		return nil
+	case ok && text == foreignHealth:
+		return errForeign
 	case len(answer) > 0:
 		return errOther
 	case err != nil:
@@ -72,8 +81,8 @@ func (m *Machine) knock(ctx context.Context, address string) error {
 func judgePort(ctx context.Context, m *Machine, port string, knocked error) []Finding {
 	h, known := listener(m, port)
 	switch {
-	case knocked == nil && known && h.foreign:
-		return []Finding{warning("port_other_user", port, "user", strconv.Itoa(h.uid))}
+	case knocked == nil && known && h.foreign, errors.Is(knocked, errForeign):
+		return []Finding{warning("port_other_user", port, "user", h.user())}
 	case knocked == nil:
 		return nil
 	case known && !h.ours, !known && errors.Is(knocked, errOther):
@@ -104,6 +113,13 @@ type holder struct {
 	uid     int
 	ours    bool
 	foreign bool // another user's
+}
+
+func (h holder) user() string {
+	if !h.foreign {
+		return ""
+	}
+	return strconv.Itoa(h.uid)
 }
 
 func (h holder) number() string {

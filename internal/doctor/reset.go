@@ -11,3 +11,6 @@ import (
 func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
+
+// isFull tells that a unix socket has as many waiting as it takes; more may come in a moment.
+func isFull(err error) bool { return errors.Is(err, syscall.EAGAIN) }

@@ -187,7 +187,7 @@ func TestBatchCard(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, lines)
 		}
 	}
-	if strings.Contains(lines, "Акт 6.txt") || len(c.Documents) != 200 || c.Title != "Подписать документы?" {
+	if strings.Contains(lines, "Акт 6.txt") || len(c.Documents) != 200 || c.Title != "Подписать 200 документов?" {
 		t.Errorf("%q\n%s", c.Title, lines)
 	}
 	if got := c.Found("акт 12"); len(got) != 11 { // 12, 120 ... 129

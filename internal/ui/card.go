@@ -53,7 +53,7 @@ type Fact struct {
 	Label, Value string
 	Strong       bool // what a person recognises the card by
 	Warn         bool
-	Minor        bool // for who wants to know: a window may keep it folded
+	Minor        bool // of less weight: a window may set it small
 
 	long bool // a text that gets signed: it may take several lines, but not be cut
 }
@@ -72,7 +72,7 @@ func NewCard(q signing.Question, lang text.Lang) Card {
 	kind := string(q.Kind)
 	c.Title = say(lang, "prompt."+kind+".title")
 	if q.Kind == signing.KindSign && (q.Batch || len(q.Documents) > 1) {
-		c.Title = c.Say("prompt.sign.titles")
+		c.Title = text.Plural(lang, "prompt.sign.titles", len(q.Documents))
 	}
 	c.Accept, c.Reject = say(lang, "prompt."+kind+".accept"), say(lang, "prompt."+kind+".reject")
 	c.asker(q)

@@ -22,7 +22,7 @@ const (
 	MaxPages    = 2000
 	MaxPageSide = 16384       // pixels, either way
 	MaxPixels   = 8 << 20     // of one page as it is handed over
-	pageTime    = time.Minute // for one page
+	pageTime    = time.Minute // for the start, and for one page: a busy machine takes a while
 )
 
 // Pages is a PDF or a picture that is being looked at: a viewing process that draws its pages one by one. Close ends it; one
@@ -59,7 +59,7 @@ func (v Viewer) Pages(ctx context.Context, content *os.File) (*Pages, error) {
 		cancel()
 		cmd.Wait()
 	})
-	if err := within(ViewTime, p.close, p.readSizes); err != nil {
+	if err := within(pageTime, p.close, p.readSizes); err != nil {
 		p.close()
 		return nil, err
 	}

@@ -25,7 +25,7 @@ test('every text is used', async () => {
   const sources = (await Promise.all([...files.map((f) => `demo/${f}`), 'build.mjs'].map((f) => readFile(path.join(root, f), 'utf8')))).join('\n');
   const { TEXTS } = await load('sdk/texts.gen.ts');
   const { ERROR_NUMBERS } = await load('src/proto.gen.ts');
-  const steps = ['waiting', 'token', 'signing', 'timestamp']; // what the agent says of its progress
+  const steps = ['waiting', 'insert', 'token', 'signing', 'timestamp']; // what the agent says of its progress
   for (const key of Object.keys(ru)) {
     const page = /^(?:nav|title|lead)_(\w+)$/.exec(key)?.[1];
     const used = page ? sources.includes(`'${page}'`) : new RegExp(`['"\`]${key}['"\`]`).test(sources) || /^(state|link)_/.test(key);

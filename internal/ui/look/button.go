@@ -5,6 +5,7 @@ package look
 import (
 	"image/color"
 
+	"gioui.org/io/input"
 	"gioui.org/io/semantic"
 	"gioui.org/layout"
 	"gioui.org/widget"
@@ -23,7 +24,7 @@ type Button struct {
 func (t *Theme) Button(c *widget.Clickable, b Button) layout.Widget {
 	return func(gtx layout.Context) layout.Dimensions {
 		if b.Disabled {
-			gtx = gtx.Disabled()
+			gtx, gtx.Source = gtx.Disabled(), input.Source{} // a Clickable takes the mouse past Disabled alone
 		}
 		focused := gtx.Focused(c)
 		fill, frame, ink := t.buttonColors(c, b)

@@ -35,7 +35,7 @@ func TestContrast(t *testing.T) {
 	}
 	for name, p := range map[string]Palette{"light": light(), "dark": dark()} {
 		accents := map[string]color.NRGBA{
-			"blue": p.Blue, "teal": p.Teal, "violet": p.Violet, "indigo": p.Indigo, "rust": p.Rust,
+			"blue": p.Blue, "teal": p.Teal, "violet": p.Violet, "plum": p.Plum, "rust": p.Rust,
 			"green": p.Green, "red": p.Red, "amber": p.Amber,
 		}
 		check := func(what string, ink, bed color.NRGBA) {
@@ -52,6 +52,8 @@ func TestContrast(t *testing.T) {
 		}
 		for accent, a := range accents {
 			check("text on "+accent, p.OnAccent, a)
+			bed, ink := (&Theme{Palette: p, Dark: name == "dark"}).Band(a)
+			check("the title on a band of "+accent, ink, bed)
 			check(accent+" on its tint", a, Mix(a, p.Paper, 0.9))
 			check("soft on the tint of "+accent, p.Soft, Mix(a, p.Paper, 0.9))
 			check(accent+" on a small button", a, p.tint())

@@ -174,3 +174,10 @@ func Stroke(ops *op.Ops, c color.NRGBA, width float32, points ...f32.Point) {
 	}
 	paint.FillShape(ops, c, clip.Stroke{Path: p.End(), Width: width}.Op())
 }
+
+// Badge is a word in a frame of its colour.
+func (t *Theme) Badge(s string, c color.NRGBA) layout.Widget {
+	return Plate(t.Paper, Mix(c, t.Paper, 0.6), 4, func(gtx layout.Context) layout.Dimensions {
+		return layout.Inset{Top: 2, Bottom: 2, Left: 6, Right: 6}.Layout(gtx, t.Text(s, Label{Size: 12, Color: c, Bold: true, Lines: 1}))
+	})
+}

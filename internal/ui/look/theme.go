@@ -6,11 +6,14 @@ import (
 	"image/color"
 
 	"gioui.org/font"
-	"gioui.org/font/gofont"
+	"gioui.org/font/opentype"
 	"gioui.org/layout"
 	"gioui.org/text"
 	"gioui.org/unit"
 	"gioui.org/widget/material"
+	"golang.org/x/image/font/gofont/gobold"
+	"golang.org/x/image/font/gofont/gomono"
+	"golang.org/x/image/font/gofont/goregular"
 )
 
 // Theme is one look. It belongs to one window: Gio's shaper is not for several goroutines.
@@ -26,9 +29,31 @@ func New(darkness bool) *Theme {
 	if darkness {
 		t.Palette = dark()
 	}
-	t.Material.Shaper = text.NewShaper(text.NoSystemFonts(), text.WithCollection(gofont.Collection()))
+	t.Material.Shaper = text.NewShaper(text.NoSystemFonts(), text.WithCollection(faces()))
 	t.Material.Palette = material.Palette{Bg: t.Paper, Fg: t.Ink, ContrastBg: t.Blue, ContrastFg: t.OnAccent}
 	return t
+}
+
+// mono is the typeface of documents.
+const mono = "Go Mono"
+
+// faces are the three of the Go fonts that are used: reading the others would cost each window some milliseconds.
+func faces() (list []font.FontFace) {
+	for _, f := range []struct {
+		ttf  []byte
+		font font.Font
+	}{
+		{goregular.TTF, font.Font{Typeface: "Go"}},
+		{gobold.TTF, font.Font{Typeface: "Go", Weight: font.Bold}},
+		{gomono.TTF, font.Font{Typeface: mono}},
+	} {
+		face, err := opentype.Parse(f.ttf)
+		if err != nil {
+			panic("look: an embedded font: " + err.Error()) // caught by every test
+		}
+		list = append(list, font.FontFace{Font: f.font, Face: face})
+	}
+	return list
 }
 
 // Label is how text is set; zero values are the usual ones.
@@ -55,7 +80,7 @@ func (t *Theme) Text(s string, l Label) layout.Widget {
 			m.Font.Weight = font.Bold
 		}
 		if l.Mono {
-			m.Font.Typeface = "Go Mono"
+			m.Font.Typeface = mono
 		}
 		m.MaxLines = l.Lines
 		if l.Middle {

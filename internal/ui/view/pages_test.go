@@ -3,6 +3,7 @@
 package view
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"fmt"
@@ -149,16 +150,38 @@ func TestPagesRefuse(t *testing.T) {
 	}
 }
 
-func TestPDF(t *testing.T) {
-	var out bytes.Buffer
-	code := Pages(bytes.NewReader(viewtest.PDF("one", "two")), strings.NewReader("1 595\n0 300\n7 10\n"), &out)
-	head := "pages pdf 2 all\n595 842\n595 842\npage 595 842\n"
-	if got := out.String(); code != ui.ExitWhole || !strings.HasPrefix(got, head) || !strings.HasPrefix(got[len(head)+595*842*4:], "page 300 424\n") {
-		t.Fatalf("%d %.120q", code, got)
+// engines are the ways to draw a PDF.
+func engines(t testing.TB) map[string]func(io.ReaderAt) (pager, error) {
+	list := map[string]func(io.ReaderAt) (pager, error){"pdfium": openPDFium}
+	if usePoppler() {
+		list["poppler"] = openPoppler
+	} else {
+		t.Log("poppler-utils is not installed: the system's programs were not tried")
 	}
-	at := func(x, y int) []byte { return out.Bytes()[len(head)+4*(595*y+x):][:4] }
-	if blue, paper := at(100, 110), at(400, 400); blue[2] < 0xb0 || blue[0] > 0x50 || !bytes.Equal(paper, []byte{0xff, 0xff, 0xff, 0xff}) {
-		t.Errorf("the box is %v, the paper %v", blue, paper)
+	return list
+}
+
+func TestPDF(t *testing.T) {
+	for name, open := range engines(t) {
+		p, err := open(bytes.NewReader(viewtest.PDF("one", "two")))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var out bytes.Buffer
+		err = answer(p, strings.NewReader("1 595\n0 300\n7 10\n"), bufio.NewWriter(&out))
+		head := "pages pdf 2 all\n595 842\n595 842\npage 595 842\n"
+		if got := out.String(); err != nil || !strings.HasPrefix(got, head) || !strings.HasPrefix(got[len(head)+595*842*4:], "page 300 424\n") {
+			t.Fatalf("%s: %v %.120q", name, err, got)
+		}
+		at := func(x, y int) []byte { return out.Bytes()[len(head)+4*(595*y+x):][:4] }
+		if blue, paper := at(100, 110), at(400, 400); blue[2] < 0xb0 || blue[0] > 0x50 || !bytes.Equal(paper, []byte{0xff, 0xff, 0xff, 0xff}) {
+			t.Errorf("%s: the box is %v, the paper %v", name, blue, paper)
+		}
+		for want, in := range map[ui.Refusal][]byte{ui.RefusedEncrypted: viewtest.LockedPDF(), ui.RefusedBroken: viewtest.PDF("one")[:300]} {
+			if _, err := open(bytes.NewReader(in)); err == nil || refusal(err) != want {
+				t.Errorf("%s: %v, want %s", name, err, want)
+			}
+		}
 	}
 }
 
@@ -185,10 +208,13 @@ func FuzzPDF(f *testing.F) {
 	f.Add(viewtest.PDF("one", "two"))
 	f.Add(viewtest.LockedPDF())
 	f.Fuzz(func(t *testing.T, in []byte) {
+		p, err := openPDFium(bytes.NewReader(append([]byte("%PDF-"), in...)))
+		if err != nil {
+			return
+		}
 		var out bytes.Buffer
-		Pages(bytes.NewReader(append([]byte("%PDF-"), in...)), strings.NewReader("0 50\n"), &out)
-		if s := out.String(); !strings.HasPrefix(s, "pages pdf ") && !strings.HasPrefix(s, "refused ") {
-			t.Fatalf("%.80q", s)
+		if err := answer(p, strings.NewReader("0 50\n"), bufio.NewWriter(&out)); err != nil || !strings.HasPrefix(out.String(), "pages pdf ") {
+			t.Fatalf("%v %.80q", err, out.String())
 		}
 	})
 }

@@ -40,7 +40,7 @@ func (p *pdf) kind() ui.Kind { return "pdf" }
 
 func (p *pdf) sizes() ([]image.Point, bool) { return p.shapes, p.more }
 
-// openPDF reads the document by the system's programs or, where these are not to be used or cannot, by PDFium.
+// openPDF has the system's programs draw the document or, where there are none or they cannot, PDFium.
 func openPDF(in io.ReaderAt) (pager, error) {
 	if usePoppler() {
 		p, err := openPoppler(in)

@@ -17,8 +17,8 @@ import (
 	"persten/internal/ui"
 )
 
-// The system's own programs for PDF. Where this process may not compile, PDFium is interpreted, and these are a hundred
-// times faster with scanned pages.
+// The system's own programs for PDF. They draw a page in a tenth of the time that PDFium needs to start, and a scanned one a hundred
+// times faster than PDFium where that is interpreted.
 const (
 	pdfinfo  = "/usr/bin/pdfinfo"
 	pdftoppm = "/usr/bin/pdftoppm"
@@ -26,14 +26,14 @@ const (
 	popplerTime = 50 * time.Second // for a page
 )
 
-// usePoppler tells whether pages are to be drawn by the system's programs.
+// usePoppler tells whether the system has these programs.
 func usePoppler() bool {
 	for _, program := range []string{pdfinfo, pdftoppm} {
 		if _, err := os.Stat(program); err != nil {
 			return false
 		}
 	}
-	return !mayCompile()
+	return true
 }
 
 // poppler is a document drawn by the system's programs, which run behind the same fence and filter as this process.
@@ -106,6 +106,9 @@ func (p *poppler) run(most int, program string, args ...string) ([]byte, error) 
 		return out.Bytes(), nil
 	case strings.Contains(complaint.String(), "Incorrect password"):
 		return nil, refused(ui.RefusedEncrypted)
+	}
+	if _, ran := errors.AsType[*exec.ExitError](err); ran {
+		return nil, refused(ui.RefusedBroken)
 	}
 	return nil, err
 }

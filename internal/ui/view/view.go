@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package view is the process that reads a document to be signed and prints it as lines. Documents come from web pages,
-// so they are read where little can be harmed: a child with no display, no environment, little memory and time, whose
-// output is taken for text whatever it is.
+// Package view is the process that reads a document to be signed and shows it. Documents come from web pages, so they are read
+// where little can be harmed: a child with no display, no environment, little memory and time, and no files, network or
+// programs of its own, whose output is taken for text or pixels whatever it is.
 //
 // # Contract
 //
-// [Main] reads a text and writes UTF-8 lines. It knows UTF-8, UTF-16 and Windows-1251. Control,
-// formatting and right-to-left characters are spelled out (ui.VisibleLine). It stops after ui.ViewLines lines and
-// ui.ViewBytes bytes; a line is cut at ui.ViewColumns. What is not text is refused. The result is an exit code:
-// ui.ExitWhole, ui.ExitCut, ui.ExitBinary, or 1 when the document cannot be read.
+// Each form is one function; all read a document and return the exit code of the process: ui.ExitWhole, ui.ExitCut when there is
+// more than can be shown, ui.ExitRefused with the reason as the output (a ui.Refusal; of a tree a ui.Reason), or 1 when the
+// document cannot be read. Lines are UTF-8; control, formatting and right-to-left characters are spelled out (ui.VisibleLine); there
+// are at most ui.ViewLines of them and ui.ViewOutput bytes.
 //
-// [Tree] reads an XML document and writes the rows of its tree, one a line (ui.FormatRow), at most ui.ViewLines and
-// ui.ViewOutput bytes. Of what the strict reader refuses it writes the reason and returns ui.ExitRefused.
+//   - [Main]: text in UTF-8, UTF-16 or Windows-1251. Its first ui.ViewBytes bytes; what is not text is refused.
+//   - [Tree]: an XML document, as rows (ui.FormatRow).
+//   - [Extract]: the text of DOCX, XLSX, PPTX, ODT, ODS, ODP and RTF, or the list of a ZIP file. The first line is the kind (ui.Kind).
+//     Entries, sizes, depth, repetitions and the ratio of compression are limited.
+//   - [Hex]: the bytes.
+//   - [Pages]: PDF and pictures (PNG, JPEG, GIF, BMP, TIFF, WebP). It tells the sizes of the pages and then draws those it is asked
+//     for on its standard input, until that ends; ui.Pages is the other side. Of an animation it draws the first picture.
+//
+// PDF is drawn by the system's pdftoppm, behind the same fence and filter, or, where that is not installed, by PDFium in a
+// WebAssembly machine, compiled if that is allowed and interpreted if not.
 //
 // [Confine] limits the process before it reads anything.
 package view

@@ -84,7 +84,7 @@ func (w *Window) batchList(gtx layout.Context) layout.Dimensions {
 	b := &w.batch
 	parts := []layout.Widget{}
 	for _, warning := range w.card.Warnings() {
-		parts = append(parts, w.look.Text(warning, look.Label{Size: 14, Color: w.look.Amber, Bold: true}), look.Gap(8))
+		parts = append(parts, w.look.Banner(warning), look.Gap(8))
 	}
 	if len(w.docs) > batchRows {
 		parts = append(parts, w.searchField, look.Gap(6))

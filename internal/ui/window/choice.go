@@ -43,7 +43,7 @@ func newChooser(c ui.Card) chooser {
 }
 
 // choose takes presses of cards, arrow keys and what is sought.
-func (w *Window) choose(gtx layout.Context, deaf bool) {
+func (w *Window) choose(gtx layout.Context) {
 	c := &w.chooser
 	if len(c.cards) == 0 || w.screen != asking {
 		return
@@ -51,9 +51,7 @@ func (w *Window) choose(gtx layout.Context, deaf bool) {
 	w.seek(gtx)
 	for i := range c.cards {
 		for c.cards[i].Clicked(gtx) {
-			if !deaf {
-				c.chosen, w.refocus = i, true
-			}
+			c.chosen, w.refocus = i, true
 		}
 	}
 	for {
@@ -61,7 +59,7 @@ func (w *Window) choose(gtx layout.Context, deaf bool) {
 		if !ok {
 			return
 		}
-		if k, ok := e.(key.Event); ok && k.State == key.Press && !deaf {
+		if k, ok := e.(key.Event); ok && k.State == key.Press {
 			w.walk(gtx, k.Name)
 		}
 	}

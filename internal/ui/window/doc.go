@@ -9,23 +9,25 @@
 //
 // # Against slips and tricks
 //
-// The window is deaf for 700 ms after it appears, changes, or gets the focus of the keyboard; every key pressed in that
-// time starts it again. Whoever was typing elsewhere when the window came up can neither approve nor fill the PIN field.
-// The focus never starts on "Sign". Closing the window and Escape reject.
+// The window is deaf for 700 ms after its first frame, after a change, and when it gets the keyboard; every key pressed in that
+// time starts it again. An order counts only when the window was on screen as listening before it came. Whoever was typing
+// elsewhere when the window came up can neither approve nor fill the PIN field. The focus never starts on "Sign". Closing the
+// window and Escape reject.
 //
 // # PIN
 //
 // The PIN field takes one key at a time into a secret.Buffer and draws dots. There is no text editor, no selection and no
 // clipboard behind it. Gio hands over each character as a string and remembers the last few until the next frame, so the
-// field asks for a frame after every key, and the freed memory is returned to the system once the PIN is sent.
+// field asks for a frame after every key, and the freed memory is returned to the system once the PIN is sent. The eye draws the
+// characters from a table, see glyphs. A PIN is taken whole or not at all, and one with letters that are not Latin is confirmed twice.
 //
 // # Keyboard
 //
 // The focus starts in the PIN field, or on "Reject" where no PIN is typed. Enter in the PIN field signs when something was
 // typed, otherwise moves to "Reject". Tab and Shift+Tab go round: PIN, its repetition, Reject, Sign, then the "View"
-// buttons, each behind the one that changes its document between tree and text. Enter or Space press a button. While one
-// of a document's buttons has the keyboard, arrows, Page Up, Page Down, Home and End scroll that document, otherwise Page Up
-// and Page Down scroll the window. On the outcome Enter and Escape close.
+// buttons, each before those that change how its document is shown. Shift+Tab on Reject reaches the eye, which is open while Space is
+// held. Enter or Space press a button. While one of a document's buttons has the keyboard, arrows, Page Up, Page Down, Home and End
+// scroll that document, otherwise Page Up and Page Down scroll the window. On the outcome Enter and Escape close.
 //
 // # Trees
 //

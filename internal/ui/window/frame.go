@@ -5,8 +5,6 @@ package window
 import (
 	"context"
 	"image"
-	"strings"
-	"time"
 
 	"gioui.org/io/event"
 	"gioui.org/io/key"
@@ -17,27 +15,27 @@ import (
 	"gioui.org/widget/material"
 
 	"persten/internal/signing"
+	"persten/internal/text"
 	"persten/internal/ui"
 	"persten/internal/ui/look"
-	"persten/proto"
 )
 
-// frame takes what the person did since the last one and draws the screen.
-func (w *Window) frame(viewing context.Context, gtx layout.Context) {
+// frame takes what the person did since the last one and draws the screen. It tells whether this is the first.
+func (w *Window) frame(viewing context.Context, gtx layout.Context) (first bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.drawn {
-		w.drawn = true
-		w.deafTo = time.Now().Add(deafness)
+	if first = !w.drawn; first {
+		w.drawn, w.refit = true, true
 	}
-	deaf := w.deaf(gtx)
-	w.browse(viewing, gtx) // before keys: a document that is scrolled keeps the window where it is
-	w.keys(gtx, deaf)
-	w.choose(gtx, deaf)
-	w.press(gtx, deaf)
-
+	w.metric = gtx.Metric
+	w.take(viewing, gtx)
+	w.listen(gtx)
+	if w.typing() {
+		w.keyboard = w.desk.Keyboard()
+	}
 	paint.Fill(gtx.Ops, w.look.Ground)
 	layout.Flex{Axis: layout.Vertical}.Layout(gtx,
+		layout.Rigid(w.header),
 		layout.Flexed(1, func(gtx layout.Context) layout.Dimensions {
 			s := material.List(w.look.Material, &w.list)
 			s.AnchorStrategy = material.Overlay
@@ -46,17 +44,28 @@ func (w *Window) frame(viewing context.Context, gtx layout.Context) {
 		layout.Rigid(w.footer),
 	)
 	w.revealChosen(gtx)
+	if !w.live {
+		w.overhear(gtx)
+	}
 	w.focus(gtx)
+	return first
 }
 
-// deaf tells whether orders are ignored now, and has the window drawn again when that ends.
-func (w *Window) deaf(gtx layout.Context) bool {
-	left := time.Until(w.deafTo)
-	if left <= 0 {
-		return false
+// take handles what the person did.
+func (w *Window) take(viewing context.Context, gtx layout.Context) {
+	w.bounced(gtx)
+	w.browse(viewing, gtx) // before keys: a document that is scrolled keeps the window where it is
+	w.keys(gtx)
+	if w.typing() {
+		w.reveal.update(gtx)
+		w.pinKeys(gtx)
 	}
-	gtx.Execute(op.InvalidateCmd{At: gtx.Now.Add(left + time.Millisecond)})
-	return true
+	if w.deaf() {
+		w.overhear(gtx) // before the buttons are laid out, which would take what is pressed on them
+		return
+	}
+	w.choose(gtx)
+	w.press(gtx)
 }
 
 // focus puts the keyboard where the screen starts: the PIN field, the first certificate to choose (Tab goes on from there), else the
@@ -79,13 +88,8 @@ func (w *Window) focus(gtx layout.Context) {
 	}
 }
 
-// typing tells whether the screen has a PIN field.
-func (w *Window) typing() bool {
-	return (w.screen == asking || w.screen == pinning) && w.wantPIN && !w.pin.Token.Locked
-}
-
 // keys handles the keys that mean the same everywhere.
-func (w *Window) keys(gtx layout.Context, deaf bool) {
+func (w *Window) keys(gtx layout.Context) {
 	event.Op(gtx.Ops, w)
 	for {
 		e, ok := gtx.Event(key.Filter{Name: key.NameEscape}, key.Filter{Name: key.NamePageDown}, key.Filter{Name: key.NamePageUp})
@@ -104,91 +108,26 @@ func (w *Window) keys(gtx layout.Context, deaf bool) {
 			w.list.Position.Offset = max(0, w.list.Position.Offset-gtx.Constraints.Max.Y/2)
 			w.list.Position.BeforeEnd = true
 		case key.NameEscape:
-			if !deaf {
+			if !w.deaf() {
 				w.refuse()
 			}
 		}
 	}
 }
 
-// press handles the PIN field and the two buttons.
-func (w *Window) press(gtx layout.Context, deaf bool) {
-	if w.typing() {
-		w.pinKeys(gtx, deaf)
+// press handles the buttons.
+func (w *Window) press(gtx layout.Context) {
+	for !w.deaf() && w.no.Clicked(gtx) {
+		w.refuse()
 	}
-	for w.no.Clicked(gtx) {
-		if !deaf {
+	for !w.deaf() && w.yes.Clicked(gtx) {
+		w.accept()
+	}
+	for !w.deaf() && w.stop.Clicked(gtx) {
+		if w.screen == working {
 			w.refuse()
 		}
 	}
-	for w.yes.Clicked(gtx) {
-		if !deaf {
-			w.accept()
-		}
-	}
-	for w.stop.Clicked(gtx) {
-		if !deaf && w.screen == working {
-			w.refuse()
-		}
-	}
-}
-
-// pinKeys lets the fields take their keys in the order they came, and acts on each Enter.
-func (w *Window) pinKeys(gtx layout.Context, deaf bool) {
-	for _, p := range []*pinField{&w.field, &w.again} {
-		for more := p == &w.field || w.twice; more && w.typing(); {
-			var e pinEvent
-			e, more = p.take(gtx, deaf || time.Now().Before(w.deafTo))
-			w.pinKey(gtx, p, e)
-		}
-	}
-}
-
-func (w *Window) pinKey(gtx layout.Context, p *pinField, e pinEvent) {
-	switch e {
-	case pinDeaf:
-		w.deafTo = time.Now().Add(deafness)
-		gtx.Execute(op.InvalidateCmd{At: w.deafTo})
-	case pinEnter:
-		switch {
-		case w.twice && p == &w.field && p.len() > 0:
-			gtx.Execute(key.FocusCmd{Tag: &w.again})
-		case w.ready():
-			w.accept()
-		default:
-			gtx.Execute(key.FocusCmd{Tag: &w.no})
-		}
-	case pinNext:
-		gtx.Execute(key.FocusCmd{Tag: w.after(p)})
-	case pinBack:
-		gtx.Execute(key.FocusCmd{Tag: w.before(p)})
-	case pinEdited:
-		gtx.Execute(op.InvalidateCmd{})
-	}
-}
-
-// after is where Tab goes from a PIN field.
-func (w *Window) after(p *pinField) event.Tag {
-	if p == &w.field && w.twice {
-		return &w.again
-	}
-	return &w.no
-}
-
-// before is where Shift+Tab goes from a PIN field: up to the documents, or round to the buttons.
-func (w *Window) before(p *pinField) event.Tag {
-	if p == &w.again {
-		return &w.field
-	}
-	for i := len(w.docs) - 1; i >= 0; i-- {
-		if len(w.docs[i].views) > 0 {
-			return &w.docs[i].toggle
-		}
-	}
-	if w.ready() {
-		return &w.yes
-	}
-	return &w.no
 }
 
 // ready tells whether "Sign" can be pressed, apart from deafness.
@@ -205,6 +144,12 @@ func (w *Window) ready() bool {
 // accept is a press of "Sign".
 func (w *Window) accept() {
 	if !w.ready() {
+		return
+	}
+	if w.typing() && !w.meant && (w.field.foreign() || w.again.foreign()) {
+		w.meant = true
+		w.refit, w.refocus = true, true
+		w.settle()
 		return
 	}
 	if w.typing() && w.twice && !ui.SamePIN(w.field.secret, w.again.secret) {
@@ -239,22 +184,43 @@ func (w *Window) answer(a answer) {
 	}
 }
 
+// header says in one line and one colour what the window is about.
+func (w *Window) header(gtx layout.Context) layout.Dimensions {
+	title := w.card.Title
+	if w.screen == ended {
+		title = w.closing.Title
+	}
+	bed, ink := w.look.Band(w.accent())
+	m := op.Record(gtx.Ops)
+	gtx.Constraints.Min.Y = 0
+	dims := layout.Inset{Top: 16, Bottom: 16, Left: 24, Right: 24}.Layout(gtx, func(gtx layout.Context) layout.Dimensions {
+		return layout.Flex{Alignment: layout.Middle}.Layout(gtx,
+			layout.Rigid(drawn(w.icon(), ink, gtx.Dp(28))),
+			layout.Rigid(layout.Spacer{Width: 16}.Layout),
+			layout.Flexed(1, w.look.Text(title, look.Label{Size: 21, Bold: true, Color: ink})),
+		)
+	})
+	call := m.Stop()
+	dims.Size.X = gtx.Constraints.Max.X
+	paint.FillShape(gtx.Ops, bed, clip.Rect{Max: dims.Size}.Op())
+	call.Add(gtx.Ops)
+	return dims
+}
+
 // content is the part that scrolls.
 func (w *Window) content(gtx layout.Context) layout.Dimensions {
 	body := w.question
 	if w.screen == ended {
 		body = w.outcome
 	}
-	return look.Column(look.Bar(w.accent(), 4), func(gtx layout.Context) layout.Dimensions {
-		return layout.Inset{Top: 14, Bottom: 10, Left: 24, Right: 24}.Layout(gtx, body)
-	})(gtx)
+	return layout.Inset{Top: 16, Bottom: 12, Left: 24, Right: 24}.Layout(gtx, body)
 }
 
 // footer is the part that is always in sight: the PIN and the buttons.
 func (w *Window) footer(gtx layout.Context) layout.Dimensions {
 	m := op.Record(gtx.Ops)
 	gtx.Constraints.Min.Y = 0
-	dims := layout.Inset{Top: 12, Bottom: 16, Left: 24, Right: 21}.Layout(gtx, look.Column(w.insertPart, w.pinPart, w.meter, w.buttons))
+	dims := layout.Inset{Top: 12, Bottom: 16, Left: 24, Right: 21}.Layout(gtx, look.Column(inset(w.insertPart), inset(w.pinPart), inset(w.meter), w.buttons))
 	call := m.Stop()
 	dims.Size.X = gtx.Constraints.Max.X
 	paint.FillShape(gtx.Ops, w.look.Ground, clip.Rect{Max: dims.Size}.Op())
@@ -263,8 +229,12 @@ func (w *Window) footer(gtx layout.Context) layout.Dimensions {
 	return dims
 }
 
+// inset ends where the buttons end, whose rings stand out.
+func inset(content layout.Widget) layout.Widget {
+	return func(gtx layout.Context) layout.Dimensions { return layout.Inset{Right: 3}.Layout(gtx, content) }
+}
+
 func (w *Window) buttons(gtx layout.Context) layout.Dimensions {
-	deaf := time.Now().Before(w.deafTo)
 	no := w.card.Reject
 	if w.screen == ended {
 		no = w.card.Say("prompt.closing.close")
@@ -278,10 +248,10 @@ func (w *Window) buttons(gtx layout.Context) layout.Dimensions {
 		if w.inserting() {
 			stop = "insert.cancel"
 		}
-		parts = append(parts, layout.Rigid(w.look.Button(&w.stop, look.Button{Caption: w.card.Say(stop), Accent: w.accent(), Disabled: deaf})))
+		parts = append(parts, layout.Rigid(w.look.Button(&w.stop, look.Button{Caption: w.card.Say(stop), Accent: w.accent(), Disabled: !w.live})))
 	}
 	if (w.screen == asking || w.screen == pinning) && w.card.Accept != "" {
-		yes := look.Button{Caption: w.card.Accept, Accent: w.accent(), Primary: true, Disabled: deaf || !w.ready()}
+		yes := look.Button{Caption: w.card.Accept, Accent: w.accent(), Primary: true, Disabled: !w.live || !w.ready()}
 		parts = append(parts, layout.Rigid(layout.Spacer{Width: 6}.Layout),
 			layout.Rigid(w.look.Button(&w.yes, yes)))
 	}
@@ -293,84 +263,35 @@ func (w *Window) status(gtx layout.Context) layout.Dimensions {
 	if w.screen != working {
 		return layout.Dimensions{Size: image.Pt(gtx.Constraints.Max.X, 0)}
 	}
-	key := "prompt.step.working"
-	switch w.step {
-	case signing.StepInsert, signing.StepToken, signing.StepSigning, signing.StepKeypad, signing.StepStamp:
-		key = "prompt.step." + string(w.step)
+	sign, line := w.loader, look.Label{Size: 15}
+	if w.step == signing.StepTouch || w.step == signing.StepKeypad {
+		line = look.Label{Size: 17, Bold: true, Color: w.accent()}
+	}
+	if w.step == signing.StepTouch {
+		sign = func(gtx layout.Context) layout.Dimensions { return drawn(finger, w.accent(), gtx.Dp(36))(gtx) }
 	}
 	return layout.Flex{Alignment: layout.Middle}.Layout(gtx,
-		layout.Rigid(func(gtx layout.Context) layout.Dimensions {
-			gtx.Constraints.Max = image.Pt(gtx.Dp(22), gtx.Dp(22))
-			gtx.Constraints.Min = gtx.Constraints.Max
-			return material.Loader(w.look.Material).Layout(gtx)
-		}),
+		layout.Rigid(sign),
 		layout.Rigid(layout.Spacer{Width: 12, Height: 44}.Layout),
-		layout.Rigid(w.look.Text(w.doing(key), look.Label{Size: 15})),
+		layout.Flexed(1, w.look.Text(w.doing(), line)),
 	)
 }
 
+func (w *Window) loader(gtx layout.Context) layout.Dimensions {
+	gtx.Constraints = layout.Exact(image.Pt(gtx.Dp(22), gtx.Dp(22)))
+	l := material.Loader(w.look.Material)
+	l.Color = w.accent()
+	return l.Layout(gtx)
+}
+
 // doing is the line that says what the window waits for: of a batch that is under way, how far it is.
-func (w *Window) doing(key string) string {
-	if w.batch.total > 0 {
+func (w *Window) doing() string {
+	key := "prompt.step." + string(w.step)
+	switch {
+	case w.batch.total > 0 && w.step != signing.StepTouch:
 		return w.batchStatus()
+	case w.step == signing.StepWaiting, !text.Has(key):
+		key = "prompt.step.working"
 	}
 	return w.card.Say(key)
-}
-
-// pinPart is the PIN field with all that should be known before typing.
-func (w *Window) pinPart(gtx layout.Context) layout.Dimensions {
-	if w.screen == working || w.screen == ended || w.card.Kind.Keyless() {
-		return layout.Dimensions{}
-	}
-	if !w.typing() {
-		if w.card.Insert != "" {
-			return layout.Dimensions{} // insertPart has it
-		}
-		return w.look.Text(w.pinless(), look.Label{Color: w.look.Soft})(gtx)
-	}
-	deaf := time.Now().Before(w.deafTo)
-	frame := w.accent()
-	if (w.differ || w.pin.Wrong) && w.field.len() == 0 {
-		frame = w.look.Red
-	}
-	parts := []layout.Widget{w.look.Text(ui.PINLabel(w.card.Lang, w.pin), look.Label{Bold: true}), look.Gap(6)}
-	field := func(p *pinField) layout.Widget {
-		return func(gtx layout.Context) layout.Dimensions { return p.layout(gtx, w.look, frame, deaf) }
-	}
-	parts = append(parts, field(&w.field))
-	if w.twice {
-		parts = append(parts, look.Gap(8), w.look.Text(w.card.Say("prompt.pin.again"), look.Label{Bold: true}), look.Gap(6), field(&w.again))
-	}
-	hint, alarm := w.hint()
-	l := look.Label{Size: 13, Color: w.look.Soft}
-	if alarm {
-		l.Color, l.Bold = w.look.Red, true
-	}
-	return look.Column(append(parts, look.Gap(6), w.look.Text(hint, l), look.Gap(12))...)(gtx)
-}
-
-func (w *Window) pinless() string {
-	switch {
-	case w.pin.Token.Locked:
-		return w.card.Say("prompt.pin.locked")
-	case w.pin.Token.PINPad:
-		return w.card.Say("prompt.pin.pinpad")
-	}
-	return w.card.Say("prompt.pin.none")
-}
-
-// hint is the line under the field; alarm when it must not be overlooked.
-func (w *Window) hint() (line string, alarm bool) {
-	parts := w.warnings()
-	alarm = len(parts) > 0
-	if w.field.foreign || w.again.foreign {
-		parts = append(parts, w.card.Say("prompt.pin.cyrillic"))
-	}
-	switch {
-	case len(parts) == 0 && signing.Place(w.pin.Token) == proto.KeyPlaceSoftware:
-		return w.card.Say("prompt.pin.page"), false // there is no token to keep it from the rest of Persten
-	case len(parts) == 0:
-		return w.card.Say("prompt.pin.keep"), false
-	}
-	return strings.Join(parts, " "), alarm
 }

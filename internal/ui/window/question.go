@@ -4,6 +4,7 @@ package window
 
 import (
 	"image/color"
+	"strings"
 	"unicode/utf8"
 
 	"gioui.org/layout"
@@ -28,19 +29,19 @@ func (w *Window) accent() color.NRGBA {
 		return w.look.Red
 	case w.card.Kind.Site():
 		return w.look.Violet
-	case w.card.Kind == signing.KindLogin, w.card.Kind == signing.KindSelect:
+	case w.card.Kind == signing.KindLogin, w.card.Kind == signing.KindSelect, w.card.Login != "":
 		return w.look.Teal
+	case w.card.Kind == signing.KindDecrypt:
+		return w.look.Rust
+	case w.card.Kind == signing.KindKey:
+		return w.look.Plum
 	}
 	return w.look.Blue
 }
 
 // question draws the card.
 func (w *Window) question(gtx layout.Context) layout.Dimensions {
-	title := look.Label{Size: 22, Bold: true}
-	if w.card.Kind != signing.KindSign {
-		title.Color = w.accent()
-	}
-	parts := []layout.Widget{w.look.Text(w.title(), title), look.Gap(8), w.asker}
+	parts := []layout.Widget{w.asker}
 	if w.card.Banner != "" {
 		parts = append(parts, look.Gap(8), w.look.Banner(w.card.Banner))
 	}
@@ -62,7 +63,7 @@ func (w *Window) question(gtx layout.Context) layout.Dimensions {
 		parts = append(parts, look.Gap(12), heading, look.Gap(6), list)
 		for _, warning := range w.card.Warnings() {
 			if !w.many() {
-				parts = append(parts, look.Gap(8), indented(w.look.Text(warning, look.Label{Size: 14, Color: w.look.Amber, Bold: true})))
+				parts = append(parts, look.Gap(8), w.look.Banner(warning))
 			}
 		}
 	}
@@ -73,16 +74,9 @@ func (w *Window) question(gtx layout.Context) layout.Dimensions {
 		parts = append(parts, look.Gap(12), w.look.Heading(w.card.Say("prompt.cert.heading")), look.Gap(6), w.certificate)
 	}
 	if len(w.card.Facts) > 0 {
-		parts = append(parts, look.Gap(10), indented(w.table(w.card.Facts)))
+		parts = append(parts, look.Gap(10), w.facts)
 	}
 	return look.Column(parts...)(gtx)
-}
-
-func (w *Window) title() string {
-	if w.card.Kind == signing.KindSign && len(w.docs) > 1 {
-		return w.card.Say("prompt.sign.titles")
-	}
-	return w.card.Title
 }
 
 // asker is who asks, large, the registrable domain in bold.
@@ -127,15 +121,36 @@ func (w *Window) note(gtx layout.Context) layout.Dimensions {
 		look.Column(w.look.Text(who+":", look.Label{Size: 13, Color: w.look.Soft, Bold: true}), look.Gap(2), w.look.Text("«"+w.card.Note+"»", look.Label{Color: w.look.Soft})))
 }
 
-// certificate is the card a person knows the certificate by: the name large, the rest in two columns.
+// certificate is the card a person knows the certificate by: the name large, what matters in two columns, the rest small.
 func (w *Window) certificate(gtx layout.Context) layout.Dimensions {
 	parts := []layout.Widget{}
 	rest := w.card.Owner
 	if rest[0].Strong {
-		parts = append(parts, w.look.Text(rest[0].Value, look.Label{Size: 17, Bold: true}), look.Gap(8))
+		parts = append(parts, w.look.Text(rest[0].Value, look.Label{Size: 17, Bold: true}), look.Gap(6))
 		rest = rest[1:]
 	}
-	return w.look.Box(look.Column(append(parts, w.table(rest))...))(gtx)
+	var main []ui.Fact
+	var minor []string
+	for _, f := range rest {
+		if f.Minor && !f.Warn {
+			minor = append(minor, f.Label+" "+f.Value)
+			continue
+		}
+		main = append(main, f)
+	}
+	parts = append(parts, w.table(main))
+	if len(minor) > 0 {
+		parts = append(parts, look.Gap(6), w.look.Text(strings.Join(minor, "   "), look.Label{Size: 12, Color: w.look.Soft}))
+	}
+	return w.look.Box(look.Column(parts...))(gtx)
+}
+
+// facts is the form of the signature and the token; in a box where there is no certificate's above.
+func (w *Window) facts(gtx layout.Context) layout.Dimensions {
+	if len(w.card.Owner) == 0 {
+		return w.look.Box(w.table(w.card.Facts))(gtx)
+	}
+	return indented(w.table(w.card.Facts))(gtx)
 }
 
 // indented sets a widget in line with the content of the boxes above.
@@ -152,13 +167,4 @@ func (w *Window) table(facts []ui.Fact) layout.Widget {
 		rows[i] = look.Row{Label: f.Label, Value: f.Value, Warn: f.Warn}
 	}
 	return w.look.Table(rows)
-}
-
-// warnings says what the person should know about earlier tries.
-func (w *Window) warnings() []string {
-	list := ui.PINWarnings(w.card.Lang, w.pin)
-	if w.differ {
-		list = append([]string{w.card.Say("prompt.pin.differ")}, list...)
-	}
-	return list
 }

@@ -151,6 +151,9 @@ func (w *Window) read(ctx context.Context, d *document, v *view) {
 	if v.bad() && d.view() == v && d.at+1 < len(d.views) {
 		d.at++
 	}
+	if d.open {
+		w.opened = &d.open // there is more to move to now
+	}
 	w.want(ctx, d)
 	w.refit = true
 	w.redraw()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gioui.org/app"
+	"gioui.org/io/event"
 	"gioui.org/io/system"
 	"gioui.org/layout"
 	"gioui.org/op"
@@ -23,17 +24,16 @@ import (
 	"persten/internal/text"
 	"persten/internal/token"
 	"persten/internal/ui"
+	"persten/internal/ui/display"
 	"persten/internal/ui/look"
 )
-
-// deafness is how long the window takes no orders after it appeared, changed or got the keyboard.
-const deafness = 700 * time.Millisecond
 
 // The window's size; the height follows the content within limits.
 const (
 	windowWidth = 580
 	minHeight   = 300
-	maxHeight   = 740
+	maxHeight   = 780
+	border      = 64 // what the title bar and the edge of the screen may take of its height
 )
 
 // screen is what the window shows.
@@ -55,6 +55,7 @@ type answer struct {
 // Window is one prompt. New makes it, Decide shows it.
 type Window struct {
 	view    ui.Viewer
+	desk    *display.Display
 	win     *app.Window
 	look    *look.Theme
 	answers chan answer
@@ -76,7 +77,14 @@ type Window struct {
 	docs    []document
 	opened  *bool // a document was opened (true) or closed; nil once the window has moved there
 	deafTo  time.Time
-	refit   bool // the height should follow the content again
+	waking  bool      // the deafness is over
+	lossy   bool      // while it is deaf, what is typed is not for it
+	live    bool      // and it is on screen as listening
+	had     event.Tag // the widget that had the keyboard, when it is none of the PIN's
+	refit   bool      // the height should follow the content again
+	height  unit.Dp
+	metric  unit.Metric
+	room    int  // the height of the screen in pixels; 0: not known
 	refocus bool // the focus should go where this screen starts
 	drawn   bool
 	focused bool
@@ -85,16 +93,21 @@ type Window struct {
 
 	batch        batch
 	chooser      chooser
+	lost         bool // characters of a PIN were typed in vain
+	meant        bool // a PIN with letters that are not Latin was confirmed once
 	field, again pinField
+	reveal       reveal
+	glyphs       glyphs
+	keyboard     display.Keyboard
 	yes, no      widget.Clickable
 	stop         widget.Clickable
 	list         widget.List
 }
 
 // New makes a window in a look of its own that shows documents through view; nil offers no viewing.
-func New(theme *look.Theme, view ui.Viewer) *Window {
+func New(theme *look.Theme, desk *display.Display, view ui.Viewer) *Window {
 	w := &Window{
-		view: view, win: new(app.Window), look: theme,
+		view: view, desk: desk, win: new(app.Window), look: theme, metric: unit.Metric{PxPerDp: 1, PxPerSp: 1},
 		answers: make(chan answer, 1), gone: make(chan struct{}), shown: make(chan struct{}),
 	}
 	w.batch.stopped = make(chan struct{})
@@ -223,7 +236,9 @@ func (w *Window) turn(s screen) {
 	w.screen = s
 	w.field.clear()
 	w.again.clear()
-	w.deafTo = time.Now().Add(deafness)
+	w.reveal.close()
+	w.lost, w.meant = false, false
+	w.hush()
 	w.refit, w.refocus = true, true
 	w.list.Position = layout.Position{}
 }
@@ -248,9 +263,11 @@ func (w *Window) vanish() {
 func (w *Window) run(viewing context.Context) {
 	defer close(w.gone)
 	app.ID = "persten"
-	title := "Persten: " + w.card.Title
-	height := w.naturalHeight()
-	w.win.Option(app.Title(title), app.Size(windowWidth, height), app.MinSize(460, minHeight))
+	w.room = w.desk.Room().Y
+	w.mu.Lock()
+	w.height = w.naturalHeight()
+	w.mu.Unlock()
+	w.win.Option(app.Title("Persten: "+w.card.Title), app.Size(windowWidth, w.height), app.MinSize(460, minHeight))
 	w.win.Perform(system.ActionCenter)
 	var ops op.Ops
 	for {
@@ -268,10 +285,10 @@ func (w *Window) run(viewing context.Context) {
 		case app.ConfigEvent:
 			w.configure(e.Config)
 		case app.FrameEvent:
-			w.frame(viewing, app.NewContext(&ops, e))
+			first := w.frame(viewing, app.NewContext(&ops, e))
 			e.Frame(&ops)
 			w.appeared()
-			w.fit()
+			w.fit(first)
 		}
 		w.depart()
 	}
@@ -292,36 +309,50 @@ func (w *Window) depart() {
 func (w *Window) configure(c app.Config) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if c.Focused && !w.focused {
-		w.deafTo = time.Now().Add(deafness)
+	if c.Focused != w.focused {
+		w.hush()
+		w.reveal.close()
 	}
 	w.focused = c.Focused
 }
 
-// fit makes the window as high as its content, once for each screen.
-func (w *Window) fit() {
+// fit makes the window as high as its content, once for each screen. When that moves the buttons, or the window is on screen for the
+// first time, it is deaf again.
+func (w *Window) fit(first bool) {
 	w.mu.Lock()
-	refit, title := w.refit, w.card.Title
+	defer w.mu.Unlock()
+	if first {
+		defer w.redraw()
+		w.hush()
+	}
+	if !w.refit {
+		return
+	}
+	w.refit = false
+	title := w.card.Title
 	if w.screen == ended {
 		title = w.closing.Title
 	}
-	w.refit = false
-	w.mu.Unlock()
-	if refit {
-		w.win.Option(app.Title("Persten: "+title), app.Size(windowWidth, w.naturalHeight()))
+	if height := w.naturalHeight(); height != w.height {
+		w.height = height
+		w.settle()
+		defer w.redraw()
 	}
+	defer w.win.Option(app.Title("Persten: "+title), app.Size(windowWidth, w.height))
 }
 
-// naturalHeight lays everything out with no window to find how high it is.
+// naturalHeight lays everything out with no window to find how high it is. The caller holds mu.
 func (w *Window) naturalHeight() unit.Dp {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	gtx := layout.Context{
-		Ops: new(op.Ops), Metric: unit.Metric{PxPerDp: 1, PxPerSp: 1},
-		Constraints: layout.Constraints{Max: image.Pt(windowWidth, 1<<20)},
+		Ops: new(op.Ops), Metric: w.metric,
+		Constraints: layout.Constraints{Max: image.Pt(w.metric.Dp(windowWidth), 1<<20)},
 	}
-	h := w.content(gtx).Size.Y + w.footer(gtx).Size.Y
-	return unit.Dp(min(max(h, minHeight), maxHeight))
+	h := w.metric.PxToDp(w.header(gtx).Size.Y + w.content(gtx).Size.Y + w.footer(gtx).Size.Y)
+	most := unit.Dp(maxHeight)
+	if w.room > 0 {
+		most = min(most, w.metric.PxToDp(w.room)-border)
+	}
+	return max(min(h, most), minHeight)
 }
 
 // Main runs the toolkit on the main goroutine. It does not return while a window can be shown.
