@@ -6,7 +6,7 @@
 //   ![...](../screenshots/NAME.png) take a picture            ```sh ...``` run a command
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
@@ -90,6 +90,10 @@ class Reader {
     r.agent = await startAgent(r.shop.dir, { ...r.desktop.env, PERSTEN_LANG: lang }, [], { lang });
     r.env = { ...r.agent.env, PATH: `${path.dirname(perstenDesktop)}:${process.env.PATH}`, PERSTEN_LANG: lang };
     documents(r.shop.dir, r.agent.env.HOME);
+    await r.agent.end(); // this reader has no token
+    rmSync(path.join(r.shop.dir, 'tokens'), { recursive: true });
+    mkdirSync(path.join(r.shop.dir, 'tokens'));
+    await r.agent.start();
     return r;
   }
 
@@ -110,9 +114,10 @@ class Reader {
   async area() {
     const w = await this.front();
     if (!w) return SCREEN;
-    const g = Object.fromEntries((await this.desktop.xdotool('getwindowgeometry', '--shell', w.id)).split('\n').map((l) => l.split('=')));
-    const left = Math.max(0, Number(g.X)), top = Math.max(0, Number(g.Y));
-    return { left, top, width: Math.min(Number(g.WIDTH), SCREEN.width - left), height: Math.min(Number(g.HEIGHT), SCREEN.height - top) };
+    const told = (await run('xwininfo', ['-id', w.id], { env: this.desktop.env })).stdout;
+    const g = Object.fromEntries([...told.matchAll(/(Absolute upper-left X|Absolute upper-left Y|Width|Height): +(-?\d+)/g)].map((m) => [m[1], Number(m[2])]));
+    const left = Math.max(0, g['Absolute upper-left X']), top = Math.max(0, g['Absolute upper-left Y']);
+    return { left, top, width: Math.min(g.Width, SCREEN.width - left), height: Math.min(g.Height, SCREEN.height - top) };
   }
 
   async see(words) {
