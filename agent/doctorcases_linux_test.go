@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -271,7 +272,15 @@ func (p *patient) script(file string) {
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	p.t.Cleanup(func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	p.t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		apart, _ := os.ReadFile(p.path("kill"))
+		for _, pid := range strings.Fields(string(apart)) {
+			if n, err := strconv.Atoi(pid); err == nil && n > 1 {
+				syscall.Kill(-n, syscall.SIGKILL)
+			}
+		}
+	})
 	timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	if err := cmd.Wait(); err != nil {
