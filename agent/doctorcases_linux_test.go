@@ -30,7 +30,7 @@ const casesDir = "../internal/doctor/testdata/cases"
 //	# code: what the doctor must find, and nothing else
 //	# with: codes that may follow from it
 //	# before: the script runs before the session starts
-//	# needs: programs without which it cannot be built
+//	# needs: programs and files without which it cannot be built
 type broken struct {
 	name, how, code string
 	with, needs     []string
@@ -104,7 +104,7 @@ func TestDoctorCases(t *testing.T) {
 
 func (b broken) run(t *testing.T, w *ward, file string) row {
 	for _, program := range b.needs {
-		if _, err := exec.LookPath(program); err != nil {
+		if _, err := exec.LookPath(program); err != nil && !(filepath.IsAbs(program) && isThere(program)) {
 			t.Skipf("not run: %s is not installed", program)
 		}
 	}
