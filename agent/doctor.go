@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -93,6 +95,17 @@ func (a *app) printFinding(w io.Writer, f proto.DoctorFinding) {
 		fmt.Fprintln(w, "  "+ui.Safe(f.Text.Next, widest))
 	}
 	if f.Fix != nil {
-		fmt.Fprintln(w, "  "+a.t("cli.doctor.fix", "label", f.Fix.Label, "id", f.Fix.ID))
+		fmt.Fprintln(w, "  "+a.t("cli.doctor.fix", "label", f.Fix.Label, "id", f.Fix.ID+withArgs(f.Fix)))
 	}
+}
+
+// withArgs is how a repair's arguments are given on the command line.
+func withArgs(f *proto.DoctorFix) (s string) {
+	for _, name := range slices.Sorted(maps.Keys(f.Args)) {
+		s += fmt.Sprintf(" --with %q", name+"="+f.Args[name])
+	}
+	if f.Needs == proto.DoctorNeedFile {
+		s += ` --with "file=..."`
+	}
+	return s
 }

@@ -443,7 +443,7 @@ func (h *holder) repair(one ill, f proto.DoctorFinding) {
 	}
 	left := h.doctor(append([]string{"--fix", f.Fix.ID}, pairs(with)...)...)
 	if one.fix == "import_root" {
-		if len(left) != 1 || left[0].Code != "root_confirm" || !strings.Contains(left[0].Text.What, strings.ToUpper(f.Fix.Args["fingerprint"][:4])) {
+		if len(left) != 1 || left[0].Code != "root_confirm" || left[0].Fix.Needs != proto.DoctorNeedConsent || !strings.Contains(left[0].Text.What, strings.ToUpper(f.Fix.Args["fingerprint"][:4])) {
 			h.t.Fatalf("the person is not asked: %+v", left)
 		}
 		if again := h.doctor("chains"); len(again) != 1 {

@@ -1388,11 +1388,21 @@ type DoctorText struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v DoctorText) Validate() error { return validate("DoctorText", v) }
 
+// DoctorNeed: what the person gives before a repair is made. file: they choose a file, whose path goes into args.file. consent: the finding is a question, and the button the yes; doctor.fix answers with such a finding where a repair has to be agreed to.
+type DoctorNeed string
+
+// The values of DoctorNeed.
+const (
+	DoctorNeedFile    DoctorNeed = "file"
+	DoctorNeedConsent DoctorNeed = "consent"
+)
+
 // DoctorFix: a repair the agent can make: a button.
 type DoctorFix struct {
 	ID    DoctorCode        `json:"id"`
 	Label string            `json:"label"`          // The words on the button.
 	Args  map[string]string `json:"args,omitempty"` // To hand to doctor.fix as they are.
+	Needs DoctorNeed        `json:"needs,omitempty"`
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -2722,10 +2732,12 @@ func init() {
 			{"what", &schema{kind: kindString}, true},
 			{"next", &schema{kind: kindString}, true},
 		}},
+		"DoctorNeed": {kind: kindString, enum: []string{"file", "consent"}},
 		"DoctorFix": {kind: kindObject, members: []member{
 			{"id", &schema{ref: "DoctorCode"}, true},
 			{"label", &schema{kind: kindString}, true},
 			{"args", &schema{kind: kindMap, items: &schema{kind: kindString, maxLen: 4096}}, false},
+			{"needs", &schema{ref: "DoctorNeed"}, false},
 		}},
 		"DoctorFinding": {kind: kindObject, members: []member{
 			{"check", &schema{ref: "DoctorCode"}, true},

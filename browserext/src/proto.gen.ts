@@ -994,6 +994,9 @@ export interface DoctorText {
   next: string;
 }
 
+/** What the person gives before a repair is made. file: they choose a file, whose path goes into args.file. consent: the finding is a question, and the button the yes; doctor.fix answers with such a finding where a repair has to be agreed to. */
+export type DoctorNeed = 'file' | 'consent';
+
 /** A repair the agent can make: a button. */
 export interface DoctorFix {
   id: DoctorCode;
@@ -1001,6 +1004,7 @@ export interface DoctorFix {
   label: string;
   /** To hand to doctor.fix as they are. */
   args?: Record<string, string>;
+  needs?: DoctorNeed;
 }
 
 /** One thing the doctor found. */

@@ -54,6 +54,8 @@ type Finding struct {
 	Args    map[string]string // for the texts and for the fix
 	Fix     string            // id of a repair, or empty
 	Check   string            // the check that found it; filled in by Run
+
+	agree bool // the finding asks, and its repair is the yes
 }
 
 // Check looks for causes of one kind.
@@ -66,7 +68,9 @@ type Check struct {
 // Fix repairs a cause.
 type Fix struct {
 	ID    string
-	Check string // runs again afterwards
+	Check string           // runs again afterwards
+	Args  []string         // of the finding's, those it wants
+	Needs proto.DoctorNeed // what the person gives first
 	Do    func(ctx context.Context, m *Machine, args map[string]string) error
 }
 
@@ -214,7 +218,7 @@ func (d *Doctor) Fix(ctx context.Context, p proto.DoctorFixParams, lang string) 
 	fix := d.fixes[i]
 	var ask *question
 	if err := fix.Do(ctx, d.m, p.Args); errors.As(err, &ask) {
-		ask.Check = fix.Check
+		ask.Check, ask.agree = fix.Check, true
 		return d.told([]Finding{ask.Finding}, text.Lang(lang)), nil
 	} else if err != nil {
 		return nil, repairFailed(err)

@@ -140,7 +140,7 @@ func TestWords(t *testing.T) {
 		}
 	}
 	for _, f := range fixes {
-		label := (Finding{Fix: f.ID}).button(text.English).Label
+		label := New(&Machine{}).button(Finding{Fix: f.ID}, text.English).Label
 		if strings.HasPrefix(label, "doctor.") || !slices.ContainsFunc(checks, func(c Check) bool { return c.Code == f.Check }) {
 			t.Errorf("repair %s: label %q, check %s", f.ID, label, f.Check)
 		}

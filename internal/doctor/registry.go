@@ -32,11 +32,11 @@ var checks = []Check{
 var fixes = []Fix{
 	{ID: "start_agent", Check: "agent", Do: startAgent},
 	{ID: "clear_socket", Check: "agent", Do: clearSocket},
-	{ID: "import_root", Check: "chains", Do: importRoot},
-	{ID: "import_issuer", Check: "chains", Do: importIssuer},
-	{ID: "fetch_issuer", Check: "chains", Do: fetchIssuer},
-	{ID: "renew_lists", Check: "revocation", Do: renewLists},
-	{ID: "add_keyfile", Check: "key_files", Do: addKeyfile},
+	{ID: "import_root", Check: "chains", Args: []string{"fingerprint", "file", "confirmed"}, Needs: proto.DoctorNeedFile, Do: importRoot},
+	{ID: "import_issuer", Check: "chains", Args: []string{"certificate"}, Needs: proto.DoctorNeedFile, Do: importIssuer},
+	{ID: "fetch_issuer", Check: "chains", Args: []string{"certificate"}, Do: fetchIssuer},
+	{ID: "renew_lists", Check: "revocation", Args: []string{"certificate"}, Do: renewLists},
+	{ID: "add_keyfile", Check: "key_files", Args: []string{"path"}, Do: addKeyfile},
 	{ID: "install_hosts", Check: "native_host", Do: installHosts},
 	{ID: "close_folder", Check: "agent", Do: closeFolder},
 }

@@ -22,7 +22,7 @@ func (d *Doctor) told(list []Finding, lang text.Lang) []proto.DoctorFinding {
 	for _, f := range list {
 		out = append(out, proto.DoctorFinding{
 			Check: f.Check, Code: f.Code, Subject: f.Subject, Level: proto.DoctorLevel(f.Level),
-			Text: f.words(lang), Fix: f.button(lang), Fault: d.fault(f.Check),
+			Text: f.words(lang), Fix: d.button(f, lang), Fault: d.fault(f.Check),
 		})
 	}
 	return out
@@ -79,11 +79,23 @@ func span(lang text.Lang, minutes int) string {
 	return text.Plural(lang, "count.minutes", minutes)
 }
 
-func (f Finding) button(lang text.Lang) *proto.DoctorFix {
-	if f.Fix == "" {
+// button offers a finding's repair, with the arguments that one wants.
+func (d *Doctor) button(f Finding, lang text.Lang) *proto.DoctorFix {
+	i := slices.IndexFunc(d.fixes, func(x Fix) bool { return x.ID == f.Fix })
+	if i < 0 {
 		return nil
 	}
-	return &proto.DoctorFix{ID: f.Fix, Label: text.Get(lang, key("fix", strings.ReplaceAll(f.Fix, "_", "")), nil), Args: f.Args}
+	fix := d.fixes[i]
+	b := &proto.DoctorFix{ID: fix.ID, Label: text.Get(lang, key("fix", strings.ReplaceAll(fix.ID, "_", "")), nil), Needs: fix.Needs, Args: map[string]string{}}
+	if f.agree {
+		b.Needs = proto.DoctorNeedConsent
+	}
+	for _, name := range fix.Args {
+		if value, ok := f.Args[name]; ok {
+			b.Args[name] = value
+		}
+	}
+	return b
 }
 
 // Title names a check for people.

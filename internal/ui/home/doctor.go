@@ -246,14 +246,11 @@ func (p *doctorPage) finding(gtx layout.Context, f proto.DoctorFinding) layout.W
 	return h.card(t, spaced(5, append(parts, row(8, h.other(p.fixes[key], ui.Safe(f.Fix.Label, maxName))))...))
 }
 
-// fromFile are the repairs for which the person chooses a file.
-var fromFile = []string{"import_root", "import_issuer"}
-
 var certificateEndings = []string{".cer", ".crt", ".pem", ".der", ".p7b"}
 
 // repair has the agent mend something.
 func (p *doctorPage) repair(f proto.DoctorFix) {
-	if !slices.Contains(fromFile, f.ID) || f.Args["file"] != "" {
+	if f.Needs != proto.DoctorNeedFile {
 		p.mend(f)
 		return
 	}
@@ -272,7 +269,7 @@ func (p *doctorPage) mend(f proto.DoctorFix) {
 	p.asked = nil
 	ask(p.h, &p.fixing, proto.MethodDoctorFix, proto.DoctorFixParams{ID: f.ID, Args: f.Args}, func(r *proto.DoctorFindings) {
 		for _, q := range r.Findings {
-			if q.Fix != nil && q.Fix.Args["confirmed"] != "" {
+			if q.Fix != nil && q.Fix.Needs == proto.DoctorNeedConsent {
 				p.asked, p.list.Position = append(p.asked, q), layout.Position{}
 			}
 		}
