@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,7 +30,7 @@ const casesDir = "../internal/doctor/testdata/cases"
 //	# code: what the doctor must find, and nothing else
 //	# with: codes that may follow from it
 //	# before: the script runs before the session starts
-//	# needs: programs without which it cannot be built
+//	# needs: programs and files without which it cannot be built
 type broken struct {
 	name, how, code string
 	with, needs     []string
@@ -103,7 +104,7 @@ func TestDoctorCases(t *testing.T) {
 
 func (b broken) run(t *testing.T, w *ward, file string) row {
 	for _, program := range b.needs {
-		if _, err := exec.LookPath(program); err != nil {
+		if _, err := exec.LookPath(program); err != nil && !(filepath.IsAbs(program) && isThere(program)) {
 			t.Skipf("not run: %s is not installed", program)
 		}
 	}
@@ -271,7 +272,15 @@ func (p *patient) script(file string) {
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	p.t.Cleanup(func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	p.t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		apart, _ := os.ReadFile(p.path("kill"))
+		for _, pid := range strings.Fields(string(apart)) {
+			if n, err := strconv.Atoi(pid); err == nil && n > 1 {
+				syscall.Kill(-n, syscall.SIGKILL)
+			}
+		}
+	})
 	timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	if err := cmd.Wait(); err != nil {

@@ -64,7 +64,7 @@ func (d *daemon) again() {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	d.write("config.toml", strings.Replace(string(config), `approver = "pinentry"`, `approver = "window"`, 1))
+	d.write("config.toml", strings.NewReplacer(`approver = "pinentry"`, `approver = "window"`, d.path("prompt", "pinentry"), d.path("none")).Replace(string(config)))
 	d.launch("session", "--headless")
 }
 

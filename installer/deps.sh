@@ -27,6 +27,7 @@ test_packages=(
     xfce4-panel dunst dbus-x11 python3-gi gir1.2-gtk-3.0
     tesseract-ocr tesseract-ocr-rus                                   # reads the screen: the user guide is followed to the letter
     libgl1-mesa-dri fonts-dejavu-core
+    pcscd                                                             # the service of card readers, for the doctor
     poppler-utils xdg-utils                                           # what the viewer of documents uses of the system
     'pinentry-gtk2|pinentry-gnome3'
 )

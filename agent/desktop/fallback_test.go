@@ -79,17 +79,19 @@ func TestWindowWithoutItsSurroundings(t *testing.T) {
 // TestNobodyToAsk: without display, pinentry and terminal the request ends with its own code, and the log has a line for each.
 func TestNobodyToAsk(t *testing.T) {
 	s := newScreen(t)
-	a := newSession(t, s, "", "DISPLAY=", "PATH="+nowhere)
-	said, err := a.end(a.sign())
-	if err == nil || !strings.Contains(said, "prompt_unavailable") {
-		t.Fatalf("%v %s", err, said)
-	}
-	for _, way := range []string{"window", "pinentry", "terminal"} {
-		if n := strings.Count(a.log.String(), "front="+way); n != 1 {
-			t.Errorf("%d lines about %s in the log", n, way)
+	for name, env := range map[string][]string{"nothing installed": {"DISPLAY=", "PATH=" + nowhere}, "pinentry without a display": {"DISPLAY="}} {
+		a := newSession(t, s, "", env...)
+		said, err := a.end(a.sign())
+		if err == nil || !strings.Contains(said, "prompt_unavailable") {
+			t.Fatalf("%s: %v %s", name, err, said)
 		}
-	}
-	if _, err := os.Stat(a.path("state", "persten", "journal.jsonl")); err == nil && a.signed() != 0 {
-		t.Error("something was signed")
+		for _, way := range []string{"window", "pinentry", "terminal"} {
+			if n := strings.Count(a.log.String(), "front="+way); n != 1 {
+				t.Errorf("%s: %d lines about %s in the log", name, n, way)
+			}
+		}
+		if _, err := os.Stat(a.path("state", "persten", "journal.jsonl")); err == nil && a.signed() != 0 {
+			t.Errorf("%s: something was signed", name)
+		}
 	}
 }

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,6 +28,8 @@ type seat struct {
 	dir string
 	env []string
 	win *exec.Cmd
+
+	percent int // how large a pixel is; 0 is 100
 }
 
 // agentProgram is persten, beside the program under test, where that looks for it.
@@ -45,7 +48,13 @@ func agentProgram(t *testing.T) string {
 // newSeat starts a session whose token has one certificate. Its authority is trusted and says that nothing is revoked.
 func newSeat(t *testing.T, lang string) *seat {
 	t.Helper()
-	s := &seat{screen: newScreen(t)}
+	return newSeatAt(newScreen(t), lang)
+}
+
+func newSeatAt(at *screen, lang string) *seat {
+	t := at.t
+	t.Helper()
+	s := &seat{screen: at}
 	dir, err := os.MkdirTemp("", "pw") // short: it holds a socket
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +159,8 @@ func (s *seat) main() string {
 // press clicks a place of the main window.
 func (s *seat) press(at [2]int) {
 	s.t.Helper()
-	s.xdotool("mousemove", "--window", s.main(), fmt.Sprint(at[0]), fmt.Sprint(at[1]), "click", "1")
+	large := cmp.Or(s.percent, 100)
+	s.xdotool("mousemove", "--window", s.main(), fmt.Sprint(at[0]*large/100), fmt.Sprint(at[1]*large/100), "click", "1")
 	time.Sleep(400 * time.Millisecond)
 }
 
@@ -218,6 +228,7 @@ var (
 	confirm   = [2]int{870, 180}
 
 	startButton = [2]int{320, 155}
+	checkButton = [2]int{956, 151}
 	addFile     = [2]int{780, 42}
 	testTab     = [2]int{549, 93}
 	bundle      = [2]int{700, 50}

@@ -145,6 +145,11 @@ func TestWords(t *testing.T) {
 			t.Errorf("repair %s: label %q, check %s", f.ID, label, f.Check)
 		}
 	}
+	for _, lang := range []text.Lang{text.Russian, text.English} {
+		if b := New(&Machine{}).button(Finding{Fix: "import_root", agree: true}, lang); b.Needs != proto.DoctorNeedConsent || strings.HasPrefix(b.Label, "doctor.") {
+			t.Errorf("the yes to a root: %+v", b)
+		}
+	}
 	for code := range causes(t) {
 		_, listed := proto.Lookup(proto.Code(code))
 		if !listed && (!text.Has(key(code, "what")) || !text.Has(key(code, "next"))) {

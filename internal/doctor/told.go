@@ -88,7 +88,7 @@ func (d *Doctor) button(f Finding, lang text.Lang) *proto.DoctorFix {
 	fix := d.fixes[i]
 	b := &proto.DoctorFix{ID: fix.ID, Label: text.Get(lang, key("fix", strings.ReplaceAll(fix.ID, "_", "")), nil), Needs: fix.Needs, Args: map[string]string{}}
 	if f.agree {
-		b.Needs = proto.DoctorNeedConsent
+		b.Needs, b.Label = proto.DoctorNeedConsent, text.Get(lang, key("agree", strings.ReplaceAll(fix.ID, "_", "")), nil)
 	}
 	for _, name := range fix.Args {
 		if value, ok := f.Args[name]; ok {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"gioui.org/io/key"
 	"gioui.org/layout"
@@ -31,6 +32,7 @@ type doctorPage struct {
 	fixes    map[string]*widget.Clickable
 	fixing   job
 	asked    []proto.DoctorFinding // what a repair wants a yes for
+	since    time.Time             // when that was shown
 
 	search     widget.Editor
 	explain    widget.Clickable
@@ -240,13 +242,16 @@ func (p *doctorPage) finding(gtx layout.Context, f proto.DoctorFinding) layout.W
 	if p.fixes[key] == nil {
 		p.fixes[key] = new(widget.Clickable)
 	}
-	if clicked(gtx, p.fixes[key]) {
+	if clicked(gtx, p.fixes[key]) && (f.Fix.Needs != proto.DoctorNeedConsent || time.Since(p.since) > settle) {
 		p.repair(*f.Fix)
 	}
 	return h.card(t, spaced(5, append(parts, row(8, h.other(p.fixes[key], ui.Safe(f.Fix.Label, maxName))))...))
 }
 
 var certificateEndings = []string{".cer", ".crt", ".pem", ".der", ".p7b"}
+
+// settle is how long a question is there before its yes counts: it comes up where a file was clicked, perhaps twice.
+const settle = 700 * time.Millisecond
 
 // repair has the agent mend something.
 func (p *doctorPage) repair(f proto.DoctorFix) {
@@ -270,7 +275,7 @@ func (p *doctorPage) mend(f proto.DoctorFix) {
 	ask(p.h, &p.fixing, proto.MethodDoctorFix, proto.DoctorFixParams{ID: f.ID, Args: f.Args}, func(r *proto.DoctorFindings) {
 		for _, q := range r.Findings {
 			if q.Fix != nil && q.Fix.Needs == proto.DoctorNeedConsent {
-				p.asked, p.list.Position = append(p.asked, q), layout.Position{}
+				p.asked, p.list.Position, p.since = append(p.asked, q), layout.Position{}, time.Now()
 			}
 		}
 		if p.asked == nil {

@@ -167,14 +167,19 @@ func newJournalRow(lang text.Lang, r, about proto.JournalRecord) journalRow {
 		names = append(names, text.Plural(lang, "count.documents", n))
 	}
 	row.What = strings.Join(names, ", ")
-	row.Result, row.Tone = journalResult(lang, r)
+	row.Result, row.Tone = journalResult(lang, r, about.Kind)
 	row.Details = journalDetails(lang, r, about)
 	return row
 }
 
 // journalResult says how it ended.
-func journalResult(lang text.Lang, r proto.JournalRecord) (string, Tone) {
+func journalResult(lang text.Lang, r proto.JournalRecord, kind string) (string, Tone) {
+	site := kind == "origin" || kind == "hidden" // nobody asked for a signature there
 	switch {
+	case site && r.Result == string(proto.CodeUserRejected):
+		return say(lang, "home.sites.denied"), Warn
+	case site && r.Result == string(proto.CodeOriginNotAllowed):
+		return say(lang, "home.journal.forgotten"), Warn
 	case r.Result == "ok":
 		return say(lang, "journal.result.ok"), Good
 	case r.Result == "" || r.Result == "unknown":

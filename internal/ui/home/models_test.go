@@ -123,6 +123,16 @@ func TestJournalRows(t *testing.T) {
 	}
 }
 
+// TestSiteRefused: a refused site is not called a refused signature.
+func TestSiteRefused(t *testing.T) {
+	for result, want := range map[string]string{"user_rejected": "Доступ запрещён", "origin_not_allowed": "решение забыто"} {
+		r := proto.JournalRecord{Seq: 1, Type: "note", Kind: "origin", Origin: "https://a.example", Result: result}
+		if row := newJournalRow(text.Russian, r, r); row.Result != want || row.Tone != Warn {
+			t.Errorf("%s: %q", result, row.Result)
+		}
+	}
+}
+
 // TestLostTokens: the token used last stands first, with whom to tell.
 func TestLostTokens(t *testing.T) {
 	var records []proto.JournalRecord

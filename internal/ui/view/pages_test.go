@@ -15,8 +15,10 @@ import (
 	"image/png"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/klippa-app/go-pdfium/requests"
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 
@@ -203,15 +205,20 @@ func FuzzPictures(f *testing.F) {
 	})
 }
 
-// FuzzPDF is slow: each document gets a machine of its own.
 func FuzzPDF(f *testing.F) {
 	f.Add(viewtest.PDF("one", "two"))
 	f.Add(viewtest.LockedPDF())
+	engine := sync.OnceValues(startPDFium) // one for all: it takes a second to start
 	f.Fuzz(func(t *testing.T, in []byte) {
-		p, err := openPDFium(bytes.NewReader(append([]byte("%PDF-"), in...)))
+		e, err := engine()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := readPDF(e, append([]byte("%PDF-"), in...))
 		if err != nil {
 			return
 		}
+		defer e.FPDF_CloseDocument(&requests.FPDF_CloseDocument{Document: p.(*pdf).doc})
 		var out bytes.Buffer
 		if err := answer(p, strings.NewReader("0 50\n"), bufio.NewWriter(&out)); err != nil || !strings.HasPrefix(out.String(), "pages pdf ") {
 			t.Fatalf("%v %.80q", err, out.String())

@@ -64,6 +64,11 @@ func openPDFium(in io.ReaderAt) (pager, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readPDF(engine, b)
+}
+
+// readPDF has a machine read the document.
+func readPDF(engine pdfium.Pdfium, b []byte) (pager, error) {
 	d, err := engine.OpenDocument(&requests.OpenDocument{File: &b})
 	switch {
 	case errors.Is(err, pdferrors.ErrPassword):
