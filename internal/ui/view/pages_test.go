@@ -15,7 +15,6 @@ import (
 	"image/png"
 	"io"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/klippa-app/go-pdfium/requests"
@@ -208,12 +207,11 @@ func FuzzPictures(f *testing.F) {
 func FuzzPDF(f *testing.F) {
 	f.Add(viewtest.PDF("one", "two"))
 	f.Add(viewtest.LockedPDF())
-	engine := sync.OnceValues(startPDFium) // one for all: it takes a second to start
+	e, err := startPDFium() // one for all: it takes a second, and longer than the fuzzer waits on a busy machine
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		e, err := engine()
-		if err != nil {
-			t.Fatal(err)
-		}
 		p, err := readPDF(e, append([]byte("%PDF-"), in...))
 		if err != nil {
 			return
