@@ -133,7 +133,7 @@ class Reader {
   }
 
   async type(words) {
-    await pause(900);
+    await pause(2_500); // for the window to be there, and to listen
     await this.desktop.xdotool('type', '--delay', '60', words);
   }
 

@@ -68,7 +68,10 @@ export async function find(desktop, words, area) {
     const picture = path.join(dir, 'screen.png');
     await run('import', ['-window', 'root', '-crop', `${area.width}x${area.height}+${area.left}+${area.top}`, '+repage', picture], { env: desktop.env });
     const passes = [() => read(picture, 0, 11, []), () => read(picture, 0, 11, ['-negate'])];
+    const bare = ['-colorspace', 'Gray', '-threshold', '45%']; // frames and rings around buttons go, letters stay
+    passes.push(() => read(picture, 0, 11, bare));
     for (let top = 0; top < area.height; top += STEP) passes.push(() => read(picture, top, 6, []));
+    for (let top = 0; top < area.height; top += STEP) passes.push(() => read(picture, top, 6, bare));
     let seen = null;
     for (const pass of passes) {
       const [best] = places(await pass(), words);

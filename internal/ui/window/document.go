@@ -90,6 +90,7 @@ func (w *Window) browse(ctx context.Context, gtx layout.Context) {
 		for d.toggle.Clicked(gtx) {
 			d.open = !d.open
 			w.refit, w.opened = true, &d.open
+			w.refocus = w.refocus || d.toggle.Hovered() // who reads with the mouse goes on typing where the PIN goes
 			if w.many() {
 				w.onlyOpen(ctx, d)
 			}
