@@ -25,11 +25,11 @@ const patience = 30 * time.Second
 
 const contract = "Договор № 17-а\n\n1. Поставщик передаёт, а Покупатель принимает товар.\n2. Цена товара: 120 000 рублей.\n3. Срок: до 1 декабря.\n"
 
-// question is a usual request, with one readable document.
-func question(t *testing.T, lang string) signing.Question {
+// opened is a document of that content.
+func opened(t *testing.T, content []byte) *os.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "document")
-	if err := os.WriteFile(path, []byte(contract), 0o600); err != nil {
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(path)
@@ -37,6 +37,13 @@ func question(t *testing.T, lang string) signing.Question {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// question is a usual request, with one readable document.
+func question(t *testing.T, lang string) signing.Question {
+	t.Helper()
+	f := opened(t, []byte(contract))
 	sum := sha256.Sum256([]byte(contract))
 	q := signing.Question{
 		ID: "1", Kind: signing.KindSign, Lang: lang, Origin: "https://lk.portal.example", Via: signing.ViaNative,

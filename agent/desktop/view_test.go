@@ -24,15 +24,7 @@ import (
 // documentQuestion is a question about a document of any kind.
 func documentQuestion(t *testing.T, lang, name string, content []byte) signing.Question {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "document")
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
+	f := opened(t, content)
 	q := question(t, lang)
 	q.Documents[0].Name, q.Documents[0].MIME, q.Documents[0].Size, q.Documents[0].Content = name, "", int64(len(content)), f
 	return q

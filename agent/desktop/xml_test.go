@@ -7,9 +7,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,15 +44,7 @@ const order = `<?xml version="1.0" encoding="UTF-8"?>
 // xmlQuestion is a question about an XML document; part is the piece that gets signed, all of it when empty.
 func xmlQuestion(t *testing.T, lang, name, content, part string) signing.Question {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "document")
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
+	f := opened(t, []byte(content))
 	q := question(t, lang)
 	q.Profile, q.XML = "xades-bes enveloped", &signing.XMLForm{Mode: "enveloped", Profile: "xades-bes"}
 	q.Attached = true
