@@ -25,6 +25,18 @@ const patience = 30 * time.Second
 
 const contract = "Договор № 17-а\n\n1. Поставщик передаёт, а Покупатель принимает товар.\n2. Цена товара: 120 000 рублей.\n3. Срок: до 1 декабря.\n"
 
+// long reports whether the long forms of these tests are wanted; make soak runs them.
+func long() bool { return os.Getenv("PERSTEN_LONG") != "" }
+
+// languages are those in which a part of a test is done: both in the long form, otherwise the parts take turns.
+func languages(part int) []string {
+	both := []string{"ru", "en"}
+	if long() {
+		return both
+	}
+	return both[part%2 : part%2+1]
+}
+
 // opened is a document of that content.
 func opened(t *testing.T, content []byte) *os.File {
 	t.Helper()
