@@ -158,7 +158,7 @@ func (s *screen) closes() {
 
 func TestSigningInTheWindow(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(0) {
 		t.Run(lang, func(t *testing.T) {
 			q := question(t, lang)
 			a := s.ask(t.Context(), q)
@@ -192,7 +192,7 @@ func TestSigningInTheWindow(t *testing.T) {
 
 func TestLastTryIsTypedTwice(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(1) {
 		q := question(t, lang)
 		q.Token.Attempts, q.Token.Low, q.Token.Final = 1, true, true
 		a := s.ask(t.Context(), q)
@@ -223,7 +223,7 @@ func TestLastTryIsTypedTwice(t *testing.T) {
 
 func TestFewAttempts(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(2) {
 		q := question(t, lang)
 		q.Token.Attempts, q.Token.Low = 2, true
 		a := s.ask(t.Context(), q)
@@ -307,7 +307,7 @@ func TestViewing(t *testing.T) {
 
 func TestOriginQuestion(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(3) {
 		for _, allow := range []bool{true, false} {
 			q := signing.Question{Kind: signing.KindOrigin, Lang: lang, Origin: "https://lk.portal.example", Via: signing.ViaNative}
 			a := s.ask(t.Context(), q)
@@ -331,7 +331,7 @@ func TestOriginQuestion(t *testing.T) {
 
 func TestHostileStrings(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(4) {
 		q := question(t, lang)
 		q.Origin, q.Via, q.Program = "https://"+strings.Repeat("login-bank.", 20)+"xn--e1afmkfd.example", signing.ViaWebSocket, "/tmp/.x/\x1b[31mchromium\u202e"
 		q.Note = "\u202eтакой текст\n\n\x1b[2J<b>ПОДПИШИТЕ</b> " + strings.Repeat("очень важно ", 200)

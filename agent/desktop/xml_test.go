@@ -92,7 +92,7 @@ func (s *screen) calmly(names ...string) {
 
 func TestXMLDocumentAsTree(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(0) {
 		for name, part := range map[string]string{"whole": "", "part": orderPart(t)} {
 			a := s.ask(t.Context(), xmlQuestion(t, lang, "Заказ 4417.xml", order, part))
 			s.shot("xml-" + name + "-asking-" + lang)
@@ -151,7 +151,7 @@ func hostileXML() string {
 
 func TestHostileXML(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(1) {
 		q := xmlQuestion(t, lang, "\u202eлмx.заказ.xml", hostileXML(), "<f>")
 		q.Documents[0].Covered[0].Element, q.Documents[0].Covered[0].ID = strings.Repeat("Элемент", 100), "x\u202e\"><b>"+strings.Repeat("9", 500)
 		a := s.ask(t.Context(), q)
@@ -176,7 +176,7 @@ func TestHostileXML(t *testing.T) {
 // document for a CMS signature.
 func TestXMLThatIsNone(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(2) {
 		q := xmlQuestion(t, lang, "Заказ.xml", "<?xml version=\"1.0\"?>\n<!DOCTYPE Заказ SYSTEM \"http://evil.example/x.dtd\">\n<Заказ>120</Заказ>\n", "")
 		q.XML, q.Profile, q.Attached, q.Documents[0].Covered, q.Documents[0].Whole = nil, "cades-bes", false, nil, false
 		a := s.ask(t.Context(), q)
