@@ -45,6 +45,7 @@ var scenes = []struct {
 	{"wrong-pin", question, func(s *screen, a asked, q signing.Question) {
 		s.typed("4321")
 		s.keys("Return")
+		s.decision(a)
 		if _, err := s.pin(a, q.Token.Request("", false), nil); err != nil {
 			s.t.Fatal(err)
 		}
@@ -65,6 +66,7 @@ var scenes = []struct {
 	}, func(s *screen, a asked, _ signing.Question) {
 		s.typed("4321")
 		s.keys("Return")
+		s.decision(a)
 		a.Progress(signing.StepTouch)
 		s.listening()
 	}},
