@@ -98,7 +98,7 @@ func TestChooserRemembersAndSearches(t *testing.T) {
 	s.closes()
 
 	a = s.ask(t.Context(), q)
-	s.keys("shift+Tab", "shift+Tab")
+	s.calmly("shift+Tab", "shift+Tab")
 	s.typed("772201")
 	time.Sleep(300 * time.Millisecond)
 	s.shot("chooser-search-ru")

@@ -18,8 +18,14 @@ import (
 // screenshotFolder is where the pictures of the documents are kept.
 const screenshotFolder = "../screenshots"
 
-// inBothSizes is how many scenes, the first ones, are shown at 200 % too.
-const inBothSizes = 7
+// kept tells which pictures are: all of the first scenes at 100 %, and of everything else enough to see both looks and languages.
+func kept(scene int, lang, theme string, percent int) bool {
+	const first = 7
+	if percent > 100 {
+		return scene < first && (lang == "ru") == (theme == "light")
+	}
+	return scene < first || theme == "light"
+}
 
 // scenes are what the pictures show: a question, and what the person and the token do then.
 var scenes = []struct {
@@ -33,7 +39,8 @@ var scenes = []struct {
 		return xmlQuestion(t, lang, map[string]string{"ru": "Заказ 4417.xml", "en": "Order 4417.xml"}[lang], order, orderPart(t))
 	}, func(s *screen, _ asked, _ signing.Question) {
 		s.calmly("shift+Tab", "Return")
-		time.Sleep(time.Second)
+		s.listening() // the window has grown
+		time.Sleep(2 * time.Second)
 	}},
 	{"digest", func(t *testing.T, lang string) signing.Question {
 		q := question(t, lang)
@@ -45,6 +52,7 @@ var scenes = []struct {
 	{"wrong-pin", question, func(s *screen, a asked, q signing.Question) {
 		s.typed("4321")
 		s.keys("Return")
+		s.decision(a)
 		if _, err := s.pin(a, q.Token.Request("", false), nil); err != nil {
 			s.t.Fatal(err)
 		}
@@ -65,6 +73,7 @@ var scenes = []struct {
 	}, func(s *screen, a asked, _ signing.Question) {
 		s.typed("4321")
 		s.keys("Return")
+		s.decision(a)
 		a.Progress(signing.StepTouch)
 		s.listening()
 	}},
@@ -111,7 +120,7 @@ func TestScreenshots(t *testing.T) {
 			h := s.hand()
 			for _, lang := range []string{"ru", "en"} {
 				for i, sc := range scenes {
-					if which != "all" && which != sc.name || percent > 100 && i >= inBothSizes {
+					if which != "all" && which != sc.name || which == "all" && !kept(i, lang, theme, percent) {
 						continue
 					}
 					q := sc.ask(t, lang)
