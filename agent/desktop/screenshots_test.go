@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -114,13 +115,15 @@ func TestScreenshots(t *testing.T) {
 						continue
 					}
 					q := sc.ask(t, lang)
-					a := s.ask(t.Context(), q)
+					ctx, end := context.WithCancel(t.Context())
+					a := s.ask(ctx, q)
 					h.painted()
 					if sc.then != nil {
 						sc.then(s, a, q)
 					}
 					s.picture(fmt.Sprintf("prompt-%s-%s-%s-%d", sc.name, lang, theme, percent))
-					s.prompt.Process.Kill()
+					end()
+					s.prompt.Process.Kill() // after an answer the window stays
 					s.closes()
 				}
 			}

@@ -90,20 +90,25 @@ func soakRuns() int {
 	return 500
 }
 
-// pending asks and does not wait for the window.
-func (s *screen) pending(q signing.Question) asked {
+// pending asks and does not wait for the window. What it returns takes the window away, for good: one that is killed comes again.
+func (s *screen) pending(q signing.Question) (a asked, end func()) {
 	s.t.Helper()
-	p, err := ui.Remote(s.starter).Ask(s.t.Context(), q)
+	ctx, cancel := context.WithCancel(s.t.Context())
+	p, err := ui.Remote(s.starter).Ask(ctx, q)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	a := asked{p, make(chan signing.Decision, 1), make(chan error, 1)}
+	a = asked{p, make(chan signing.Decision, 1), make(chan error, 1)}
 	go func() {
-		d, err := p.Decide(context.Background())
+		d, err := p.Decide(ctx)
 		a.answer <- d
 		a.fault <- err
 	}()
-	return a
+	return a, func() {
+		cancel()
+		s.prompt.Process.Kill() // after an answer the window stays
+		s.closes()
+	}
 }
 
 // unapproved fails when the prompt has been approved; it tells whether it is still open.
@@ -152,7 +157,7 @@ func TestNoApprovalWhenTheWindowAppears(t *testing.T) {
 	closed, signed := 0, 0
 	for run := range soakRuns() {
 		h.move(image.Pt(1, 1))
-		a := s.pending(q)
+		a, end := s.pending(q)
 		_, place := h.appears()
 		h.happen(time.Now(), yesButton(place))
 		if !s.unapproved(a) {
@@ -160,8 +165,7 @@ func TestNoApprovalWhenTheWindowAppears(t *testing.T) {
 		} else if run%8 == 0 && s.meant(h, a, func(image.Rectangle) {}) {
 			signed++
 		}
-		s.prompt.Process.Kill()
-		s.closes()
+		end()
 	}
 	tried(t, "windows", closed, signed)
 }
@@ -172,10 +176,11 @@ func TestNoApprovalWhenTheKeyboardComesBack(t *testing.T) {
 	h := s.hand()
 	other := h.otherWindow()
 	var a asked
+	var end func()
 	closed, signed, open := 0, 0, false
 	for run := range soakRuns() {
 		if !open {
-			a = s.pending(question(t, "ru"))
+			a, end = s.pending(question(t, "ru"))
 			h.drawn()
 			time.Sleep(deafFor + 300*time.Millisecond)
 		}
@@ -199,8 +204,7 @@ func TestNoApprovalWhenTheKeyboardComesBack(t *testing.T) {
 			open = false
 		}
 		if !open {
-			s.prompt.Process.Kill()
-			s.closes()
+			end()
 		}
 	}
 	tried(t, "returns of the keyboard", closed, signed)

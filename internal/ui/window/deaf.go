@@ -54,9 +54,13 @@ func (w *Window) bounced(gtx layout.Context) {
 	w.had = nil
 	for _, tag := range tags {
 		for e, ok := gtx.Event(key.FocusFilter{Target: tag}); ok; e, ok = gtx.Event(key.FocusFilter{Target: tag}) {
-			if f, is := e.(key.FocusEvent); is && f.Focus && tag == had {
+			f, is := e.(key.FocusEvent)
+			if is && f.Focus && tag == had {
 				w.hush()
 				w.reveal.close()
+			}
+			if is && f.Focus {
+				had = tag
 			}
 		}
 		if gtx.Focused(tag) {

@@ -74,6 +74,7 @@ func (p *pinField) one(gtx layout.Context, e event.Event, deaf, lost bool) pinEv
 		if e.Focus && p.had {
 			return pinAway
 		}
+		p.had = p.had || e.Focus
 	case pointer.Event:
 		gtx.Execute(key.FocusCmd{Tag: p})
 	case key.EditEvent:
