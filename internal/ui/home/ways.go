@@ -19,7 +19,8 @@ const (
 // ways are where in this window a person does what the words of an advice do with a command. The first that fits counts.
 var ways = []struct{ command, way string }{
 	{"persten tokens", string(Tokens)}, {"persten certs", string(Tokens)}, {"persten cert check", string(Tokens)},
-	{"persten keyfile", string(Tokens)}, {"persten journal", string(Journal)}, {"persten origins", string(Sites)},
+	{"persten keyfile", string(Tokens)}, {"persten sign", string(Sign)}, {"persten verify", string(Sign)}, {"persten compat", string(Settings)},
+	{"persten journal", string(Journal)}, {"persten origins", string(Sites)},
 	{"persten doctor --bundle", wayBundle}, {"persten doctor", wayLook}, {"persten browser", wayLook}, {"persten trust", wayLook},
 }
 
