@@ -42,7 +42,7 @@ func TestTrayScreenshots(t *testing.T) {
 			time.Sleep(time.Second)
 			s.corner(notice, l.percent, 380, 140)
 			s.opened(l.percent, 4)
-			s.corner(menu, l.percent, 800, 440)
+			s.corner(menu, l.percent, 840, 400)
 			s.keys("Escape", "Escape", "Escape")
 			g.cmd.Process.Kill()
 			<-g.done
