@@ -148,7 +148,7 @@ soak: deps-test deps-soak $(STAMPS)/ext ## the concurrent packages SOAKCOUNT (20
 	PERSTEN_LONG=1 go test -count=1 -timeout 2h -p 1 -v ./agent ./agent/desktop
 
 screenshots: deps-test $(STAMPS)/modules ## the windows, light and dark, at 100 and 200 %, in both languages, into agent/screenshots
-	PERSTEN_SCREENSHOTS=all go test -count=1 -timeout 1h -run '^TestScreenshots$$' ./agent/desktop
+	PERSTEN_SCREENSHOTS=. go test -count=1 -timeout 2h -run 'Screenshots$$' ./agent/desktop
 
 soak-algo: deps-test ## GOST against gogost and OpenSSL, all cases, on both paths; timing; one key in 16 goroutines (an hour)
 	PERSTEN_LONG=1 go test -count=1 -timeout 3h ./internal/algo/...
