@@ -139,14 +139,16 @@ check-windows: deps-windows
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	testdata/scripts/fuzz.sh $(FUZZTIME)
 
-soak: deps-test deps-soak ## the concurrent packages SOAKCOUNT (20) times under the race detector, with a second GOST token; accidents in the window
+# The long forms (PERSTEN_LONG) of tests that make test runs shortened: every hostile string in every field, windows in both languages, 1,000
+# accidents, 10,000 approvals, kills, gigabytes; and what holds only when nothing else runs, as the second in which a tray is back.
+soak: deps-test deps-soak $(STAMPS)/ext ## the concurrent packages SOAKCOUNT (20) times under the race detector, then the long forms of all tests that have one
 	testdata/p11/softhsm-gost.sh
 	CGO_ENABLED=1 go test -race -count=$(SOAKCOUNT) -timeout 4h ./internal/ipc/... ./internal/rpc/... ./internal/token/... ./internal/signing/... ./internal/server/... ./internal/journal/...
-	PERSTEN_LONG=1 go test -count=1 -timeout 1h -run '^TestApprovals$$' ./internal/server
-	PERSTEN_LONG=1 go test -count=1 -timeout 2h -v -run '^(TestNoApproval.*|TestPromptIsOnScreenInTime)$$' ./agent/desktop
+	PERSTEN_LONG=1 go test -count=1 -timeout 2h ./internal/ui/... ./internal/signing ./internal/server ./internal/cms
+	PERSTEN_LONG=1 go test -count=1 -timeout 2h -p 1 -v ./agent ./agent/desktop
 
 screenshots: deps-test $(STAMPS)/modules ## the windows, light and dark, at 100 and 200 %, in both languages, into agent/screenshots
-	PERSTEN_SCREENSHOTS=all go test -count=1 -timeout 1h -run '^TestScreenshots$$' ./agent/desktop
+	PERSTEN_SCREENSHOTS=. go test -count=1 -timeout 2h -run 'Screenshots$$' ./agent/desktop
 
 soak-algo: deps-test ## GOST against gogost and OpenSSL, all cases, on both paths; timing; one key in 16 goroutines (an hour)
 	PERSTEN_LONG=1 go test -count=1 -timeout 3h ./internal/algo/...

@@ -72,8 +72,8 @@ func (f journalFilter) query() (q proto.JournalListParams, err error) {
 			return q, err
 		}
 	}
-	if q.From, err = dayOrMoment("--from", f.from, 0); err == nil {
-		q.To, err = dayOrMoment("--to", f.to, 1)
+	if q.From, err = dayOrMoment("--from", f.from, dawn); err == nil {
+		q.To, err = dayOrMoment("--to", f.to, nextDay)
 	}
 	if err == nil && f.limit < 0 {
 		err = usage(errors.New("--limit is negative"))
@@ -81,8 +81,13 @@ func (f journalFilter) query() (q proto.JournalListParams, err error) {
 	return q, err
 }
 
-// dayOrMoment reads 2026-03-02, as its beginning or that of a later day, or a whole moment.
-func dayOrMoment(flag, s string, days int) (time.Time, error) {
+// What a day means where a moment is wanted.
+func dawn(day time.Time) time.Time       { return day }
+func nextDay(day time.Time) time.Time    { return day.AddDate(0, 0, 1) }
+func lastSecond(day time.Time) time.Time { return nextDay(day).Add(-time.Second) }
+
+// dayOrMoment reads a moment as people write it: 2026-03-02T09:15:00Z, or 2026-03-02, whose moment in this time zone meaning tells.
+func dayOrMoment(flag, s string, meaning func(time.Time) time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
@@ -91,9 +96,9 @@ func dayOrMoment(flag, s string, days int) (time.Time, error) {
 	}
 	day, err := time.ParseInLocation(time.DateOnly, s, time.Local)
 	if err != nil {
-		return day, usage(errors.New(flag + " wants a date such as 2026-03-02 or 2026-03-02T09:15:00Z"))
+		return time.Time{}, usage(errors.New(flag + " wants a date such as 2026-03-02 or 2026-03-02T09:15:00Z"))
 	}
-	return day.AddDate(0, 0, days), nil
+	return meaning(day), nil
 }
 
 // journalFile answers journal.list and journal.verify from the file at its path.

@@ -39,7 +39,7 @@ func (a *app) trust(b believing) (t cert.Trust, done func(), err error) {
 	if err != nil {
 		return t, nil, err
 	}
-	at, err := parseTime(b.at)
+	at, err := dayOrMoment("--at", b.at, lastSecond)
 	if err != nil {
 		return t, nil, err
 	}

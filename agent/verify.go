@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -122,21 +121,6 @@ func verifyFile(ctx context.Context, o checking, trust cert.Trust) (*cms.Report,
 	}
 	defer d.Close()
 	return signing.VerifyCMS(ctx, f, d, trust)
-}
-
-// parseTime reads a moment as people write it: RFC 3339, or a day, which is its end in this time zone.
-func parseTime(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
-	}
-	day, err := time.ParseInLocation(time.DateOnly, s, time.Local)
-	if err != nil {
-		return time.Time{}, usage(errors.New("--at wants a date such as 2026-03-02 or 2026-03-02T09:15:00Z"))
-	}
-	return day.AddDate(0, 0, 1).Add(-time.Second), nil
 }
 
 // looksXML tells an XML document from a CMS signature by its first bytes, and leaves f at its beginning. DER begins with the

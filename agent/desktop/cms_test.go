@@ -44,8 +44,8 @@ var forms = []struct {
 
 func TestFormsInTheWindow(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
-		for _, f := range forms {
+	for i, f := range forms {
+		for _, lang := range languages(i) {
 			q := question(t, lang)
 			q.Profile = "cades-bes"
 			if f.change(&q); q.CMS != nil && q.CMS.Profile != "" {
@@ -68,6 +68,13 @@ func TestFormsInTheWindow(t *testing.T) {
 			s.keys("Return")
 			s.closes()
 		}
+	}
+}
+
+// TestHiddenRightInTheWindow: Return refuses the right to sign what cannot be seen.
+func TestHiddenRightInTheWindow(t *testing.T) {
+	s := newScreen(t)
+	for _, lang := range languages(0) {
 		q := question(t, lang)
 		q.Kind, q.Documents, q.Certificate = signing.KindHidden, nil, nil
 		a := s.ask(t.Context(), q)

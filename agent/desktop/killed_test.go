@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// TestTrayKilled: a tray that is killed is back within a second, twenty times, and the session never notices.
+// TestTrayKilled: a tray that is killed is back, within a second on a machine that has nothing else to do (twenty times in the long form),
+// and the session never notices.
 func TestTrayKilled(t *testing.T) {
 	s := newScreen(t)
 	env := s.panel()
@@ -20,8 +21,12 @@ func TestTrayKilled(t *testing.T) {
 	c := bus(t, env)
 	tray := a.role("tray")
 	waitIcon(t, c, tray)
+	kills, limit := 3, patience
+	if long() {
+		kills, limit = 20, time.Second
+	}
 	var worst time.Duration
-	for range 20 {
+	for range kills {
 		time.Sleep(2200 * time.Millisecond) // one that dies at once is started later: see restarts
 		syscall.Kill(tray, syscall.SIGKILL)
 		began := time.Now()
@@ -29,9 +34,9 @@ func TestTrayKilled(t *testing.T) {
 		waitIcon(t, c, tray).has("Persten: готов к работе")
 		worst = max(worst, time.Since(began))
 	}
-	t.Logf("20 kills, the icon and its menu back after %v at most", worst.Round(time.Millisecond))
-	if worst > time.Second {
-		t.Error("the tray took more than a second")
+	t.Logf("%d kills, the icon and its menu back after %v at most", kills, worst.Round(time.Millisecond))
+	if worst > limit {
+		t.Errorf("the tray took more than %v", limit)
 	}
 	var status struct{ State string }
 	if a.ask(&status, "status"); status.State != "ready" {
@@ -87,12 +92,16 @@ func TestPromptKilled(t *testing.T) {
 }
 
 // TestPromptKilledAfterYes kills the window at moments around the yes: there is one signature or none, and what the command
-// says agrees with the journal.
+// says agrees with the journal. The short form tries every third moment.
 func TestPromptKilledAfterYes(t *testing.T) {
 	s := newScreen(t)
 	a := newSession(t, s, "")
 	made, last := 0, 0
-	for i := range 12 {
+	step := 3
+	if long() {
+		step = 1
+	}
+	for i := 0; i < 12; i += step {
 		g := a.sign()
 		prompt := a.role("prompt", last)
 		last = prompt

@@ -25,11 +25,23 @@ const patience = 30 * time.Second
 
 const contract = "Договор № 17-а\n\n1. Поставщик передаёт, а Покупатель принимает товар.\n2. Цена товара: 120 000 рублей.\n3. Срок: до 1 декабря.\n"
 
-// question is a usual request, with one readable document.
-func question(t *testing.T, lang string) signing.Question {
+// long reports whether the long forms of these tests are wanted; make soak runs them.
+func long() bool { return os.Getenv("PERSTEN_LONG") != "" }
+
+// languages are those in which a part of a test is done: both in the long form, otherwise the parts take turns.
+func languages(part int) []string {
+	both := []string{"ru", "en"}
+	if long() {
+		return both
+	}
+	return both[part%2 : part%2+1]
+}
+
+// opened is a document of that content.
+func opened(t *testing.T, content []byte) *os.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "document")
-	if err := os.WriteFile(path, []byte(contract), 0o600); err != nil {
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(path)
@@ -37,6 +49,13 @@ func question(t *testing.T, lang string) signing.Question {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// question is a usual request, with one readable document.
+func question(t *testing.T, lang string) signing.Question {
+	t.Helper()
+	f := opened(t, []byte(contract))
 	sum := sha256.Sum256([]byte(contract))
 	q := signing.Question{
 		ID: "1", Kind: signing.KindSign, Lang: lang, Origin: "https://lk.portal.example", Via: signing.ViaNative,
@@ -139,7 +158,7 @@ func (s *screen) closes() {
 
 func TestSigningInTheWindow(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(0) {
 		t.Run(lang, func(t *testing.T) {
 			q := question(t, lang)
 			a := s.ask(t.Context(), q)
@@ -173,7 +192,7 @@ func TestSigningInTheWindow(t *testing.T) {
 
 func TestLastTryIsTypedTwice(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(1) {
 		q := question(t, lang)
 		q.Token.Attempts, q.Token.Low, q.Token.Final = 1, true, true
 		a := s.ask(t.Context(), q)
@@ -204,7 +223,7 @@ func TestLastTryIsTypedTwice(t *testing.T) {
 
 func TestFewAttempts(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(2) {
 		q := question(t, lang)
 		q.Token.Attempts, q.Token.Low = 2, true
 		a := s.ask(t.Context(), q)
@@ -288,7 +307,7 @@ func TestViewing(t *testing.T) {
 
 func TestOriginQuestion(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(3) {
 		for _, allow := range []bool{true, false} {
 			q := signing.Question{Kind: signing.KindOrigin, Lang: lang, Origin: "https://lk.portal.example", Via: signing.ViaNative}
 			a := s.ask(t.Context(), q)
@@ -312,7 +331,7 @@ func TestOriginQuestion(t *testing.T) {
 
 func TestHostileStrings(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(4) {
 		q := question(t, lang)
 		q.Origin, q.Via, q.Program = "https://"+strings.Repeat("login-bank.", 20)+"xn--e1afmkfd.example", signing.ViaWebSocket, "/tmp/.x/\x1b[31mchromium\u202e"
 		q.Note = "\u202eтакой текст\n\n\x1b[2J<b>ПОДПИШИТЕ</b> " + strings.Repeat("очень важно ", 200)

@@ -48,11 +48,7 @@ func build(t *testing.T) string {
 	if _, err := os.Stat(program); err == nil {
 		return program
 	}
-	args := []string{"build", "-o", program}
-	if o := os.Getenv("OVERLAY"); o != "" {
-		args = append(args, "-overlay", o)
-	}
-	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return program

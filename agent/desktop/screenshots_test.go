@@ -9,17 +9,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
 	"persten/internal/signing"
+	"persten/internal/token"
+	"persten/internal/ui/view/viewtest"
 )
 
 // screenshotFolder is where the pictures of the documents are kept.
 const screenshotFolder = "../screenshots"
 
 // inBothSizes is how many scenes, the first ones, are shown at 200 % too.
-const inBothSizes = 7
+const inBothSizes = 9
 
 // scenes are what the pictures show: a question, and what the person and the token do then.
 var scenes = []struct {
@@ -31,10 +34,10 @@ var scenes = []struct {
 	{"batch", func(t *testing.T, lang string) signing.Question { return batchOf(t, lang, 50) }, nil},
 	{"xml", func(t *testing.T, lang string) signing.Question {
 		return xmlQuestion(t, lang, map[string]string{"ru": "Заказ 4417.xml", "en": "Order 4417.xml"}[lang], order, orderPart(t))
-	}, func(s *screen, _ asked, _ signing.Question) {
-		s.calmly("shift+Tab", "Return")
-		time.Sleep(time.Second)
-	}},
+	}, looked},
+	{"pdf", func(t *testing.T, lang string) signing.Question {
+		return documentQuestion(t, lang, map[string]string{"ru": "Договор.pdf", "en": "Contract.pdf"}[lang], viewtest.PDF("Contract No. 17", "Page two", "Page three"))
+	}, looked},
 	{"digest", func(t *testing.T, lang string) signing.Question {
 		q := question(t, lang)
 		q.Raw, q.Profile, q.Note = true, "raw", ""
@@ -45,6 +48,7 @@ var scenes = []struct {
 	{"wrong-pin", question, func(s *screen, a asked, q signing.Question) {
 		s.typed("4321")
 		s.keys("Return")
+		s.decision(a)
 		if _, err := s.pin(a, q.Token.Request("", false), nil); err != nil {
 			s.t.Fatal(err)
 		}
@@ -65,9 +69,11 @@ var scenes = []struct {
 	}, func(s *screen, a asked, _ signing.Question) {
 		s.typed("4321")
 		s.keys("Return")
+		s.decision(a)
 		a.Progress(signing.StepTouch)
 		s.listening()
 	}},
+	{"chooser", choosing, nil},
 	{"created", question, func(s *screen, a asked, q signing.Question) {
 		s.typed("4321")
 		s.keys("Return")
@@ -92,43 +98,87 @@ var scenes = []struct {
 		q.Algorithm = "GOST R 34.10-2012 256"
 		return q
 	}, nil},
+	{"password", func(t *testing.T, lang string) signing.Question {
+		return signing.Question{Kind: signing.KindPIN, Lang: lang, Via: signing.ViaSocket, PID: 4417, Program: "/usr/bin/persten", Token: token.Info{Label: "podpis.pfx", Module: token.KeyFile, Path: "/home/anna/podpis.pfx", LoginRequired: true, Attempts: -1}}
+	}, nil},
+	{"test", func(t *testing.T, lang string) signing.Question {
+		q := question(t, lang)
+		q.Kind, q.Note, q.Origin, q.Via, q.Documents[0].Name = signing.KindTest, "", "", signing.ViaSocket, "persten-test.txt"
+		q.PID, q.Program = 4417, "/usr/bin/persten"
+		return q
+	}, nil},
 	{"site", func(t *testing.T, lang string) signing.Question {
 		return signing.Question{Kind: signing.KindOrigin, Lang: lang, Origin: "https://lk.portal.example", Via: signing.ViaNative}
 	}, nil},
 }
 
-// TestScreenshots writes the pictures when PERSTEN_SCREENSHOTS says so: "all", or the name of a scene.
-func TestScreenshots(t *testing.T) {
+// looked opens the document, as the keyboard does it.
+func looked(s *screen, _ asked, _ signing.Question) {
+	s.calmly("shift+Tab", "Return")
+	time.Sleep(2 * time.Second)
+}
+
+// wanted reports whether PERSTEN_SCREENSHOTS, a regular expression, names a picture.
+func wanted(t *testing.T, picture string) bool {
+	t.Helper()
 	which := os.Getenv("PERSTEN_SCREENSHOTS")
 	if which == "" {
 		t.Skip("PERSTEN_SCREENSHOTS is not set: no pictures were taken")
 	}
-	for percent, size := range map[int]string{100: "1100x900", 200: "1400x1700"} {
-		for _, theme := range []string{"light", "dark"} {
-			s := newScreenOf(t, size)
-			s.env = []string{"PERSTEN_THEME=" + theme, "TZ=Europe/Moscow"}
-			s.scale(percent)
-			h := s.hand()
-			for _, lang := range []string{"ru", "en"} {
-				for i, sc := range scenes {
-					if which != "all" && which != sc.name || percent > 100 && i >= inBothSizes {
-						continue
-					}
-					q := sc.ask(t, lang)
-					ctx, end := context.WithCancel(t.Context())
-					a := s.ask(ctx, q)
-					h.painted()
-					if sc.then != nil {
-						sc.then(s, a, q)
-					}
-					s.picture(fmt.Sprintf("prompt-%s-%s-%s-%d", sc.name, lang, theme, percent))
-					end()
-					s.prompt.Process.Kill() // after an answer the window stays
-					s.closes()
-				}
-			}
-		}
+	ok, err := regexp.MatchString(which, picture)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return ok
+}
+
+// style is one way in which everything is shown, and what the name of its pictures ends with.
+type style struct {
+	lang, theme string
+	percent     int
+}
+
+func (l style) String() string { return fmt.Sprintf("%s-%s-%d", l.lang, l.theme, l.percent) }
+
+var styles = []style{
+	{"ru", "light", 100}, {"en", "light", 100}, {"ru", "dark", 100}, {"en", "dark", 100},
+	{"ru", "light", 200}, {"en", "light", 200}, {"ru", "dark", 200}, {"en", "dark", 200},
+}
+
+// TestScreenshots writes the pictures of prompts that PERSTEN_SCREENSHOTS names.
+func TestScreenshots(t *testing.T) {
+	for _, l := range styles {
+		t.Run(l.String(), func(t *testing.T) {
+			var s *screen
+			for i, sc := range scenes {
+				name := fmt.Sprintf("prompt-%s-%s", sc.name, l)
+				if !wanted(t, name) || l.percent > 100 && i >= inBothSizes {
+					continue
+				}
+				if s == nil {
+					s = newScreenOf(t, map[int]string{100: "1100x900", 200: "1400x1700"}[l.percent])
+					s.env = []string{"PERSTEN_THEME=" + l.theme, "TZ=Europe/Moscow"}
+					s.scale(l.percent)
+				}
+				s.scene(t, name, sc.ask(t, l.lang), sc.then)
+			}
+		})
+	}
+}
+
+// scene takes the picture of one question.
+func (s *screen) scene(t *testing.T, name string, q signing.Question, then func(s *screen, a asked, q signing.Question)) {
+	t.Helper()
+	ctx, end := context.WithCancel(t.Context())
+	a := s.ask(ctx, q)
+	s.hand().painted()
+	if then != nil {
+		then(s, a, q)
+	}
+	s.picture(name)
+	end()
+	s.prompt.Process.Kill() // after an answer the window stays
+	s.closes()
 }
 
 // scale tells programs how large a pixel is, as desktops do.
@@ -140,15 +190,20 @@ func (s *screen) scale(percent int) {
 	}
 }
 
-// picture keeps the window, without its frame, in few colours.
+// picture keeps the window, without its frame.
 func (s *screen) picture(name string) {
 	s.t.Helper()
-	file := filepath.Join(screenshotFolder, name+".png")
+	s.kept(name, "-window", s.xdotool("search", "--onlyvisible", "--name", "^Persten"))
+}
+
+// kept keeps what import is told to take, in few colours.
+func (s *screen) kept(name string, what ...string) {
+	s.t.Helper()
 	if err := os.MkdirAll(screenshotFolder, 0o755); err != nil {
 		s.t.Fatal(err)
 	}
-	id := s.xdotool("search", "--onlyvisible", "--name", "^Persten")
-	if out, err := s.command("import", "-window", id, "-strip", "+dither", "-colors", "64", "png8:"+file).CombinedOutput(); err != nil {
+	small := []string{"-strip", "+dither", "-colors", "48", "-define", "png:compression-level=9", "png8:" + filepath.Join(screenshotFolder, name+".png")}
+	if out, err := s.command("import", append(what, small...)...).CombinedOutput(); err != nil {
 		s.t.Fatalf("picture: %v %s", err, out)
 	}
 }

@@ -24,15 +24,7 @@ import (
 // documentQuestion is a question about a document of any kind.
 func documentQuestion(t *testing.T, lang, name string, content []byte) signing.Question {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "document")
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
+	f := opened(t, content)
 	q := question(t, lang)
 	q.Documents[0].Name, q.Documents[0].MIME, q.Documents[0].Size, q.Documents[0].Content = name, "", int64(len(content)), f
 	return q
@@ -57,11 +49,8 @@ func picture(t *testing.T) []byte {
 // Each kind of document is opened with the keyboard, looked at, and the decision tells how it was shown.
 func TestDocumentsOnScreen(t *testing.T) {
 	s := newScreen(t)
-	contract, err := os.ReadFile(os.Getenv("PDF")) // a real one, for a look by hand
-	if err != nil {
-		contract = viewtest.PDF("Contract No. 17", "Page two", "Page three")
-	}
-	for _, c := range []struct {
+	contract := viewtest.PDF("Contract No. 17", "Page two", "Page three")
+	for i, c := range []struct {
 		file    string
 		content []byte
 		how     signing.How
@@ -75,7 +64,7 @@ func TestDocumentsOnScreen(t *testing.T) {
 		{"Порченый.pdf", viewtest.PDF("one")[:300], signing.HowHex},
 		{"Закрытый.pdf", viewtest.LockedPDF(), signing.HowHex},
 	} {
-		for _, lang := range []string{"ru", "en"} {
+		for _, lang := range languages(i) {
 			a := s.ask(t.Context(), documentQuestion(t, lang, c.file, c.content))
 			s.calmly("shift+Tab", "Return")
 			time.Sleep(2 * time.Second) // the machine that draws starts
@@ -125,7 +114,7 @@ func TestPagesOfAProcess(t *testing.T) {
 // What is shown without its looks can be opened in the system's viewer; that counts when the person says that they looked.
 func TestSeenInTheSystemsViewer(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(0) {
 		opened := make(chan string, 4)
 		show := func(_ context.Context, _ *os.File, extension string) (func(), error) {
 			opened <- extension

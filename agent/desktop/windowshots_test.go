@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -38,33 +37,30 @@ var views = []struct {
 	{"doctor", "doctor", func(s *seat) { time.Sleep(8 * time.Second) }},
 }
 
-// TestWindowScreenshots writes pictures of the main window when PERSTEN_SCREENSHOTS says so: "all", "window", or the name of a
-// view.
+// TestWindowScreenshots writes the pictures of the main window that PERSTEN_SCREENSHOTS names.
 func TestWindowScreenshots(t *testing.T) {
-	which := os.Getenv("PERSTEN_SCREENSHOTS")
-	if which == "" {
-		t.Skip("PERSTEN_SCREENSHOTS is not set: no pictures were taken")
-	}
-	for _, percent := range []int{100, 200} {
-		s := newSeatAt(newScreenOf(t, map[int]string{100: "1100x900", 200: "2200x1600"}[percent]), "ru")
-		s.percent = percent
-		s.scaled()
-		s.furnish()
-		for _, theme := range []string{"light", "dark"} {
-			for _, lang := range []string{"ru", "en"} {
-				for _, v := range views {
-					if which != "all" && which != "window" && which != v.name {
-						continue
-					}
-					s.open(v.page, "PERSTEN_LANG="+lang, "PERSTEN_THEME="+theme, "TZ=Europe/Moscow")
-					time.Sleep(time.Second)
-					if v.then != nil {
-						v.then(s)
-					}
-					s.keep(fmt.Sprintf("window-%s-%s-%s-%d", v.name, lang, theme, percent))
-					s.win.Process.Kill()
-					s.win.Wait()
+	for percent, size := range map[int]string{100: "1100x900", 200: "2200x1600"} {
+		var s *seat
+		for _, l := range styles {
+			for _, v := range views {
+				name := fmt.Sprintf("window-%s-%s", v.name, l)
+				if l.percent != percent || !wanted(t, name) {
+					continue
 				}
+				if s == nil {
+					s = newSeatAt(newScreenOf(t, size), "ru")
+					s.percent = percent
+					s.scale(percent)
+					s.furnish()
+				}
+				s.open(v.page, "PERSTEN_LANG="+l.lang, "PERSTEN_THEME="+l.theme, "TZ=Europe/Moscow")
+				time.Sleep(time.Second)
+				if v.then != nil {
+					v.then(s)
+				}
+				s.kept(name, "-window", s.main())
+				s.win.Process.Kill()
+				s.win.Wait()
 			}
 		}
 	}
@@ -124,23 +120,4 @@ func (s *seat) choose(name string) {
 	s.typed(name)
 	s.keys("Return")
 	time.Sleep(time.Second)
-}
-
-// scaled tells programs how large a pixel is, as desktops do.
-func (s *seat) scaled() {
-	s.t.Helper()
-	s.run("xprop", "-root", "-f", "RESOURCE_MANAGER", "8s", "-set", "RESOURCE_MANAGER", fmt.Sprintf("Xft.dpi:\t%d\n", 96*s.percent/100))
-}
-
-// keep writes a picture of the main window, in few colours.
-func (s *seat) keep(name string) {
-	s.t.Helper()
-	file, err := filepath.Abs(filepath.Join("../screenshots", name+".png"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		s.t.Fatal(err)
-	}
-	s.run("import", "-window", s.main(), "-strip", "+dither", "-colors", "64", "png8:"+file)
 }

@@ -7,9 +7,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,15 +44,7 @@ const order = `<?xml version="1.0" encoding="UTF-8"?>
 // xmlQuestion is a question about an XML document; part is the piece that gets signed, all of it when empty.
 func xmlQuestion(t *testing.T, lang, name, content, part string) signing.Question {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "document")
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
+	f := opened(t, []byte(content))
 	q := question(t, lang)
 	q.Profile, q.XML = "xades-bes enveloped", &signing.XMLForm{Mode: "enveloped", Profile: "xades-bes"}
 	q.Attached = true
@@ -102,7 +92,7 @@ func (s *screen) calmly(names ...string) {
 
 func TestXMLDocumentAsTree(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(0) {
 		for name, part := range map[string]string{"whole": "", "part": orderPart(t)} {
 			a := s.ask(t.Context(), xmlQuestion(t, lang, "Заказ 4417.xml", order, part))
 			s.shot("xml-" + name + "-asking-" + lang)
@@ -161,7 +151,7 @@ func hostileXML() string {
 
 func TestHostileXML(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(1) {
 		q := xmlQuestion(t, lang, "\u202eлмx.заказ.xml", hostileXML(), "<f>")
 		q.Documents[0].Covered[0].Element, q.Documents[0].Covered[0].ID = strings.Repeat("Элемент", 100), "x\u202e\"><b>"+strings.Repeat("9", 500)
 		a := s.ask(t.Context(), q)
@@ -186,7 +176,7 @@ func TestHostileXML(t *testing.T) {
 // document for a CMS signature.
 func TestXMLThatIsNone(t *testing.T) {
 	s := newScreen(t)
-	for _, lang := range []string{"ru", "en"} {
+	for _, lang := range languages(2) {
 		q := xmlQuestion(t, lang, "Заказ.xml", "<?xml version=\"1.0\"?>\n<!DOCTYPE Заказ SYSTEM \"http://evil.example/x.dtd\">\n<Заказ>120</Заказ>\n", "")
 		q.XML, q.Profile, q.Attached, q.Documents[0].Covered, q.Documents[0].Whole = nil, "cades-bes", false, nil, false
 		a := s.ask(t.Context(), q)

@@ -64,7 +64,7 @@ class Desktop {
     }, 'a Persten window', ms);
     const from = Date.now();
     await this.activate(id);
-    await pause(1_100 + 4 * (Date.now() - from));
+    await pause(1_600 + 6 * (Date.now() - from));
     return id;
   }
 

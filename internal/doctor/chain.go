@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -130,11 +131,20 @@ func importIssuer(ctx context.Context, m *Machine, args map[string]string) error
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(args["file"]); err != nil {
-		return err
-	}
-	got, err := cert.ReadFiles(args["file"])
+	got, err := certificatesIn(args["file"])
 	return m.keep(m.top(leaf), got, err)
+}
+
+// certificatesIn reads a plain file. A pipe would stop the session's goroutine that opens it.
+func certificatesIn(file string) ([]*cert.Certificate, error) {
+	info, err := os.Stat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "read", Path: file, Err: fs.ErrInvalid}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cert.ReadFiles(file)
 }
 
 // top is the certificate at which the chain of a leaf ends.
@@ -187,10 +197,10 @@ func (m *Machine) named(ctx context.Context, id string) (*cert.Certificate, erro
 // importRoot trusts the root certificate in a file, when its fingerprint is the one the person compared: without it the answer
 // is a finding that shows the fingerprint of the file and asks.
 func importRoot(_ context.Context, m *Machine, args map[string]string) error {
-	if _, err := os.Stat(args["file"]); err != nil {
+	all, err := certificatesIn(args["file"])
+	if errors.As(err, new(*fs.PathError)) {
 		return err
 	}
-	all, err := cert.ReadFiles(args["file"])
 	if len(all) != 1 {
 		return proto.E(proto.CodeFormatCertificate, err, "detail", "want one certificate")
 	}

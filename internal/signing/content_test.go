@@ -205,12 +205,12 @@ func TestDeskForgetsOrigins(t *testing.T) {
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
 	for range 100 {
-		leave, err := d.enter(context.Background(), randomID())
+		leave, err := d.enter(context.Background(), Question{Origin: randomID()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		leave()
-		if leave, err := d.enter(gone, randomID()); err == nil { // a free place may win over a lost caller
+		if leave, err := d.enter(gone, Question{Origin: randomID()}); err == nil { // a free place may win over a lost caller
 			leave()
 		}
 	}

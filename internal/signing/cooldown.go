@@ -25,6 +25,8 @@ type patience struct {
 	sites map[string]refused
 }
 
+func newPatience() patience { return patience{sites: map[string]refused{}} }
+
 type refused struct {
 	count int
 	last  time.Time

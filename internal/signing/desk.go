@@ -29,6 +29,8 @@ type desk struct {
 	cooled  func(Question) // called when the person's refusals make a site wait
 	refused patience
 
+	explained patience // windows that only say why nothing can be chosen: closing one refuses nothing, yet may be wanted too often
+
 	mu      sync.Mutex
 	slots   chan struct{}
 	origins map[string]*line
@@ -42,7 +44,7 @@ type line struct {
 }
 
 func newDesk(ask Approver, changed func()) *desk {
-	return &desk{ask: ask, changed: changed, slots: make(chan struct{}, maxPrompts), origins: map[string]*line{}, refused: patience{sites: map[string]refused{}}}
+	return &desk{ask: ask, changed: changed, slots: make(chan struct{}, maxPrompts), origins: map[string]*line{}, refused: newPatience(), explained: newPatience()}
 }
 
 // open waits for a place at the desk and opens the prompt. The returned release gives the place back.
@@ -56,7 +58,7 @@ func (d *desk) open(ctx context.Context, q Question) (Prompt, func(), error) {
 			return p, p.leave, nil
 		}
 	}
-	leave, err := d.enter(ctx, q.Origin)
+	leave, err := d.enter(ctx, q)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,10 +88,20 @@ func (d *desk) decided(q Question) bool {
 	return ok && u.find(q) != nil
 }
 
-func (d *desk) enter(ctx context.Context, origin string) (leave func(), err error) {
-	if err := d.refused.check(origin); err != nil {
+// rested is the error of a site that has to wait before a question of it is shown.
+func (d *desk) rested(q Question) error {
+	err := d.refused.check(q.Origin)
+	if err == nil && q.explains() {
+		err = d.explained.check(q.Origin)
+	}
+	return err
+}
+
+func (d *desk) enter(ctx context.Context, q Question) (leave func(), err error) {
+	if err := d.rested(q); err != nil {
 		return nil, err
 	}
+	origin := q.Origin
 	d.mu.Lock()
 	l := d.origins[origin]
 	if l == nil {
@@ -114,7 +126,7 @@ func (d *desk) enter(ctx context.Context, origin string) (leave func(), err erro
 		done()
 		return nil, err
 	}
-	err = d.refused.check(origin) // the person may have refused it meanwhile
+	err = d.rested(q) // the person may have refused it meanwhile
 	if err == nil {
 		err = take(ctx, d.slots)
 	}
@@ -189,7 +201,11 @@ func decide(ctx context.Context, p Prompt) (Decision, error) {
 func (d *desk) decide(ctx context.Context, q Question, p Prompt) (Decision, error) {
 	answer, err := decide(ctx, p)
 	answered := err == nil || code(err) == proto.CodeUserRejected
-	if answered && approvedBy(p) == "" && d.refused.answered(q.Origin, err == nil, time.Now()) {
+	counted := &d.refused
+	if q.explains() {
+		counted = &d.explained
+	}
+	if answered && approvedBy(p) == "" && counted.answered(q.Origin, err == nil, time.Now()) {
 		d.cooled(q)
 	}
 	return answer, err

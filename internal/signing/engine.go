@@ -145,10 +145,15 @@ func (e *Engine) Refresh() {
 
 // find returns the key of a certificate id or thumbprint.
 func (e *Engine) find(ctx context.Context, id string) (token.Key, error) {
+	return e.findOn(ctx, id, func(token.Info) bool { return true })
+}
+
+// findOn is find among the keys of the tokens that are meant.
+func (e *Engine) findOn(ctx context.Context, id string, meant func(token.Info) bool) (token.Key, error) {
 	id = strings.ToLower(id)
 	named := func(k token.Key) bool {
 		c := k.Certificate()
-		return k.ID() == id || c != nil && c.Thumbprint() == id
+		return (k.ID() == id || c != nil && c.Thumbprint() == id) && meant(k.Token())
 	}
 	if f, ok := e.keys.(token.Finder); ok {
 		if k := f.Find(ctx, named); k != nil {

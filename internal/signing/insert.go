@@ -65,6 +65,12 @@ func (e *Engine) ask(ctx context.Context, q Question) (Prompt, func(), error) {
 	return p, leave, err
 }
 
+// on reports whether t is the token that the question named. Another one with the same certificate is not what was approved: the
+// journal would name the wrong one, and it would get the PIN of the right one.
+func (k absentKey) on(t token.Info) bool {
+	return t.Serial == k.info.Serial && t.Label == k.info.Label && t.Model == k.info.Model
+}
+
 // inserted is key, or the same one on its token once that is plugged in. Until then the prompt says which it is, and the person can
 // give up. Their act makes the approval fresh again.
 func (e *Engine) inserted(ctx context.Context, key token.Key, p Prompt, a *approval) (token.Key, error) {
@@ -79,7 +85,7 @@ func (e *Engine) inserted(ctx context.Context, key token.Key, p Prompt, a *appro
 	if s, ok := p.(Stopper); ok {
 		stopped = s.Stopped()
 	}
-	found, err := e.await(limited, key.ID(), stopped)
+	found, err := e.await(limited, approved, stopped)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -94,13 +100,13 @@ func (e *Engine) inserted(ctx context.Context, key token.Key, p Prompt, a *appro
 	return found, nil
 }
 
-// await waits until the key of a certificate can be found.
-func (e *Engine) await(ctx context.Context, id string, stopped <-chan struct{}) (token.Key, error) {
+// await waits until the key can be found on its token.
+func (e *Engine) await(ctx context.Context, k absentKey, stopped <-chan struct{}) (token.Key, error) {
 	events := e.keys.Events(ctx)
 	look := time.NewTicker(insertLook)
 	defer look.Stop()
 	for {
-		key, err := e.find(ctx, id)
+		key, err := e.findOn(ctx, k.ID(), k.on)
 		if err == nil || ctx.Err() != nil {
 			return key, err
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"persten/internal/cert"
+	"persten/internal/secret"
 	"persten/internal/signing"
 	"persten/internal/token"
 	"persten/internal/token/keyfile"
@@ -28,16 +29,29 @@ type drawer struct {
 	token.Inventory
 	mu      sync.Mutex
 	present bool
+	serials []string // of the tokens that hold the keys
 	events  chan token.Event
 }
 
-type deviceKey struct{ token.Key }
+type deviceKey struct {
+	token.Key
+	serial string
+}
 
 func (k deviceKey) Token() token.Info {
 	i := k.Key.Token()
-	i.Demo, i.Module, i.Path, i.Serial = false, "test", "", "0a1b2c"
+	i.Demo, i.Module, i.Path, i.Serial = false, "test", "", k.serial
 	return i
 }
+
+func (k deviceKey) Open(ctx context.Context, ask token.PINFunc) (token.Session, error) {
+	return k.Key.Open(ctx, func(ctx context.Context, r token.PINRequest) (secret.PIN, error) {
+		r.Token = k.Token()
+		return ask(ctx, r)
+	})
+}
+
+const seenSerial = "0a1b2c"
 
 func (d *drawer) Keys(ctx context.Context) ([]token.Key, error) {
 	d.mu.Lock()
@@ -46,10 +60,13 @@ func (d *drawer) Keys(ctx context.Context) ([]token.Key, error) {
 		return nil, nil
 	}
 	keys, err := d.Inventory.Keys(ctx)
-	for i := range keys {
-		keys[i] = deviceKey{keys[i]}
+	var held []token.Key
+	for _, serial := range d.serials {
+		for _, k := range keys {
+			held = append(held, deviceKey{k, serial})
+		}
 	}
-	return keys, err
+	return held, err
 }
 
 func (d *drawer) Events(context.Context) <-chan token.Event { return d.events }
@@ -68,7 +85,7 @@ func (d *drawer) plug(in bool) {
 func remembering(t *testing.T, p *person) (b *bench, d *drawer, id string) {
 	t.Helper()
 	b = newBench(t, p)
-	d = &drawer{Inventory: b.demo, present: true, events: make(chan token.Event, 1)}
+	d = &drawer{Inventory: b.demo, present: true, serials: []string{seenSerial}, events: make(chan token.Event, 1)}
 	known := filepath.Join(t.TempDir(), "known.json")
 	b.Engine = signing.New(d, p, reopened(t, b), signing.Options{Store: b.Store(), Known: signing.NewKnown(known), Trust: func() cert.Trust { return cert.Trust{} }})
 	id = b.keys(t)[0].ID()
@@ -128,6 +145,27 @@ func TestInsertOthers(t *testing.T) {
 	}
 	if len(p.asked) != 2 || !p.asked[0].Absent || !p.asked[1].Absent {
 		t.Errorf("%+v", p.asked)
+	}
+}
+
+// A token that is not the one the window names is not taken for it, though it holds the same certificate and key: the person would
+// type the PIN of theirs into it.
+func TestInsertAnotherToken(t *testing.T) {
+	p := &person{pins: []string{keyfile.DemoPIN}, decide: yes}
+	b, d, id := remembering(t, p)
+	hold := func(serials ...string) {
+		d.mu.Lock()
+		d.serials = serials
+		d.mu.Unlock()
+		d.plug(true)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { hold("clone") })
+	time.AfterFunc(200*time.Millisecond, func() { hold("clone", seenSerial) })
+	if _, err := b.SignCMS(t.Context(), page, signing.CMSRequest{Certificate: id, Content: b.content(t, "x")}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.requests) != 1 || p.requests[0].Token.Serial != seenSerial {
+		t.Errorf("%+v", p.requests)
 	}
 }
 

@@ -64,6 +64,11 @@ func (e *Engine) choices(who Caller, r SelectRequest, fit []token.Key, refused [
 	return append(list, refused...)
 }
 
+// explains reports whether q only tells why no certificate can be chosen.
+func (q Question) explains() bool {
+	return q.Kind == KindSelect && !slices.ContainsFunc(q.Choices, func(c Choice) bool { return c.Refusal == nil })
+}
+
 // explainNone shows why nothing fits, where somebody can be shown, and returns the answer for the caller: codes, no certificates.
 func (e *Engine) explainNone(ctx context.Context, q Question) error {
 	var reasons []string
@@ -76,11 +81,14 @@ func (e *Engine) explainNone(ctx context.Context, q Question) error {
 	p, leave, err := e.desk.open(ctx, q)
 	if err == nil {
 		defer leave()
-		_, err = decide(ctx, p)
+		_, err = e.desk.decide(ctx, q, p)
 		p.Close(outcome(proto.E(proto.CodeUserRejected, nil))) // there was nothing to say yes to
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if c := code(err); c == proto.CodeOriginCooldown || c == proto.CodeRequestLimit {
+		return err // the reasons would tell a site, unseen by the person, who is among the certificates
 	}
 	logFault("certificates that do not fit could not be shown", err)
 	return none

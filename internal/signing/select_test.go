@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"persten/internal/algo"
@@ -167,6 +168,35 @@ func TestNoneIsExplained(t *testing.T) {
 	if _, err := none.Select(t.Context(), page, signing.SelectRequest{Purpose: signing.KindSign, Filter: proto.CertificateFilter{INN: head.INN}}); !errors.Is(err, proto.CodeCertificateNone) {
 		t.Errorf("without a window: %v", err)
 	}
+}
+
+// Three such windows are enough for a while: a site cannot keep the person closing them, nor go on asking unseen who is among the
+// certificates. What they could say yes to is shown as ever.
+func TestNoneIsNotExplainedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys, _ := certificates(t, cert.Template{Subject: clerk}, cert.Template{Subject: trader})
+		p := &person{decide: no}
+		e := selecting(t, p, keys, signing.Options{})
+		ask := func(inn string) *proto.Error {
+			_, err := e.Select(t.Context(), page, signing.SelectRequest{Purpose: signing.KindSign, Filter: proto.CertificateFilter{INN: inn}})
+			return proto.AsError(err)
+		}
+		for range 3 {
+			if err := ask(head.INN); err.Code != proto.CodeCertificateNone {
+				t.Fatal(err)
+			}
+		}
+		if err := ask(head.INN); err.Code != proto.CodeOriginCooldown || err.Args["reasons"] != "" || len(p.asked) != 3 {
+			t.Errorf("%v %v, asked %d times", err, err.Args, len(p.asked))
+		}
+		if err := ask(""); err.Code != proto.CodeUserRejected || len(p.asked) != 4 {
+			t.Errorf("%v, asked %d times", err, len(p.asked))
+		}
+		time.Sleep(2 * time.Minute)
+		if err := ask(head.INN); err.Code != proto.CodeCertificateNone {
+			t.Error(err)
+		}
+	})
 }
 
 // The last choice of a site is marked there and nowhere else, is not taken without the person, and can be forgotten.

@@ -153,6 +153,10 @@ func (c Card) Warnings() []string {
 
 func (c *Card) asker(q signing.Question) {
 	program := programName(q.Program)
+	if own(executable(), q) {
+		c.Asker = c.Say("prompt.asker.own")
+		return
+	}
 	if q.Origin == "" {
 		if program == "" {
 			program = c.Say("prompt.asker.unknown")

@@ -56,8 +56,11 @@ func OpenFile(path string) (*File, error) {
 	return f, nil
 }
 
-// load reads and parses a file of bounded size.
+// load reads and parses a file of bounded size. A pipe in its place would stop whoever opens it.
 func load(path string) (*pfx, []byte, error) {
+	if _, err := stampOf(path); err != nil {
+		return nil, nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err

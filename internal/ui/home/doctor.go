@@ -30,6 +30,7 @@ type doctorPage struct {
 	passed   bool // show those that found nothing
 	show     widget.Clickable
 	fixes    map[string]*widget.Clickable
+	ways     map[string]*widget.Clickable
 	fixing   job
 	asked    []proto.DoctorFinding // what a repair wants a yes for
 	since    time.Time             // when that was shown
@@ -43,7 +44,7 @@ type doctorPage struct {
 }
 
 func newDoctor(h *Home) *doctorPage {
-	return &doctorPage{h: h, fixes: map[string]*widget.Clickable{}, support: newBundle(h)}
+	return &doctorPage{h: h, fixes: map[string]*widget.Clickable{}, ways: map[string]*widget.Clickable{}, support: newBundle(h)}
 }
 
 func (p *doctorPage) enter() {
@@ -173,7 +174,7 @@ func (p *doctorPage) items(gtx layout.Context) (items []layout.Widget) {
 		add(h.card(Plain, spaced(8, h.bold(h.say("home.doctor.words")), h.soft(h.say("home.doctor.wordsabout")),
 			beside(8, h.Field(&p.search, h.say("home.doctor.search"), h.Blue), h.other(&p.explain, h.say("home.doctor.explain"))))))
 		add(h.working(&p.explaining, nil, h.say("home.doctor.looking")))
-		items = append(items, p.explained()...)
+		items = append(items, p.explained(gtx)...)
 	}
 	if !h.has(proto.MethodDoctorRun) {
 		return append(items, p.problems()...)
@@ -236,7 +237,7 @@ func (p *doctorPage) finding(gtx layout.Context, f proto.DoctorFinding) layout.W
 	}
 	parts = append(parts, h.soft(about+"  ·  "+ui.Safe(f.Code, 60)))
 	if f.Fix == nil {
-		return h.card(t, spaced(5, parts...))
+		return h.card(t, spaced(5, append(parts, p.waysOf(gtx, f.Code+" "+f.Subject, f.Text.Next))...))
 	}
 	key := f.Code + " " + f.Subject + " " + f.Fix.Args["file"]
 	if p.fixes[key] == nil {
@@ -285,7 +286,7 @@ func (p *doctorPage) mend(f proto.DoctorFix) {
 }
 
 // explained are the answers of the search.
-func (p *doctorPage) explained() (items []layout.Widget) {
+func (p *doctorPage) explained(gtx layout.Context) (items []layout.Widget) {
 	h := p.h
 	if p.answers == nil {
 		return nil
@@ -298,7 +299,8 @@ func (p *doctorPage) explained() (items []layout.Widget) {
 		for _, step := range a.Check {
 			parts = append(parts, row2(h.Text("•", look.Label{Color: h.Blue, Bold: true}), h.Text(ui.Safe(step, 400), look.Label{})))
 		}
-		items = append(items, h.card(Warn, spaced(5, append(parts, h.Text(ui.Safe(a.Next, 400), look.Label{Bold: true}))...)))
+		parts = append(parts, h.Text(ui.Safe(a.Next, 400), look.Label{Bold: true}), p.waysOf(gtx, a.ID, append(a.Check, a.Next)...))
+		items = append(items, h.card(Warn, spaced(5, parts...)))
 	}
 	return items
 }

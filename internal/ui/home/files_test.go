@@ -137,3 +137,14 @@ func TestBeside(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestHomely: only what lies in the person's folder is shortened.
+func TestHomely(t *testing.T) {
+	t.Setenv("HOME", "/home/anna")
+	t.Setenv("USERPROFILE", "/home/anna")
+	for path, want := range map[string]string{"/home/anna/Documents": "~/Documents", "/home/anna": "~", "/home/annabel": "/home/annabel", "/etc": "/etc"} {
+		if got := homely(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}

@@ -18,6 +18,15 @@ import (
 // place is a folder a person knows by name; name is the end of a key of the texts.
 type place struct{ name, path string }
 
+// homely writes the person's own folder as ~, as they know it.
+func homely(path string) string {
+	home, err := os.UserHomeDir()
+	if rest, below := strings.CutPrefix(path, home); err == nil && below && (rest == "" || os.IsPathSeparator(rest[0])) {
+		return "~" + rest
+	}
+	return path
+}
+
 // places are the person's folders that exist.
 func places() (list []place) {
 	home, err := os.UserHomeDir()

@@ -180,6 +180,10 @@ func journalResult(lang text.Lang, r proto.JournalRecord, kind string) (string, 
 		return say(lang, "home.sites.denied"), Warn
 	case site && r.Result == string(proto.CodeOriginNotAllowed):
 		return say(lang, "home.journal.forgotten"), Warn
+	case kind == "origin" && r.Result == "ok":
+		return say(lang, "home.sites.allowed"), Good
+	case kind == "hidden" && r.Result == "ok":
+		return say(lang, "home.sites.hidden"), Good
 	case r.Result == "ok":
 		return say(lang, "journal.result.ok"), Good
 	case r.Result == "" || r.Result == "unknown":

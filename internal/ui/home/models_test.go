@@ -254,3 +254,12 @@ func TestTenThousandRows(t *testing.T) {
 		t.Errorf("the list stands at %+v", p.list.Position)
 	}
 }
+
+// TestSiteInTheJournal: what was decided about a site is said as such, not as a success.
+func TestSiteInTheJournal(t *testing.T) {
+	for result, want := range map[string]string{"ok": "Может просить подпись", "user_rejected": "Доступ запрещён"} {
+		if got, _ := journalResult(text.Russian, proto.JournalRecord{Result: result}, "origin"); got != want {
+			t.Errorf("%s: %q, want %q", result, got, want)
+		}
+	}
+}

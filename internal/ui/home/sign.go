@@ -195,7 +195,7 @@ func (h *Home) dropWords(page string) string {
 func (h *Home) fileZone(pick *widget.Clickable, path, drop, choose string) layout.Widget {
 	words := h.soft(drop)
 	if path != "" {
-		about := filepath.Dir(path)
+		about := homely(filepath.Dir(path))
 		if fi, err := os.Stat(path); err == nil {
 			about = ui.Size(h.lang, fi.Size()) + ", " + about
 		}

@@ -11,8 +11,8 @@ type Palette struct {
 	Rule             color.NRGBA // lines and frames
 	OnAccent         color.NRGBA // text on an accent
 
-	Blue, Teal, Violet, Plum, Rust color.NRGBA // accents of questions
-	Green, Red, Amber              color.NRGBA // of outcomes and warnings
+	Blue, Teal, Violet, Plum, Rust, Slate, Olive color.NRGBA // accents of questions
+	Green, Red, Amber                            color.NRGBA // of outcomes and warnings
 
 	AmberBed, RedBed color.NRGBA // beds of warnings
 }
@@ -26,7 +26,7 @@ func light() Palette {
 	return Palette{
 		Ink: rgb(0x1c2430), Soft: rgb(0x5b6675), Faint: rgb(0x8a94a3),
 		Paper: rgb(0xffffff), Ground: rgb(0xf4f6f9), Rule: rgb(0xdde2ea), OnAccent: rgb(0xffffff),
-		Blue: rgb(0x1f5fbf), Teal: rgb(0x0f7173), Violet: rgb(0x7a3fb0), Plum: rgb(0x96276e), Rust: rgb(0xa34a12),
+		Blue: rgb(0x1f5fbf), Teal: rgb(0x0f7173), Violet: rgb(0x7a3fb0), Plum: rgb(0x96276e), Rust: rgb(0xa34a12), Slate: rgb(0x475569), Olive: rgb(0x5b6300),
 		Green: rgb(0x1a7145), Red: rgb(0xb3261e), Amber: rgb(0x8a5a00),
 		AmberBed: rgb(0xfff4d6), RedBed: rgb(0xfdecea),
 	}
@@ -36,7 +36,7 @@ func dark() Palette {
 	return Palette{
 		Ink: rgb(0xe7ebf1), Soft: rgb(0xa7b1c0), Faint: rgb(0x707b8b),
 		Paper: rgb(0x232a35), Ground: rgb(0x181d25), Rule: rgb(0x3a4453), OnAccent: rgb(0x10151c),
-		Blue: rgb(0x7fb2ff), Teal: rgb(0x4fc4c0), Violet: rgb(0xc79bf2), Plum: rgb(0xf49ac8), Rust: rgb(0xf0a06c),
+		Blue: rgb(0x7fb2ff), Teal: rgb(0x4fc4c0), Violet: rgb(0xc79bf2), Plum: rgb(0xf49ac8), Rust: rgb(0xf0a06c), Slate: rgb(0xa9bad0), Olive: rgb(0xc5cf6e),
 		Green: rgb(0x63cf95), Red: rgb(0xff8f85), Amber: rgb(0xf2bf5e),
 		AmberBed: rgb(0x3a2f17), RedBed: rgb(0x42221f),
 	}

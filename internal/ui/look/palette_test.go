@@ -35,7 +35,7 @@ func TestContrast(t *testing.T) {
 	}
 	for name, p := range map[string]Palette{"light": light(), "dark": dark()} {
 		accents := map[string]color.NRGBA{
-			"blue": p.Blue, "teal": p.Teal, "violet": p.Violet, "plum": p.Plum, "rust": p.Rust,
+			"blue": p.Blue, "teal": p.Teal, "violet": p.Violet, "plum": p.Plum, "rust": p.Rust, "slate": p.Slate, "olive": p.Olive,
 			"green": p.Green, "red": p.Red, "amber": p.Amber,
 		}
 		check := func(what string, ink, bed color.NRGBA) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"persten/internal/signing"
 	"persten/internal/ui"
 	"persten/internal/ui/uitest"
 )
@@ -33,23 +34,8 @@ func shown(t *testing.T, c ui.Card) (lines []string) {
 
 // Nothing from outside ends a line of the protocol or of a dialog, or is drawn out of its place.
 func TestHostileFields(t *testing.T) {
-	list, fields := uitest.Strings(t), uitest.Fields()
-	for _, f := range fields {
-		plain := map[string]int{}
-		for _, word := range []string{uitest.Plain(""), uitest.Plain("x")} {
-			plain[word] = len(shown(t, ui.NewCard(f.Make(word), "ru")))
-		}
-		for _, s := range list {
-			lines := shown(t, ui.NewCard(f.Make(s), "ru"))
-			if got, want := len(lines), plain[uitest.Plain(s)]; got != want {
-				t.Fatalf("%s: %.40q makes %d lines of %d", f.Name, s, got, want)
-			}
-			for _, l := range lines {
-				if err := uitest.Check(l); err != nil {
-					t.Fatalf("%s: %.40q is shown as %.300q: %v", f.Name, s, l, err)
-				}
-			}
-		}
-	}
-	t.Logf("%d strings in %d fields", len(list), len(fields))
+	uitest.Hold(t, func(q signing.Question) ([]string, int) {
+		lines := shown(t, ui.NewCard(q, "ru"))
+		return lines, len(lines)
+	})
 }

@@ -34,23 +34,8 @@ func plainer(lines []string) (n int) {
 
 // Nothing from outside reaches the terminal but characters that are drawn where they stand, one fact a line.
 func TestHostileFields(t *testing.T) {
-	list, fields := uitest.Strings(t), uitest.Fields()
-	for _, f := range fields {
-		plain := map[string]int{}
-		for _, word := range []string{uitest.Plain(""), uitest.Plain("x")} {
-			plain[word] = plainer(printed(t, f.Make(word)))
-		}
-		for _, s := range list {
-			lines := printed(t, f.Make(s))
-			if got, want := plainer(lines), plain[uitest.Plain(s)]; got != want {
-				t.Fatalf("%s: %.40q makes %d lines of %d", f.Name, s, got, want)
-			}
-			for _, l := range lines {
-				if err := uitest.Check(l); err != nil {
-					t.Fatalf("%s: %.40q is printed as %.300q: %v", f.Name, s, l, err)
-				}
-			}
-		}
-	}
-	t.Logf("%d strings in %d fields", len(list), len(fields))
+	uitest.Hold(t, func(q signing.Question) ([]string, int) {
+		lines := printed(t, q)
+		return lines, plainer(lines)
+	})
 }

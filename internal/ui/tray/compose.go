@@ -162,16 +162,7 @@ func (s sayer) certificates(n *news, now time.Time) (rows []row) {
 			name = s.get("tray.token.locked", "label", name)
 		}
 		rows = append(rows, row{text: name})
-		said := map[string]bool{}
-		for _, c := range n.certs {
-			if c.Token.Label != t.Label {
-				continue
-			}
-			line := s.certificate(c, now)
-			if said[line] {
-				line += " (" + ui.Safe(c.Key, columns/2) + ")" // a person's second key
-			}
-			said[line] = true
+		for _, line := range s.onToken(n, t.Label, now) {
 			rows = append(rows, row{text: indent + line, do: open})
 		}
 	}
@@ -182,6 +173,24 @@ func (s sayer) certificates(n *news, now time.Time) (rows []row) {
 		rows = append(rows[:maxCertificates-1], row{text: s.get("tray.more"), do: open})
 	}
 	return rows
+}
+
+// onToken are a token's certificates. Those that would read alike say what key they have.
+func (s sayer) onToken(n *news, label string, now time.Time) (lines []string) {
+	alike, keys := map[string]int{}, []string{}
+	for _, c := range n.certs {
+		if c.Token.Label == label {
+			line := s.certificate(c, now)
+			alike[line]++
+			lines, keys = append(lines, line), append(keys, ui.Safe(c.Key, columns/2))
+		}
+	}
+	for i, line := range lines {
+		if alike[line] > 1 {
+			lines[i] += " (" + keys[i] + ")"
+		}
+	}
+	return lines
 }
 
 // certificate is a holder and what is left of the key's term.

@@ -34,7 +34,7 @@ func full(lang text.Lang) *news {
 		status: proto.AgentStatusResult{State: proto.StateReady},
 		tokens: []proto.Token{{Label: "Rutoken ECP"}, {Label: "JaCarta", Locked: true}, {Label: "Rutoken ECP"}},
 		certs: []proto.Certificate{
-			{Name: "Демонстрационный Подписант", Organization: "Демонстрационная организация", NotAfter: now.Add(87*day + time.Hour), Token: proto.TokenRef{Label: "Rutoken ECP"}},
+			{Name: "Демонстрационный Подписант", Organization: "Демонстрационная организация", Key: "GOST R 34.10-2012 256", NotAfter: now.Add(87*day + time.Hour), Token: proto.TokenRef{Label: "Rutoken ECP"}},
 			{Name: "Демонстрационный Подписант", Organization: "Демонстрационная организация", Key: "RSA 2048", NotAfter: now.Add(87*day + time.Hour), Token: proto.TokenRef{Label: "Rutoken ECP"}},
 			{Name: "Демонстрационный Директор", NotAfter: now.Add(900 * day), SignUntil: now.Add(day + time.Hour), Token: proto.TokenRef{Label: "Rutoken ECP"}},
 			{Name: "Демонстрационный Бухгалтер", NotAfter: now.Add(-day), Token: proto.TokenRef{Label: "JaCarta"}},
@@ -58,7 +58,7 @@ func TestCompose(t *testing.T) {
 	time.Local = time.UTC
 	for lang, want := range map[text.Lang]string{
 		text.Russian: "Persten: готов к работе\nОткрыть Persten…\nТокены и сертификаты\n\tRutoken ECP\n" +
-			"\t    Демонстрационный Подписант, Демонстрационная организация: ещё 87 дней\n" +
+			"\t    Демонстрационный Подписант, Демонстрационная организация: ещё 87 дней (GOST R 34.10-2012 256)\n" +
 			"\t    Демонстрационный Подписант, Демонстрационная организация: ещё 87 дней (RSA 2048)\n" +
 			"\t    Демонстрационный Директор: ещё 1 день\n" +
 			"\tJaCarta (заблокирован)\n\t    Демонстрационный Бухгалтер: срок закончился\n" +
@@ -69,7 +69,7 @@ func TestCompose(t *testing.T) {
 			"Тестовая подпись…\nДиагностика…\nЖурнал…\nНастройки…\nЯзык\n\t    Русский\n\t    English\n\t✓ Как в системе\n" +
 			"Приостановить на час\nПриостановить\nЗавершить Persten\n",
 		text.English: "Persten: ready\nOpen Persten…\nTokens and certificates\n\tRutoken ECP\n" +
-			"\t    Демонстрационный Подписант, Демонстрационная организация: 87 days left\n" +
+			"\t    Демонстрационный Подписант, Демонстрационная организация: 87 days left (GOST R 34.10-2012 256)\n" +
 			"\t    Демонстрационный Подписант, Демонстрационная организация: 87 days left (RSA 2048)\n" +
 			"\t    Демонстрационный Директор: 1 day left\n" +
 			"\tJaCarta (locked)\n\t    Демонстрационный Бухгалтер: expired\n" +

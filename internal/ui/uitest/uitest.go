@@ -5,8 +5,8 @@
 //
 // # Contract
 //
-// A body is asked every [Field] with every string of [Strings] and with [Plain] of it; it must draw the same number of lines for both,
-// and [Check] must find nothing in them.
+// [Hold] asks a body every [Field] with strings of [Strings] and with a plain word; it must draw the same number of lines for both, and
+// [Check] must find nothing in them. PERSTEN_LONG tries every string in every field; otherwise the fields share them out.
 package uitest
 
 import (
@@ -80,6 +80,41 @@ func homographs() (list []string) {
 var Lookalikes = map[rune]rune{
 	'a': 'а', 'b': 'ƅ', 'c': 'с', 'd': 'ԁ', 'e': 'е', 'g': 'ɡ', 'h': 'һ', 'i': 'і', 'j': 'ј', 'k': 'κ', 'l': 'ӏ', 'm': 'м', 'n': 'ո', 'o': 'о', 'p': 'р', 's': 'ѕ',
 	'u': 'υ', 'v': 'ν', 'w': 'ԝ', 'x': 'х', 'y': 'у', 'z': 'ᴢ',
+}
+
+// shares is how many fields go together to try all strings when the time is short.
+const shares = 12
+
+// Hold fails where a string in a field changes how many lines stand, or is drawn out of its place. shown gives all that a body draws of
+// a question, and how many of its lines do not depend on who asks (the warning about the asker does).
+func Hold(t *testing.T, shown func(signing.Question) (drawn []string, lines int)) {
+	t.Helper()
+	list, fields, tried := Strings(t), Fields(), 0
+	if len(list) < 1000 {
+		t.Fatalf("%d strings", len(list))
+	}
+	for i, f := range fields {
+		lines := map[string]int{}
+		for _, word := range []string{Plain(""), Plain("x")} {
+			_, lines[word] = shown(f.Make(word))
+		}
+		for k, s := range list {
+			if os.Getenv("PERSTEN_LONG") == "" && k%shares != i%shares {
+				continue
+			}
+			tried++
+			drawn, got := shown(f.Make(s))
+			if want := lines[Plain(s)]; got != want {
+				t.Fatalf("%s: %.40q makes %d lines of %d", f.Name, s, got, want)
+			}
+			for _, line := range drawn {
+				if err := Check(line); err != nil {
+					t.Fatalf("%s: %.40q is drawn as %.300q: %v", f.Name, s, line, err)
+				}
+			}
+		}
+	}
+	t.Logf("%d strings in %d fields, %d questions", len(list), len(fields), tried)
 }
 
 // Plain is a harmless string that takes its place like s does.

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -91,7 +92,39 @@ var attempts = map[string]func() error{
 	},
 	"socket": func() error { return closed(unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)) },
 	"signal": func() error { return unix.Kill(os.Getppid(), unix.SIGURG) },
+	"thread": func() error { return unix.Tgkill(os.Getppid(), os.Getppid(), unix.SIGURG) },
+	"queue": func() error {
+		info := [128]byte{}
+		*(*int32)(unsafe.Pointer(&info[8])) = -1 // as sigqueue does
+		return errno(unix.Syscall(unix.SYS_RT_SIGQUEUEINFO, uintptr(os.Getppid()), uintptr(unix.SIGURG), uintptr(unsafe.Pointer(&info))))
+	},
+	"end":    endChild,
+	"handle": func() error { return closed(unix.PidfdOpen(os.Getppid(), 0)) },
+	"limit":  func() error { return unix.Prlimit(os.Getppid(), unix.RLIMIT_CORE, nil, &unix.Rlimit{}) },
 	"memory": func() error { return closed(unix.MemfdCreate("x", 0)) },
+}
+
+// endChild ends a program that this process has started, as it must one that draws for too long.
+func endChild() error {
+	c := exec.Command("/bin/sleep", "5")
+	c.Stdout, c.Stderr = io.Discard, io.Discard // a pipe each: nothing can be opened to be written
+	if err := c.Start(); err != nil {
+		return err
+	}
+	if err := c.Process.Kill(); err != nil {
+		return err
+	}
+	if start := time.Now(); c.Wait() == nil || time.Since(start) > 4*time.Second {
+		return errors.New("it was not ended")
+	}
+	return nil
+}
+
+func errno(_, _ uintptr, e syscall.Errno) error {
+	if e != 0 {
+		return e
+	}
+	return nil
 }
 
 func closed(fd int, err error) error {
@@ -161,18 +194,21 @@ func TestConfined(t *testing.T) {
 		t.Skipf("this kernel has Landlock %d (%v): the fence was not tried", version, e)
 	}
 	free := tried(t, "none")
-	for _, name := range []string{"read", "list", "write", "delete", "connect", "exec", "fork", "socket", "signal", "memory"} {
+	for _, name := range []string{"read", "list", "write", "delete", "connect", "exec", "fork", "socket", "signal", "memory", "thread", "queue", "handle", "limit"} {
 		if !free[name] {
 			t.Errorf("nothing forbids %q, and it fails: it proves nothing", name)
 		}
 	}
 	for hold, names := range map[string][]string{
-		"helped": {"write", "delete", "connect", "socket", "memory"},
+		"helped": {"write", "delete", "connect", "socket", "memory", "signal", "thread", "queue", "handle", "limit"},
 		"fence":  {"read", "list", "write", "delete", "connect", "exec", "signal"},
-		"filter": {"read", "list", "write", "delete", "connect", "exec", "fork", "socket", "signal", "memory"},
-		"both":   {"read", "list", "write", "delete", "connect", "exec", "fork", "socket", "signal", "memory"},
+		"filter": {"read", "list", "write", "delete", "connect", "exec", "fork", "socket", "signal", "memory", "thread", "queue", "handle", "limit"},
+		"both":   {"read", "list", "write", "delete", "connect", "exec", "fork", "socket", "signal", "memory", "thread", "queue", "handle", "limit"},
 	} {
 		did := tried(t, hold)
+		if hold == "helped" && !did["end"] {
+			t.Error("a program that draws for too long cannot be ended")
+		}
 		for _, name := range names {
 			if did[name] {
 				t.Errorf("%s: %q went through", hold, name)

@@ -3,6 +3,7 @@
 package view
 
 import (
+	"os"
 	"runtime"
 	"slices"
 	"unsafe"
@@ -21,7 +22,7 @@ var forbidden = append([]uint32{
 	unix.SYS_FSPICK, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE, unix.SYS_MOUNT_SETATTR, unix.SYS_FANOTIFY_INIT, unix.SYS_INOTIFY_INIT1,
 	unix.SYS_SOCKET, unix.SYS_SOCKETPAIR, unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4,
 	unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG, unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG,
-	unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_KILL, unix.SYS_PIDFD_OPEN, unix.SYS_PIDFD_GETFD, unix.SYS_PIDFD_SEND_SIGNAL,
+	unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_KILL, unix.SYS_TKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_OPEN, unix.SYS_PIDFD_GETFD, unix.SYS_PIDFD_SEND_SIGNAL,
 	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PROCESS_MADVISE, unix.SYS_KCMP,
 	unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_MSGGET, unix.SYS_SEMGET, unix.SYS_MQ_OPEN,
 	unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_SETUID, unix.SYS_SETGID, unix.SYS_SETRESUID, unix.SYS_SETRESGID, unix.SYS_CAPSET,
@@ -34,8 +35,8 @@ var forbidden = append([]uint32{
 const newest = 462 // mseal
 
 // helping are the calls without which no other program can be started and read what it is made of. Files can then be opened,
-// but only to be read.
-var helping = []uint32{unix.SYS_OPENAT, unix.SYS_EXECVE, unix.SYS_KILL, unix.SYS_PIDFD_OPEN, unix.SYS_PIDFD_SEND_SIGNAL}
+// but only to be read. Signals go to what was started here, by the descriptor that came with it.
+var helping = []uint32{unix.SYS_OPENAT, unix.SYS_EXECVE, unix.SYS_PIDFD_OPEN, unix.SYS_PIDFD_SEND_SIGNAL}
 
 // filter forbids the calls, for every thread there is and will be. helped lets other programs be started. Linux on other processors than the two known here has none.
 func filter(helped bool) error {
@@ -83,6 +84,13 @@ func filterProgram(helped bool) []unix.SockFilter {
 		}
 		p = append(p, unix.SockFilter{Code: jump | unix.BPF_JEQ, K: n, Jf: 1}, refuse)
 	}
+	only := func(call, first uint32) { // a call whose first argument is a process, which must be this one
+		p = append(p, unix.SockFilter{Code: jump | unix.BPF_JEQ, K: call, Jf: 4}, unix.SockFilter{Code: load, K: atFirst},
+			unix.SockFilter{Code: jump | unix.BPF_JEQ, K: first, Jt: 1}, refuse, unix.SockFilter{Code: load, K: atNumber})
+	}
+	only(unix.SYS_TGKILL, uint32(os.Getpid()))
+	only(unix.SYS_PIDFD_OPEN, uint32(os.Getpid()))
+	only(unix.SYS_PRLIMIT64, 0)
 	let := unix.SockFilter{Code: give, K: unix.SECCOMP_RET_ALLOW}
 	if helped {
 		return append(p,

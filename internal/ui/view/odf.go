@@ -4,8 +4,6 @@ package view
 
 import (
 	"encoding/xml"
-	"errors"
-	"io"
 	"strconv"
 	"strings"
 
@@ -52,36 +50,31 @@ func (a *archive) encrypted() bool {
 
 // readODF prints what is within an element of a part.
 func (a *archive) readODF(part, within string, p *paper) error {
-	r, err := a.open(part)
+	d, err := a.tokens(part)
 	if err != nil {
 		return err
 	}
-	o := odf{tokens: newTokens(r), paper: p}
-	for {
-		t, err := o.token()
-		if errors.Is(err, io.EOF) {
-			return p.end()
-		}
-		if err != nil {
-			return err
-		}
+	o := odf{tokens: d, paper: p}
+	err = d.each(func(t xml.Token) error {
 		if !o.within(within) || o.within("tracked-changes") {
-			continue
+			return nil
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
-			err = o.start(t)
+			return o.start(t)
 		case xml.EndElement:
-			err = o.finish(t.Name.Local)
+			return o.finish(t.Name.Local)
 		case xml.CharData:
 			if o.within("p") || o.within("h") {
 				p.write(string(t))
 			}
 		}
-		if err != nil {
-			return err
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
+	return p.end()
 }
 
 // odf is a document on its way to paper.

@@ -41,11 +41,10 @@ func (a *archive) extractOOXML(p *paper) (ui.Kind, error) {
 
 // readMain reads the main part by its root element.
 func (a *archive) readMain(main string, p *paper) (ui.Kind, error) {
-	r, err := a.open(main)
+	d, err := a.tokens(main)
 	if err != nil {
 		return "", err
 	}
-	d := newTokens(r)
 	root, err := d.root()
 	if err != nil {
 		return "", err
@@ -123,34 +122,28 @@ func (a *archive) readSlides(d *tokens, parts []relation, p *paper) error {
 
 // paragraphs prints a part of paragraphs, tabs, breaks and tables, as texts, slides and notes have them. Deleted text is left out.
 func (a *archive) paragraphs(part string, p *paper) error {
-	r, err := a.open(part)
+	d, err := a.tokens(part)
 	if err != nil {
 		return err
 	}
-	d := newTokens(r)
 	cells := 0
-	for {
-		t, err := d.token()
-		if errors.Is(err, io.EOF) {
-			return p.end()
-		}
-		if err != nil {
-			return err
-		}
+	err = d.each(func(t xml.Token) error {
 		switch t := t.(type) {
 		case xml.StartElement:
-			err = d.openWord(t.Name.Local, p, &cells)
+			return d.openWord(t.Name.Local, p, &cells)
 		case xml.EndElement:
-			err = closeWord(t.Name.Local, p, &cells)
+			return closeWord(t.Name.Local, p, &cells)
 		case xml.CharData:
 			if d.in("t") {
 				p.write(string(t))
 			}
 		}
-		if err != nil {
-			return err
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
+	return p.end()
 }
 
 // openWord is the beginning of an element.
@@ -269,6 +262,15 @@ type tokens struct {
 	path []string // the elements around
 }
 
+// tokens are those of a part.
+func (a *archive) tokens(part string) (*tokens, error) {
+	r, err := a.open(part)
+	if err != nil {
+		return nil, err
+	}
+	return newTokens(r), nil
+}
+
 func newTokens(r io.Reader) *tokens {
 	d := xml.NewDecoder(r)
 	d.CharsetReader = func(charset string, r io.Reader) (io.Reader, error) {
@@ -294,6 +296,22 @@ func (d *tokens) token() (xml.Token, error) {
 		return nil, refused(ui.RefusedUnsupported)
 	}
 	return t, nil
+}
+
+// each hands every token to use, until the end of the root.
+func (d *tokens) each(use func(xml.Token) error) error {
+	for {
+		t, err := d.token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = use(t)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // next is the next beginning of an element of that name.

@@ -14,6 +14,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -160,6 +161,21 @@ func engines(t testing.TB) map[string]func(io.ReaderAt) (pager, error) {
 		t.Log("poppler-utils is not installed: the system's programs were not tried")
 	}
 	return list
+}
+
+// The title of a document may look like what the system's programs say of its pages, which would then be drawn in another shape.
+func TestPDFLies(t *testing.T) {
+	lie := "x\nPages: 1\nPage    1 size: 7 x 7000 pts\nPage    2 size: 7 x 7000 pts\nPage    3 size: 7 x 7000 pts\n"
+	for name, open := range engines(t) {
+		p, err := open(bytes.NewReader(viewtest.TitledPDF(lie, "one", "two")))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		a4 := image.Pt(595, 842)
+		if sizes, more := p.sizes(); more || !slices.Equal(sizes, []image.Point{a4, a4}) {
+			t.Errorf("%s: %v %t", name, sizes, more)
+		}
+	}
 }
 
 func TestPDF(t *testing.T) {

@@ -73,11 +73,13 @@ func openPoppler(in io.ReaderAt) (pager, error) {
 	return p, nil
 }
 
-// measure reads a line of pdfinfo. A turned page is told after its size.
+// measure reads a line of pdfinfo. A turned page is told after its size. What the document says of itself, such as its title, comes
+// first and may have lines like these: only what follows the last number of pages counts.
 func (p *poppler) measure(line string, pages int) int {
 	var n, turned int
 	var w, h float64
 	if _, err := fmt.Sscanf(line, "Pages: %d", &n); err == nil {
+		p.shapes = nil
 		return n
 	}
 	if _, err := fmt.Sscanf(line, "Page %d size: %f x %f pts", &n, &w, &h); err == nil && n == len(p.shapes)+1 {

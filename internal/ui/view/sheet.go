@@ -52,21 +52,13 @@ func (a *archive) sharedStrings(part string) ([]string, error) {
 	if part == "" {
 		return nil, nil
 	}
-	r, err := a.open(part)
+	d, err := a.tokens(part)
 	if err != nil {
 		return nil, err
 	}
-	d := newTokens(r)
 	var list []string
 	var s strings.Builder
-	for {
-		t, err := d.token()
-		if errors.Is(err, io.EOF) {
-			return list, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	err = d.each(func(t xml.Token) error {
 		switch t := t.(type) {
 		case xml.CharData:
 			if d.in("t") && !d.within("rPh") {
@@ -78,7 +70,9 @@ func (a *archive) sharedStrings(part string) ([]string, error) {
 				s.Reset()
 			}
 		}
-	}
+		return nil
+	})
+	return list, err
 }
 
 // dateFormats tells of each cell format whether its numbers are days.
@@ -86,20 +80,12 @@ func (a *archive) dateFormats(part string) (list []bool, err error) {
 	if part == "" {
 		return nil, nil
 	}
-	r, err := a.open(part)
+	d, err := a.tokens(part)
 	if err != nil {
 		return nil, err
 	}
-	d := newTokens(r)
 	custom := map[string]bool{}
-	for {
-		t, err := d.token()
-		if errors.Is(err, io.EOF) {
-			return list, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	err = d.each(func(t xml.Token) error {
 		e, ok := t.(xml.StartElement)
 		switch {
 		case ok && e.Name.Local == "numFmt":
@@ -109,7 +95,9 @@ func (a *archive) dateFormats(part string) (list []bool, err error) {
 			n, _ := strconv.Atoi(id)
 			list = append(list, custom[id] || n >= 14 && n <= 17 || n == 22)
 		}
-	}
+		return nil
+	})
+	return list, err
 }
 
 // unquoted is a number format without what it prints as it is: "…" and […].
@@ -135,20 +123,12 @@ func unquoted(format string) string {
 
 // readSheet prints the rows of a sheet, a line each.
 func (a *archive) readSheet(part string, b workbook, p *paper) error {
-	r, err := a.open(part)
+	d, err := a.tokens(part)
 	if err != nil {
 		return err
 	}
-	d := newTokens(r)
 	var c cell
-	for {
-		t, err := d.token()
-		if errors.Is(err, io.EOF) {
-			return p.end()
-		}
-		if err != nil {
-			return err
-		}
+	err = d.each(func(t xml.Token) error {
 		switch t := t.(type) {
 		case xml.StartElement:
 			if t.Name.Local == "c" {
@@ -160,11 +140,14 @@ func (a *archive) readSheet(part string, b workbook, p *paper) error {
 				c.value += string(t[:min(len(t), ui.ViewColumns)])
 			}
 		case xml.EndElement:
-			if err := c.close(t.Name.Local, b, p); err != nil {
-				return err
-			}
+			return c.close(t.Name.Local, b, p)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
+	return p.end()
 }
 
 // cell is a value of a sheet.

@@ -33,7 +33,7 @@ func (w *Window) icon() picture {
 		return door
 	case w.card.Kind == signing.KindDecrypt:
 		return openLock
-	case w.card.Kind == signing.KindKey:
+	case w.card.Kind == signing.KindKey, w.card.Kind == signing.KindPIN:
 		return keyPicture
 	case w.card.Kind == signing.KindSelect:
 		return cards

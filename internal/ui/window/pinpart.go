@@ -213,7 +213,10 @@ func (w *Window) hint() (string, look.Label) {
 		return w.card.Say(key), look.Label{Size: 13, Color: w.look.Amber, Bold: true}
 	}
 	key := "prompt.pin.keep"
-	if signing.Place(w.pin.Token) == proto.KeyPlaceSoftware {
+	switch {
+	case w.card.Kind == signing.KindPIN:
+		key = "prompt.pin.keep.file" // no site is in it
+	case signing.Place(w.pin.Token) == proto.KeyPlaceSoftware:
 		key = "prompt.pin.page" // there is no token to keep it from the rest of Persten
 	}
 	return w.card.Say(key), look.Label{Size: 13, Color: w.look.Soft}

@@ -35,6 +35,10 @@ func (w *Window) accent() color.NRGBA {
 		return w.look.Rust
 	case w.card.Kind == signing.KindKey:
 		return w.look.Plum
+	case w.card.Kind == signing.KindTest:
+		return w.look.Slate
+	case w.card.Kind == signing.KindPIN:
+		return w.look.Olive
 	}
 	return w.look.Blue
 }

@@ -11,7 +11,10 @@ import (
 )
 
 // PDF is a document with a page for each text, in A4.
-func PDF(pages ...string) []byte {
+func PDF(pages ...string) []byte { return TitledPDF("", pages...) }
+
+// TitledPDF is PDF with a title, which has no parentheses.
+func TitledPDF(title string, pages ...string) []byte {
 	var kids strings.Builder
 	objects := []string{"<</Type/Catalog/Pages 2 0 R>>", "", "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"}
 	for _, text := range pages {
@@ -23,7 +26,8 @@ func PDF(pages ...string) []byte {
 			fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(draw), draw))
 	}
 	objects[1] = fmt.Sprintf("<</Type/Pages/Kids[%s]/Count %d>>", kids.String(), len(pages))
-	return assemble(objects, "")
+	objects = append(objects, "<</Title("+title+")>>")
+	return assemble(objects, fmt.Sprintf("/Info %d 0 R", len(objects)))
 }
 
 // assemble numbers objects and makes a file of them.
