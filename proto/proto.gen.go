@@ -120,7 +120,7 @@ const (
 	CodeUnattendedKeypad Code = "unattended_keypad"
 	// The person stopped a batch while it ran, in the window or on the terminal. What was signed before is in the account.
 	CodeUserStopped Code = "user_stopped"
-	// The person refused three requests of this site in a row. Its further requests are refused without asking until the time is over; seconds is how long that still takes. Args: origin, seconds.
+	// The person refused three requests of this site in a row, or closed three windows in a row that told why none of the certificates fits. Its further requests are refused without asking until the time is over; seconds is how long that still takes. Args: origin, seconds.
 	CodeOriginCooldown Code = "origin_cooldown"
 	// No token, or not the one the certificate needs.
 	CodeTokenAbsent Code = "token_absent"

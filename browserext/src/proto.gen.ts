@@ -54,7 +54,7 @@ export const ERROR_NUMBERS = {
   unattended_keypad: 1209,
   /** The person stopped a batch while it ran, in the window or on the terminal. What was signed before is in the account. */
   user_stopped: 1210,
-  /** The person refused three requests of this site in a row. Its further requests are refused without asking until the time is over; seconds is how long that still takes. Args: origin, seconds. */
+  /** The person refused three requests of this site in a row, or closed three windows in a row that told why none of the certificates fits. Its further requests are refused without asking until the time is over; seconds is how long that still takes. Args: origin, seconds. */
   origin_cooldown: 1212,
   /** No token, or not the one the certificate needs. */
   token_absent: 1301,

@@ -55,8 +55,10 @@ async function signInPortal(page, { attached = false, pins = [PIN], shot } = {})
   await desktop.prompt();
   await desktop.shot(`${shot}-asking`);
   for (const [i, pin] of pins.entries()) {
-    await desktop.enter(pin);
-    if (i < pins.length - 1) {
+    if (i === pins.length - 1) {
+      await desktop.insist(pin);
+    } else {
+      await desktop.enter(pin);
       await pause(2_000);
       assert.equal(await page.isVisible('#result'), false);
       await desktop.shot(`${shot}-wrong-pin`);
@@ -137,7 +139,7 @@ async function signXMLInPortal(page, choose, shot) {
   await desktop.shot(`${shot}-tree`);
   await desktop.key('Tab');
   await pause(500);
-  await desktop.enter(PIN);
+  await desktop.insist(PIN);
   await page.waitForSelector('#result:not([hidden])');
   assert.equal(await desktop.outcome(), CREATED);
   await desktop.shot(`${shot}-created`);
@@ -262,7 +264,7 @@ check('1 MiB of file goes in pieces and is signed as it is', async () => {
   await page.setInputFiles('#file', { name: 'большой.txt', mimeType: 'text/plain', buffer: bytes });
   await page.click('#sign');
   await desktop.prompt();
-  await desktop.enter(PIN);
+  await desktop.insist(PIN);
   await page.waitForSelector('#result:not([hidden])');
   assert.equal(await desktop.outcome(), CREATED);
   await desktop.dismiss();

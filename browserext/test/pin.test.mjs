@@ -85,7 +85,7 @@ test('the PIN is in the memory of no process of the browser', { skip, timeout: 1
       await page.fill('#text', `Заявление ${i}`);
       await page.click('#sign');
       await desktop.prompt();
-      await desktop.enter(PIN);
+      await desktop.insist(PIN);
       await page.waitForSelector('#result:not([hidden])');
       await desktop.outcome();
       const pids = family(`${shop.dir}/profile`);
