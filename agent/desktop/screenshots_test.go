@@ -115,7 +115,7 @@ var scenes = []struct {
 // looked opens the document, as the keyboard does it.
 func looked(s *screen, _ asked, _ signing.Question) {
 	s.calmly("shift+Tab", "Return")
-	time.Sleep(2 * time.Second)
+	time.Sleep(5 * time.Second) // the process that draws pages starts
 }
 
 // wanted reports whether PERSTEN_SCREENSHOTS, a regular expression, names a picture.
@@ -175,6 +175,7 @@ func (s *screen) scene(t *testing.T, name string, q signing.Question, then func(
 	if then != nil {
 		then(s, a, q)
 	}
+	s.listening() // the window has its place
 	s.picture(name)
 	end()
 	s.prompt.Process.Kill() // after an answer the window stays
@@ -202,7 +203,7 @@ func (s *screen) kept(name string, what ...string) {
 	if err := os.MkdirAll(screenshotFolder, 0o755); err != nil {
 		s.t.Fatal(err)
 	}
-	small := []string{"-strip", "+dither", "-colors", "48", "-define", "png:compression-level=9", "png8:" + filepath.Join(screenshotFolder, name+".png")}
+	small := []string{"-strip", "+dither", "-colors", "32", "-define", "png:compression-level=9", "png8:" + filepath.Join(screenshotFolder, name+".png")}
 	if out, err := s.command("import", append(what, small...)...).CombinedOutput(); err != nil {
 		s.t.Fatalf("picture: %v %s", err, out)
 	}

@@ -27,6 +27,7 @@ var views = []struct {
 	}},
 	{"sign", "sign", func(s *seat) { s.choose("contract.txt") }},
 	{"verify", "sign", func(s *seat) {
+		s.listening()
 		s.press(verifyTab)
 		s.choose("contract.txt.sig")
 		time.Sleep(3 * time.Second)
@@ -115,9 +116,11 @@ func (s *seat) sign(certificate, path string) {
 // choose gives the page a file by keys.
 func (s *seat) choose(name string) {
 	s.t.Helper()
+	s.listening()
 	s.keys("ctrl+o")
-	time.Sleep(700 * time.Millisecond)
+	s.listening()
 	s.typed(name)
+	s.listening()
 	s.keys("Return")
-	time.Sleep(time.Second)
+	s.listening()
 }
