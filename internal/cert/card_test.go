@@ -258,7 +258,7 @@ func TestTexts(t *testing.T) {
 	}
 	add("link", "other")
 	for _, lang := range []string{"ru", "en"} {
-		data, err := os.ReadFile("../text/messages." + lang + ".json")
+		data, err := os.ReadFile("../text/" + lang + "/cert.json")
 		if err != nil {
 			t.Fatal(err)
 		}
