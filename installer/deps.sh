@@ -28,7 +28,7 @@ test_packages=(
     tesseract-ocr tesseract-ocr-rus                                   # reads the screen: the user guide is followed to the letter
     libgl1-mesa-dri fonts-dejavu-core
     pcscd                                                             # the service of card readers, for the doctor
-    poppler-utils xdg-utils                                           # what the viewer of documents uses of the system
+    poppler-utils xdg-utils file                                         # what the viewer of documents uses of the system
     'pinentry-gtk2|pinentry-gnome3'
 )
 debian_test_packages=(chromium firefox-esr)                           # Ubuntu's are snaps: see ubuntu_browser, ubuntu_firefox
