@@ -33,7 +33,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build demo docs test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak screenshots soak-algo bench bench-go clean help
+.PHONY: all build demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak screenshots soak-algo bench bench-go clean help
 
 all: build ## the same as build
 
@@ -149,6 +149,10 @@ soak: deps-test deps-soak $(STAMPS)/ext ## the concurrent packages SOAKCOUNT (20
 
 screenshots: deps-test $(STAMPS)/modules ## the windows, light and dark, at 100 and 200 %, in both languages, into agent/screenshots
 	PERSTEN_SCREENSHOTS=. go test -count=1 -timeout 2h -run 'Screenshots$$' ./agent/desktop
+
+guide: deps-test build ## follows the user guide (agent/guide) to the letter in a real desktop and takes its pictures
+	PERSTEN_SCREENSHOTS="$(CURDIR)/agent/screenshots" PERSTEN_BIN="$(CURDIR)/bin/persten" PERSTEN_DESKTOP_BIN="$(CURDIR)/bin/persten-desktop" \
+		npm --prefix $(EXT) run test:guide
 
 soak-algo: deps-test ## GOST against gogost and OpenSSL, all cases, on both paths; timing; one key in 16 goroutines (an hour)
 	PERSTEN_LONG=1 go test -count=1 -timeout 3h ./internal/algo/...

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,14 +46,25 @@ func TestMain(m *testing.M) {
 
 func build(t *testing.T) string {
 	t.Helper()
-	if _, err := os.Stat(program); err == nil {
-		return program
-	}
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := built(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return program
 }
+
+var built = sync.OnceValues(func() ([]byte, error) {
+	return exec.Command("go", "build", "-o", program, ".").CombinedOutput()
+})
+
+// beside lets a test run beside others: each has a display of its own, and waits for people's time more than it computes. Tests within
+// tests share what their parent holds and stay in turn.
+func beside(t *testing.T) {
+	if _, twice := parallel.LoadOrStore(t, true); !twice && !strings.Contains(t.Name(), "/") {
+		t.Parallel()
+	}
+}
+
+var parallel sync.Map // *testing.T
 
 // newScreen starts Xvfb and openbox. Where they are missing it says what was not tested.
 func newScreen(t *testing.T) *screen {
@@ -62,6 +74,7 @@ func newScreen(t *testing.T) *screen {
 
 func newScreenOf(t *testing.T, size string) *screen {
 	t.Helper()
+	beside(t)
 	for _, tool := range []string{"Xvfb", "openbox", "xdotool", "import"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s is not installed: the real window was not run", tool)

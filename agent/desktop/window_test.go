@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,15 +36,15 @@ type seat struct {
 // agentProgram is persten, beside the program under test, where that looks for it.
 func agentProgram(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(filepath.Dir(build(t)), "persten")
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	if out, err := exec.Command("go", "build", "-o", path, "..").CombinedOutput(); err != nil {
+	if out, err := agentBuilt(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	return path
+	return filepath.Join(filepath.Dir(build(t)), "persten")
 }
+
+var agentBuilt = sync.OnceValues(func() ([]byte, error) {
+	return exec.Command("go", "build", "-o", filepath.Join(filepath.Dir(program), "persten"), "..").CombinedOutput()
+})
 
 // newSeat starts a session whose token has one certificate. Its authority is trusted and says that nothing is revoked.
 func newSeat(t *testing.T, lang string) *seat {
