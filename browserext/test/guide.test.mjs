@@ -113,8 +113,12 @@ class Reader {
   /** Where to read: Persten's window in front, else the whole screen. */
   async area() {
     const w = await this.front();
-    if (!w) return SCREEN;
-    const told = (await run('xwininfo', ['-id', w.id], { env: this.desktop.env })).stdout;
+    return w ? this.inside(w.id) : SCREEN;
+  }
+
+  /** What of a window is on the screen. */
+  async inside(id) {
+    const told = (await run('xwininfo', ['-id', id], { env: this.desktop.env })).stdout;
     const g = Object.fromEntries([...told.matchAll(/(Absolute upper-left X|Absolute upper-left Y|Width|Height): +(-?\d+)/g)].map((m) => [m[1], Number(m[2])]));
     const left = Math.max(0, g['Absolute upper-left X']), top = Math.max(0, g['Absolute upper-left Y']);
     return { left, top, width: Math.min(g.Width, SCREEN.width - left), height: Math.min(g.Height, SCREEN.height - top) };
@@ -153,8 +157,9 @@ class Reader {
   async picture(name) {
     await pause(600);
     if (!shots) return;
-    const { left, top, width, height } = await this.area();
-    await run('import', ['-window', 'root', '-crop', `${width}x${height}+${left}+${top}`, '+repage', '-colors', '128', path.join(shots, `${name}.png`)], { env: this.desktop.env });
+    const { left, top, width, height } = await this.inside((await this.front())?.id ?? await this.desktop.xdotool('getactivewindow'));
+    const small = ['+dither', '-colors', '64', '-strip', '-define', 'png:compression-level=9', `png8:${path.join(shots, `${name}.png`)}`];
+    await run('import', ['-window', 'root', '-crop', `${width}x${height}+${left}+${top}`, '+repage', ...small], { env: this.desktop.env });
   }
 
   /** Clears the desktop. */
