@@ -190,9 +190,15 @@ func (s *seat) approve() {
 	s.eventually("prompt", prompt)
 	s.listening()
 	before := s.signatures()
-	s.typed(tokentest.SoftHSMPIN)
-	s.keys("Return")
-	s.eventually("signature in the journal", func() bool { return s.signatures() > before })
+	made := func() bool { return s.signatures() > before }
+	for tries := 0; tries < 5 && !made(); tries++ { // a window that was still deaf asks for the PIN anew
+		s.typed(tokentest.SoftHSMPIN)
+		s.keys("Return")
+		for n := 0; n < 20 && !made(); n++ {
+			time.Sleep(200 * time.Millisecond)
+		}
+	}
+	s.eventually("signature in the journal", made)
 	s.listening()
 	s.keys("Return")
 	s.eventually("prompt gone", func() bool { return !prompt() })
