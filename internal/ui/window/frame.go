@@ -5,6 +5,7 @@ package window
 import (
 	"context"
 	"image"
+	"image/color"
 
 	"gioui.org/io/event"
 	"gioui.org/io/key"
@@ -197,7 +198,7 @@ func (w *Window) header(gtx layout.Context) layout.Dimensions {
 		return layout.Flex{Alignment: layout.Middle}.Layout(gtx,
 			layout.Rigid(drawn(w.icon(), ink, gtx.Dp(28))),
 			layout.Rigid(layout.Spacer{Width: 16}.Layout),
-			layout.Flexed(1, w.look.Text(title, look.Label{Size: 21, Bold: true, Color: ink})),
+			layout.Flexed(1, look.Column(w.look.Text(title, look.Label{Size: 21, Bold: true, Color: ink}), w.reminder(gtx, ink))),
 		)
 	})
 	call := m.Stop()
@@ -205,6 +206,27 @@ func (w *Window) header(gtx layout.Context) layout.Dimensions {
 	paint.FillShape(gtx.Ops, bed, clip.Rect{Max: dims.Size}.Op())
 	call.Add(gtx.Ops)
 	return dims
+}
+
+// reminder repeats who asks as soon as that has been scrolled out of sight. Of a long name the end stays, which says whose it is.
+func (w *Window) reminder(gtx layout.Context, ink color.NRGBA) layout.Widget {
+	const askerHeight = 72
+	if w.screen == ended || w.list.Position.Offset < gtx.Dp(askerHeight) {
+		return look.Gap(0)
+	}
+	lead, name := "", w.card.Asker
+	if s := w.card.Site; s != nil {
+		lead, name = s.Scheme+s.Before, s.Domain+s.After
+	}
+	return func(gtx layout.Context) layout.Dimensions {
+		return layout.Flex{Alignment: layout.Baseline}.Layout(gtx,
+			layout.Flexed(1, func(gtx layout.Context) layout.Dimensions {
+				gtx.Constraints.Min.X = 0
+				return w.look.Text(lead, look.Label{Size: 14, Color: ink, Lines: 1})(gtx)
+			}),
+			layout.Rigid(w.look.Text(name, look.Label{Size: 14, Bold: true, Color: ink, Lines: 1})),
+		)
+	}
 }
 
 // content is the part that scrolls.
