@@ -97,6 +97,12 @@ func TestSignRawContent(t *testing.T) {
 				verifyRaw(t, made, algo.Streebog256.Sum([]byte(c.doc)))
 			}
 		}
+		if c.want == proto.CodeHiddenNotAllowed {
+			eventually(t, "the answer asked for beside the request is kept", func() bool {
+				_, known := b.origins.Hidden(portal)
+				return known
+			})
+		}
 	}
 }
 

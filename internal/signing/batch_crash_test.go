@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -47,9 +48,10 @@ func TestBatchKilled(t *testing.T) {
 		rounds = 100
 	}
 	for range rounds {
-		path := t.TempDir() + "/journal.jsonl"
+		dir := t.TempDir()
+		path := filepath.Join(dir, "journal.jsonl")
 		cmd := exec.Command(os.Args[0], "-test.run=^TestBatchChild$", "-test.v")
-		cmd.Env = append(os.Environ(), crashEnv+"="+path)
+		cmd.Env = append(os.Environ(), crashEnv+"="+path, "TMPDIR="+dir) // killed, it cannot sweep
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
