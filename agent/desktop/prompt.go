@@ -12,6 +12,7 @@ import (
 	"persten/internal/ui/display"
 	"persten/internal/ui/look"
 	"persten/internal/ui/window"
+	"persten/proto"
 )
 
 // prompt is the role of one question. The toolkit keeps the main goroutine.
@@ -24,10 +25,13 @@ func prompt() {
 		exit(err)
 	}
 	go func() {
-		exit(ui.Serve(untilSignalled(), conn, window.New(look.New(darkDesktop()), display.Open(), viewer)))
+		exit(ui.Serve(untilSignalled(), conn, window.New(look.New(darkDesktop()), display.Open(), viewer, doctor)))
 	}()
 	window.Main()
 }
+
+// doctor opens the main window where it looks for what is wrong.
+func doctor() error { return openWindow(proto.WindowPageDoctor) }
 
 // viewer is another process of this program, which reads documents.
 func viewer(ctx context.Context, args ...string) *exec.Cmd {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -455,4 +456,52 @@ func (s *seat) stop() {
 	if _, err := client.Ask[proto.AgentStopResult](ctx, c, proto.MethodAgentStop, proto.AgentStopParams{}); err != nil {
 		s.t.Error(err)
 	}
+}
+
+// TestDoctorFromAFailedRequest: where a request failed, its window opens the doctor.
+func TestDoctorFromAFailedRequest(t *testing.T) {
+	s := newSeat(t, "ru")
+	s.write("letter.txt", "Письмо\n")
+	signing := s.at(exec.Command(agentProgram(t), "sign", "cms", "--cert", s.certificate(), "--in", "letter.txt", "--out", "letter.p7s", "--profile", "t", "--tsa", nobodyThere(t)))
+	s.start(signing)
+	s.eventually("prompt", func() bool { return s.windows() == 1 })
+	s.listening()
+	s.typed(tokentest.SoftHSMPIN)
+	s.keys("Return")
+	s.eventually("the end of the request", func() bool { return s.ended("network_unreachable") })
+	s.listening()
+	s.shot("failed-with-doctor")
+	s.keys("shift+Tab", "space")
+	s.eventually("the main window", func() bool { return s.main() != "" })
+	s.listening()
+	s.shot("doctor-from-failed")
+}
+
+// certificate is the id of the token's certificate.
+func (s *seat) certificate() string {
+	s.t.Helper()
+	out, err := s.agent("certs", "--json")
+	var list proto.CertificatesListResult
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &list)
+	}
+	if err != nil || len(list.Certificates) == 0 {
+		s.t.Fatalf("certificates: %v %s", err, out)
+	}
+	return list.Certificates[0].ID
+}
+
+// ended tells whether the journal has a request that ended with a code.
+func (s *seat) ended(code string) bool {
+	return slices.ContainsFunc(s.records(), func(r proto.JournalRecord) bool { return r.Type == "end" && r.Result == code })
+}
+
+// nobodyThere is an address where nothing listens.
+func nobodyThere(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "http://" + l.Addr().String()
 }

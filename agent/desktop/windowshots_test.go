@@ -5,7 +5,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"persten/internal/token/tokentest"
-	"persten/proto"
 )
 
 // views are what the pictures of the main window show: a page, and what the person does there.
@@ -70,17 +68,10 @@ func TestWindowScreenshots(t *testing.T) {
 // furnish signs some documents, decides about some sites and breaks nothing.
 func (s *seat) furnish() {
 	s.t.Helper()
-	out, err := s.agent("certs", "--json")
-	var list proto.CertificatesListResult
-	if err == nil {
-		err = json.Unmarshal([]byte(out), &list)
-	}
-	if err != nil || len(list.Certificates) == 0 {
-		s.t.Fatalf("certificates: %v %s", err, out)
-	}
+	id := s.certificate()
 	for _, name := range []string{"contract.txt", "Акт сверки.txt", "Счёт № 118.txt"} {
 		s.write("home/Downloads/"+name, name)
-		s.sign(list.Certificates[0].ID, s.path("home/Downloads/"+name))
+		s.sign(id, s.path("home/Downloads/"+name))
 	}
 	for site, hidden := range map[string]bool{"https://lk.portal.example": false, "https://trade.example": true} {
 		args := []string{"origins", "allow", site}

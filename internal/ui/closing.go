@@ -57,6 +57,9 @@ func NewClosing(k signing.Kind, o signing.Outcome, lang text.Lang) Closing {
 	return c
 }
 
+// Failed tells that something went wrong, for which there may be a remedy.
+func (c Closing) Failed() bool { return !c.Done && !c.Declined }
+
 // Lines is the closing as text. The first line is the sentence all bodies share.
 func (c Closing) Lines() []string {
 	if !c.Done {

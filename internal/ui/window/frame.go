@@ -6,6 +6,7 @@ import (
 	"context"
 	"image"
 	"image/color"
+	"log/slog"
 
 	"gioui.org/io/event"
 	"gioui.org/io/key"
@@ -128,6 +129,16 @@ func (w *Window) press(gtx layout.Context) {
 		if w.screen == working {
 			w.refuse()
 		}
+	}
+	for w.help.Clicked(gtx) {
+		go w.diagnose()
+	}
+}
+
+// diagnose opens the doctor, which looks for what went wrong.
+func (w *Window) diagnose() {
+	if err := w.doctor(); err != nil {
+		slog.Warn("the doctor cannot be shown", "cause", err)
 	}
 }
 
@@ -262,6 +273,10 @@ func (w *Window) buttons(gtx layout.Context) layout.Dimensions {
 		no = w.card.Say("prompt.closing.close")
 	}
 	parts := []layout.FlexChild{layout.Flexed(1, w.status)}
+	if w.screen == ended && w.closing.Failed() && w.doctor != nil {
+		help := look.Button{Caption: w.card.Say("prompt.closing.doctor"), Accent: w.accent()}
+		parts = append(parts, layout.Rigid(w.look.Button(&w.help, help)), layout.Rigid(layout.Spacer{Width: 6}.Layout))
+	}
 	switch {
 	case w.screen != working:
 		parts = append(parts, layout.Rigid(w.look.Button(&w.no, look.Button{Caption: no, Accent: w.accent()})))

@@ -18,7 +18,7 @@ import (
 // TestWhoAsksStays: whoever reads a document still sees who asks, however long the name is.
 func TestWhoAsksStays(t *testing.T) {
 	for _, origin := range []string{"https://lk.portal.example", "https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb.portal.example"} {
-		w := New(look.New(false), nil, nil)
+		w := New(look.New(false), nil, nil, nil)
 		w.card = ui.NewCard(signing.Question{Kind: signing.KindSign, Origin: origin}, "ru")
 		height := func(scrolled int) int {
 			w.list.Position.Offset = scrolled

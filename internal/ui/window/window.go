@@ -55,6 +55,7 @@ type answer struct {
 // Window is one prompt. New makes it, Decide shows it.
 type Window struct {
 	view    ui.Viewer
+	doctor  func() error
 	desk    *display.Display
 	win     *app.Window
 	look    *look.Theme
@@ -100,14 +101,15 @@ type Window struct {
 	glyphs       glyphs
 	keyboard     display.Keyboard
 	yes, no      widget.Clickable
-	stop         widget.Clickable
+	stop, help   widget.Clickable
 	list         widget.List
 }
 
-// New makes a window in a look of its own that shows documents through view; nil offers no viewing.
-func New(theme *look.Theme, desk *display.Display, view ui.Viewer) *Window {
+// New makes a window in a look of its own that shows documents through view, and offers doctor, which looks for what is wrong,
+// when a request failed. With nil for one of the two the window does not offer it.
+func New(theme *look.Theme, desk *display.Display, view ui.Viewer, doctor func() error) *Window {
 	w := &Window{
-		view: view, desk: desk, win: new(app.Window), look: theme, metric: unit.Metric{PxPerDp: 1, PxPerSp: 1},
+		view: view, doctor: doctor, desk: desk, win: new(app.Window), look: theme, metric: unit.Metric{PxPerDp: 1, PxPerSp: 1},
 		answers: make(chan answer, 1), gone: make(chan struct{}), shown: make(chan struct{}),
 	}
 	w.batch.stopped = make(chan struct{})
