@@ -46,10 +46,10 @@ function present(status: unknown, words: Words): Finding {
   const { state, version, tokens, problems } = isObject(status) ? status : {};
   const problem: unknown = Array.isArray(problems) ? problems[0] : undefined;
   const said = isObject(problem) ? [problem['text'], problem['next']].filter((s) => typeof s === 'string').join(' ') : undefined;
-  const keys: Record<string, string> = { waiting: 'statusWaiting', problem: 'statusProblem', paused: 'statusPaused' };
+  const keys: Record<string, string> = { busy: 'statusBusy', waiting: 'statusWaiting', problem: 'statusProblem', paused: 'statusPaused' };
   const key = (typeof state === 'string' && Object.hasOwn(keys, state) && keys[state]) || 'statusReady';
   return {
-    state: words(key), good: key === 'statusReady' || key === 'statusWaiting',
+    state: words(key), good: key !== 'statusProblem' && key !== 'statusPaused',
     next: key === 'statusPaused' ? words('error_agent_paused_next') : said,
     version: typeof version === 'string' ? version : undefined, tokens: typeof tokens === 'number' ? tokens : undefined,
   };
