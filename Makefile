@@ -148,7 +148,7 @@ soak: deps-test deps-soak $(STAMPS)/ext ## the concurrent packages SOAKCOUNT (20
 	PERSTEN_LONG=1 go test -count=1 -timeout 2h -p 1 -v ./agent ./agent/desktop
 
 screenshots: deps-test $(STAMPS)/modules ## the windows, light and dark, at 100 and 200 %, in both languages, into agent/screenshots
-	PERSTEN_SCREENSHOTS=. go test -count=1 -timeout 2h -run 'Screenshots$$' ./agent/desktop
+	PERSTEN_SCREENSHOTS="$${PERSTEN_SCREENSHOTS:-.}" go test -count=1 -timeout 2h -run 'Screenshots$$' ./agent/desktop
 
 guide: deps-test build ## follows the user guide (agent/guide) to the letter in a real desktop and takes its pictures
 	PERSTEN_SCREENSHOTS="$(CURDIR)/agent/screenshots" PERSTEN_BIN="$(CURDIR)/bin/persten" PERSTEN_DESKTOP_BIN="$(CURDIR)/bin/persten-desktop" \

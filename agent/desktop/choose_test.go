@@ -25,10 +25,10 @@ func choosing(t *testing.T, lang string) signing.Question {
 	}
 	add(signing.Choice{}, func(*signing.Certificate) {})
 	add(signing.Choice{}, func(c *signing.Certificate) {
-		c.Name, c.INN = "Проверкин Семён Ильич", "500100732259"
+		c.Name, c.INN = "Демонстрационный Предприниматель", "500100732259"
 	})
 	add(signing.Choice{Attorney: true}, func(c *signing.Certificate) {
-		c.Name, c.INN, c.Organization, c.INNLE, c.Title = "Образцова Анна Юрьевна", "772201234500", "", "", ""
+		c.Name, c.INN, c.Organization, c.INNLE, c.Title = "Демонстрационный Гражданин", "772201234500", "", "", ""
 	})
 	add(signing.Choice{Refusal: &signing.Refusal{Code: signing.RuleINNLE, Args: map[string]string{"wanted": "7707083893", "has": "5001007322"}}},
 		func(c *signing.Certificate) { c.INNLE = "5001007322" })
