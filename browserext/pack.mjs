@@ -1,24 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Packs the built extensions for the browsers' shops: node pack.mjs writes ../bin/persten-{chrome,firefox}-VERSION.zip. The bytes
-// depend on the files alone, so that anybody can build a package again and compare.
+// Packs the built extensions: for the browsers' shops, and for a server of one's own.
+//
+//   node pack.mjs [--out DIR]                         persten-{chrome,firefox}-VERSION.zip, in ../bin unless told otherwise
+//   node pack.mjs [--out DIR] --url BASE --key FILE   and persten-VERSION.crx, update.xml, persten-VERSION.xpi, updates.json
+//
+// The bytes depend on the files and the key alone, so that anybody can build a package again and compare.
+import { createHash, createPrivateKey } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { crc32, deflateRawSync } from 'node:zlib';
+import { crx3, idOf, publicKeyOf } from './crx.mjs';
 
 const VERSION = 20;
 const UTF8 = 0x800;
 const DEFLATE = 8;
 const DAY = 0x21; // 1 January 1980, the first day a zip can name
 
-/** The files of a folder as a zip, sorted by name. */
-export async function pack(dir) {
+/** The files of a folder as a zip, sorted by name. instead has other content for some of them. */
+export async function pack(dir, instead = {}) {
   const found = await readdir(dir, { recursive: true, withFileTypes: true });
   const names = found.filter((f) => f.isFile()).map((f) => path.relative(dir, path.join(f.parentPath, f.name)).replaceAll(path.sep, '/')).sort();
   const [files, directory] = [[], []];
   let at = 0;
   for (const name of names) {
-    const content = await readFile(path.join(dir, name));
+    const content = instead[name] ?? await readFile(path.join(dir, name));
     const packed = deflateRawSync(content, { level: 9 });
     const about = described(name, content, packed);
     const local = Buffer.concat([number(4, 0x04034b50), about, Buffer.from(name), packed]);
@@ -45,12 +52,55 @@ function number(size, n) {
   return b;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const out = fileURLToPath(new URL('../bin/', import.meta.url));
+const sha256 = (b) => createHash('sha256').update(b).digest('hex');
+
+/**
+ * The extensions for a server of one's own, by file name: a CRX with its update.xml, and an XPI, which Mozilla has not signed, with
+ * its updates.json. base is the address of their folder; key is the RSA key that makes the id; over is put over both manifests.
+ */
+export async function selfHosted(dist, { base, key, over = {} }) {
+  if (!/^https?:\/\/[\w.:/~-]+[^/]$/.test(base)) throw new Error(`not the address of a folder: ${base}`);
+  const at = { chrome: path.join(dist, 'chrome'), firefox: path.join(dist, 'firefox') };
+  const manifest = async (browser) => ({ ...JSON.parse(await readFile(path.join(at[browser], 'manifest.json'), 'utf8')), ...over });
+  const zip = (browser, content) => pack(at[browser], { 'manifest.json': Buffer.from(`${JSON.stringify(content, null, 2)}\n`) });
+  const chrome = { ...await manifest('chrome'), key: publicKeyOf(key), update_url: `${base}/update.xml` };
+  const firefox = await manifest('firefox');
+  const gecko = firefox.browser_specific_settings.gecko = { ...firefox.browser_specific_settings.gecko, update_url: `${base}/updates.json` };
+  const crx = { name: `persten-${chrome.version}.crx`, content: crx3(await zip('chrome', chrome), key) };
+  const xpi = { name: `persten-${firefox.version}.xpi`, content: await zip('firefox', firefox) };
+  return {
+    [crx.name]: crx.content, 'update.xml': updateXml(base, idOf(key), chrome, crx),
+    [xpi.name]: xpi.content, 'updates.json': updatesJson(base, gecko, firefox.version, xpi),
+  };
+}
+
+/** What Chromium asks for to learn of a newer version. */
+const updateXml = (base, id, { version, minimum_chrome_version: least }, { name, content }) => `<?xml version="1.0" encoding="UTF-8"?>
+<gupdate xmlns="http://www.google.com/update2/response" protocol="2.0">
+  <app appid="${id}">
+    <updatecheck codebase="${base}/${name}" version="${version}" prodversionmin="${least}" hash_sha256="${sha256(content)}" size="${content.length}"/>
+  </app>
+</gupdate>
+`;
+
+/** The same for Firefox. */
+function updatesJson(base, { id, strict_min_version }, version, { name, content }) {
+  const update = { version, update_link: `${base}/${name}`, update_hash: `sha256:${sha256(content)}`, applications: { gecko: { strict_min_version } } };
+  return `${JSON.stringify({ addons: { [id]: { updates: [update] } } }, null, 2)}\n`;
+}
+
+async function main() {
+  const { values: o } = parseArgs({ options: { out: { type: 'string' }, url: { type: 'string' }, key: { type: 'string' } } });
+  const [out, dist] = [o.out ?? fileURLToPath(new URL('../bin/', import.meta.url)), fileURLToPath(new URL('dist', import.meta.url))];
   await mkdir(out, { recursive: true });
   for (const browser of ['chrome', 'firefox']) {
-    const dir = fileURLToPath(new URL(`dist/${browser}`, import.meta.url));
+    const dir = path.join(dist, browser);
     const { version } = JSON.parse(await readFile(path.join(dir, 'manifest.json'), 'utf8'));
     await writeFile(path.join(out, `persten-${browser}-${version}.zip`), await pack(dir));
   }
+  if (!o.url !== !o.key) throw new Error('--url and --key go together');
+  const own = o.url ? await selfHosted(dist, { base: o.url, key: createPrivateKey(await readFile(o.key)) }) : {};
+  for (const [name, content] of Object.entries(own)) await writeFile(path.join(out, name), content);
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
