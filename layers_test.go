@@ -49,7 +49,7 @@ const layers = `
 	tsp: algo cert cms
 
 	update: -
-	installer/release: update
+	installer/release: update browser
 
 	text: proto
 	journal: proto

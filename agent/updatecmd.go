@@ -102,7 +102,7 @@ func compareUpdate(r *update.Release) updateNews {
 // packageKind is the kind of packages this system installs, or empty when it cannot be told.
 func packageKind() string {
 	if runtime.GOOS == "windows" {
-		return "msi"
+		return windowsKind()
 	}
 	for _, known := range []struct{ program, kind string }{{"dpkg", "deb"}, {"rpm", "rpm"}} {
 		if _, err := exec.LookPath(known.program); err == nil {
@@ -110,6 +110,16 @@ func packageKind() string {
 		}
 	}
 	return ""
+}
+
+// windowsKind tells a copy installed for one user, in that user's folder, from the machine's.
+func windowsKind() string {
+	own, err := os.UserCacheDir() // %LocalAppData%
+	program, err2 := os.Executable()
+	if err == nil && err2 == nil && strings.HasPrefix(strings.ToLower(program), strings.ToLower(own)+`\`) {
+		return "msiuser"
+	}
+	return "msi"
 }
 
 func (a *app) printUpdate(w io.Writer, n updateNews) {

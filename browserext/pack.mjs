@@ -91,6 +91,7 @@ function updatesJson(base, { id, strict_min_version }, version, { name, content 
 
 async function main() {
   const { values: o } = parseArgs({ options: { out: { type: 'string' }, url: { type: 'string' }, key: { type: 'string' } } });
+  if (!o.url !== !o.key) throw new Error('--url and --key go together');
   const [out, dist] = [o.out ?? fileURLToPath(new URL('../bin/', import.meta.url)), fileURLToPath(new URL('dist', import.meta.url))];
   await mkdir(out, { recursive: true });
   for (const browser of ['chrome', 'firefox']) {
@@ -98,7 +99,6 @@ async function main() {
     const { version } = JSON.parse(await readFile(path.join(dir, 'manifest.json'), 'utf8'));
     await writeFile(path.join(out, `persten-${browser}-${version}.zip`), await pack(dir));
   }
-  if (!o.url !== !o.key) throw new Error('--url and --key go together');
   const own = o.url ? await selfHosted(dist, { base: o.url, key: createPrivateKey(await readFile(o.key)) }) : {};
   for (const [name, content] of Object.entries(own)) await writeFile(path.join(out, name), content);
 }

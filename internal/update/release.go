@@ -73,7 +73,7 @@ type Release struct {
 type Package struct {
 	Name   string `json:"name"`   // persten, persten-desktop
 	System string `json:"system"` // GOOS/GOARCH
-	Kind   string `json:"kind"`   // deb, rpm, msi
+	Kind   string `json:"kind"`   // deb, rpm, msi, msiuser: for one user, without an administrator
 	File   string `json:"file"`   // holds the version
 	URL    string `json:"url"`    // https, ending in File
 	Size   int64  `json:"size"`
