@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -91,12 +92,20 @@ type updateNews struct {
 func compareUpdate(r *update.Release) updateNews {
 	n := updateNews{
 		State: "unknown", Installed: version, Latest: r.Version, Issued: r.Issued, Notes: r.Notes,
-		Packages: r.For(runtime.GOOS+"/"+runtime.GOARCH, packageKind()),
+		Packages: installedOf(r.For(runtime.GOOS+"/"+runtime.GOARCH, packageKind())),
 	}
 	if order, known := update.Compare(version, r.Version); known {
 		n.State = []string{"newer", "current", "ahead"}[order+1]
 	}
 	return n
+}
+
+// installedOf leaves out the window and its libraries where they are not installed: on servers.
+func installedOf(list []update.Package) []update.Package {
+	if _, err := desktop(); err == nil {
+		return list
+	}
+	return slices.DeleteFunc(list, func(p update.Package) bool { return p.Name == "persten-desktop" })
 }
 
 // packageKind is the kind of packages this system installs, or empty when it cannot be told.
@@ -115,8 +124,8 @@ func packageKind() string {
 // windowsKind tells a copy installed for one user, in that user's folder, from the machine's.
 func windowsKind() string {
 	own, err := os.UserCacheDir() // %LocalAppData%
-	program, err2 := os.Executable()
-	if err == nil && err2 == nil && strings.HasPrefix(strings.ToLower(program), strings.ToLower(own)+`\`) {
+	program, noSelf := self()
+	if err == nil && noSelf == nil && strings.HasPrefix(strings.ToLower(program), strings.ToLower(own)+`\`) {
 		return "msiuser"
 	}
 	return "msi"

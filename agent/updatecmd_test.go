@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,19 @@ func TestUpdateCheck(t *testing.T) {
 	fi, err := os.Stat(filepath.Join(os.Getenv("XDG_STATE_HOME"), "persten/update.json"))
 	if err != nil || fi.Mode().Perm()&0o077 != 0 {
 		t.Errorf("%v %v", fi, err)
+	}
+}
+
+// TestUpdateOnServer: who has no window is offered none.
+func TestUpdateOnServer(t *testing.T) {
+	list := []update.Package{{Name: "persten"}, {Name: "persten-desktop"}}
+	t.Setenv("PERSTEN_DESKTOP", "")
+	if got := installedOf(slices.Clone(list)); len(got) != 1 || got[0].Name != "persten" {
+		t.Errorf("%v", got)
+	}
+	t.Setenv("PERSTEN_DESKTOP", "/usr/bin/persten-desktop")
+	if got := installedOf(slices.Clone(list)); len(got) != 2 {
+		t.Errorf("%v", got)
 	}
 }
 

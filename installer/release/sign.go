@@ -187,7 +187,7 @@ func packagesIn(dir, url, version string) ([]update.Package, error) {
 	if len(list) == 0 {
 		return nil, fmt.Errorf("%s: no packages", dir)
 	}
-	slices.SortFunc(list, func(a, b update.Package) int { return cmp.Compare(a.File, b.File) })
+	slices.SortFunc(list, func(a, b update.Package) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File)) })
 	return list, nil
 }
 
