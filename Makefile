@@ -172,8 +172,8 @@ bench-go: $(STAMPS)/modules ## Go benchmarks (BENCH=pattern)
 
 .PHONY: package-extension release-check
 # EXTENSION_KEY is the RSA key that makes the extension's id, EXTENSION_URL the address of the folder its packages will lie in.
-package-extension: $(STAMPS)/ext ## the extension for shops, and with EXTENSION_KEY and EXTENSION_URL for a server of one's own
-	node $(EXT)/pack.mjs --out "$(or $(PACKAGES),bin/package)" $(if $(EXTENSION_KEY),--url "$(EXTENSION_URL)" --key "$(EXTENSION_KEY)")
+package-extension: $(STAMPS)/ext ## the extension for shops, with EXTENSION_URL and EXTENSION_KEY also for a server of one's own
+	node $(EXT)/pack.mjs --out "$(or $(PACKAGES),bin/package)" $(if $(EXTENSION_URL),--url "$(EXTENSION_URL)") $(if $(EXTENSION_KEY),--key "$(EXTENSION_KEY)")
 
 release-check: ## what must hold before VERSION is published; AGAIN is a folder with a second build of the packages
 	go run ./installer/release check --version "$(VERSION)" --dir "$(or $(PACKAGES),bin/package)" $(if $(AGAIN),--again "$(AGAIN)")

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"persten/internal/update"
+	"persten/proto"
 )
 
 // updateSite is a publisher with a server, and a program of theirs that asks it.
@@ -214,6 +216,32 @@ func TestUpdateForbidden(t *testing.T) {
 	}
 	if s.asked != 0 {
 		t.Errorf("%d requests", s.asked)
+	}
+}
+
+// TestUpdateByNoMethod: what pages and programs can call knows nothing of updates; the command is the only way.
+func TestUpdateByNoMethod(t *testing.T) {
+	for _, method := range proto.Methods() {
+		if strings.Contains(method, "update") {
+			t.Errorf("a method %s", method)
+		}
+	}
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{.Imports}}", "persten/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	importers := 0
+	for line := range strings.Lines(string(out)) {
+		who, imports, _ := strings.Cut(line, " ")
+		if strings.Contains(imports, "persten/internal/update") {
+			importers++
+			if who != "persten/agent" && who != "persten/installer/release" {
+				t.Errorf("%s imports it", who)
+			}
+		}
+	}
+	if importers != 2 {
+		t.Errorf("%d importers", importers)
 	}
 }
 

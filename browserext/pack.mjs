@@ -2,7 +2,8 @@
 // Packs the built extensions: for the browsers' shops, and for a server of one's own.
 //
 //   node pack.mjs [--out DIR]                         persten-{chrome,firefox}-VERSION.zip, in ../bin unless told otherwise
-//   node pack.mjs [--out DIR] --url BASE --key FILE   and persten-VERSION.crx, update.xml, persten-VERSION.xpi, updates.json
+//   node pack.mjs [--out DIR] --url BASE              and persten-VERSION.xpi, updates.json
+//   node pack.mjs [--out DIR] --url BASE --key FILE   and persten-VERSION.crx, update.xml
 //
 // The bytes depend on the files and the key alone, so that anybody can build a package again and compare.
 import { createHash, createPrivateKey } from 'node:crypto';
@@ -55,23 +56,34 @@ function number(size, n) {
 const sha256 = (b) => createHash('sha256').update(b).digest('hex');
 
 /**
- * The extensions for a server of one's own, by file name: a CRX with its update.xml, and an XPI, which Mozilla has not signed, with
- * its updates.json. base is the address of their folder; key is the RSA key that makes the id; over is put over both manifests.
+ * The extensions for a server of one's own, by file name: an XPI, which Mozilla has not signed, with its updates.json, and with a
+ * key a CRX with its update.xml. base is the address of their folder; key is the RSA key that makes the id; over is put over both manifests.
  */
 export async function selfHosted(dist, { base, key, over = {} }) {
   if (!/^https?:\/\/[\w.:/~-]+[^/]$/.test(base)) throw new Error(`not the address of a folder: ${base}`);
-  const at = { chrome: path.join(dist, 'chrome'), firefox: path.join(dist, 'firefox') };
-  const manifest = async (browser) => ({ ...JSON.parse(await readFile(path.join(at[browser], 'manifest.json'), 'utf8')), ...over });
-  const zip = (browser, content) => pack(at[browser], { 'manifest.json': Buffer.from(`${JSON.stringify(content, null, 2)}\n`) });
-  const chrome = { ...await manifest('chrome'), key: publicKeyOf(key), update_url: `${base}/update.xml` };
-  const firefox = await manifest('firefox');
-  const gecko = firefox.browser_specific_settings.gecko = { ...firefox.browser_specific_settings.gecko, update_url: `${base}/updates.json` };
-  const crx = { name: `persten-${chrome.version}.crx`, content: crx3(await zip('chrome', chrome), key) };
-  const xpi = { name: `persten-${firefox.version}.xpi`, content: await zip('firefox', firefox) };
-  return {
-    [crx.name]: crx.content, 'update.xml': updateXml(base, idOf(key), chrome, crx),
-    [xpi.name]: xpi.content, 'updates.json': updatesJson(base, gecko, firefox.version, xpi),
-  };
+  const at = { dist, base, over };
+  return { ...await firefoxPackage(at), ...(key && await chromePackage(at, key)) };
+}
+
+/** A browser's manifest and what packs the extension with a changed one. */
+async function unpacked({ dist, over }, browser) {
+  const dir = path.join(dist, browser);
+  const manifest = { ...JSON.parse(await readFile(path.join(dir, 'manifest.json'), 'utf8')), ...over };
+  return { manifest, zip: (m) => pack(dir, { 'manifest.json': Buffer.from(`${JSON.stringify(m, null, 2)}\n`) }) };
+}
+
+async function firefoxPackage(at) {
+  const { manifest, zip } = await unpacked(at, 'firefox');
+  const gecko = { ...manifest.browser_specific_settings.gecko, update_url: `${at.base}/updates.json` };
+  const xpi = { name: `persten-${manifest.version}.xpi`, content: await zip({ ...manifest, browser_specific_settings: { gecko } }) };
+  return { [xpi.name]: xpi.content, 'updates.json': updatesJson(at.base, gecko, manifest.version, xpi) };
+}
+
+async function chromePackage(at, key) {
+  const { manifest, zip } = await unpacked(at, 'chrome');
+  const content = crx3(await zip({ ...manifest, key: publicKeyOf(key), update_url: `${at.base}/update.xml` }), key);
+  const crx = { name: `persten-${manifest.version}.crx`, content };
+  return { [crx.name]: content, 'update.xml': updateXml(at.base, idOf(key), manifest, crx) };
 }
 
 /** What Chromium asks for to learn of a newer version. */
@@ -91,7 +103,7 @@ function updatesJson(base, { id, strict_min_version }, version, { name, content 
 
 async function main() {
   const { values: o } = parseArgs({ options: { out: { type: 'string' }, url: { type: 'string' }, key: { type: 'string' } } });
-  if (!o.url !== !o.key) throw new Error('--url and --key go together');
+  if (o.key && !o.url) throw new Error('--key is for packages that lie at some --url');
   const [out, dist] = [o.out ?? fileURLToPath(new URL('../bin/', import.meta.url)), fileURLToPath(new URL('dist', import.meta.url))];
   await mkdir(out, { recursive: true });
   for (const browser of ['chrome', 'firefox']) {
@@ -99,7 +111,7 @@ async function main() {
     const { version } = JSON.parse(await readFile(path.join(dir, 'manifest.json'), 'utf8'));
     await writeFile(path.join(out, `persten-${browser}-${version}.zip`), await pack(dir));
   }
-  const own = o.url ? await selfHosted(dist, { base: o.url, key: createPrivateKey(await readFile(o.key)) }) : {};
+  const own = o.url ? await selfHosted(dist, { base: o.url, key: o.key && createPrivateKey(await readFile(o.key)) }) : {};
   for (const [name, content] of Object.entries(own)) await writeFile(path.join(out, name), content);
 }
 

@@ -23,6 +23,8 @@ test('the same files and key make the same bytes', async () => {
   const again = () => selfHosted(dist, { base, key, over: { version: '7.1.0' } });
   const [a, b] = [await again(), await again()];
   assert.deepEqual(a, b);
+  const without = await selfHosted(dist, { base, over: { version: '7.1.0' } });
+  assert.deepEqual(without, { 'persten-7.1.0.xpi': a['persten-7.1.0.xpi'], 'updates.json': a['updates.json'] }, 'without a key there is no CRX');
   assert.deepEqual(Object.keys(a).sort(), ['persten-7.1.0.crx', 'persten-7.1.0.xpi', 'update.xml', 'updates.json']);
 });
 
