@@ -253,10 +253,14 @@ func readSeen(file string) (s update.Seen, err error) {
 
 // keepSeen writes what is believed now, beside what another process may have seen meanwhile.
 func keepSeen(file string, s update.Seen) error {
-	if before, err := readSeen(file); err == nil {
+	before, err := readSeen(file)
+	if err == nil {
 		s = before.Later(s)
 	}
-	err := os.MkdirAll(filepath.Dir(file), 0o700)
+	if s == before {
+		return nil
+	}
+	err = os.MkdirAll(filepath.Dir(file), 0o700)
 	if err == nil {
 		err = replaceFile(file, s.Encode())
 	}

@@ -142,7 +142,7 @@ async function governedFirefox(name) {
   const policies = path.join(shop.dir, `${name}-policies`);
   mkdirSync(policies);
   writeFileSync(path.join(policies, 'policies.json'), JSON.stringify({ policies: {
-    ExtensionSettings: { [FIREFOX_EXTENSION]: { installation_mode: 'force_installed', install_url: `${shelf.base}/persten-${VERSION}.xpi` } },
+    ExtensionSettings: { '*': { installation_mode: 'blocked' }, [FIREFOX_EXTENSION]: { installation_mode: 'force_installed', install_url: `${shelf.base}/persten-${VERSION}.xpi` } },
     Preferences: { 'xpinstall.signatures.required': { Value: false, Status: 'locked' } },
   } }));
   const dir = path.join(shop.dir, name);
