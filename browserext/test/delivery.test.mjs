@@ -137,7 +137,7 @@ test('Chromium installs nothing that another key signed, or that was changed', c
   }
 });
 
-/** Firefox under a policy that installs our extension, and lets in what Mozilla did not sign. */
+/** Firefox under a policy that installs our extension, lets in what Mozilla did not sign, and keeps all others out. */
 async function governedFirefox(name) {
   const policies = path.join(shop.dir, `${name}-policies`);
   mkdirSync(policies);
