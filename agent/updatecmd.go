@@ -161,18 +161,11 @@ func (a *app) release(ctx context.Context, from string) (*update.Release, error)
 	if err != nil {
 		return nil, err
 	}
-	if c.Update.Check == "off" {
-		return nil, proto.E(proto.CodeUpdateOff, nil)
-	}
-	roots, err := rootKeys(updateRoots)
-	if err != nil {
-		return nil, err
-	}
 	file, err := a.statePath("update.json")
 	if err != nil {
 		return nil, err
 	}
-	seen, err := readSeen(file)
+	trust, err := updateTrust(c.Update, file)
 	if err != nil {
 		return nil, err
 	}
@@ -180,11 +173,24 @@ func (a *app) release(ctx context.Context, from string) (*update.Release, error)
 	if err != nil {
 		return nil, err
 	}
-	r, next, err := update.Trust{Roots: roots, Channel: cmp.Or(c.Update.Check, "stable"), Now: time.Now(), Seen: seen}.Read(data)
+	r, seen, err := trust.Read(data)
 	if err != nil {
 		return nil, updateFault(err)
 	}
-	return r, keepSeen(file, next)
+	return r, keepSeen(file, seen)
+}
+
+// updateTrust is what a description is judged by, when the configuration lets anybody look for one. What was seen is in file.
+func updateTrust(u config.Update, file string) (t update.Trust, err error) {
+	if u.Check == "off" {
+		return t, proto.E(proto.CodeUpdateOff, nil)
+	}
+	t.Channel, t.Now = cmp.Or(u.Check, "stable"), time.Now()
+	if t.Roots, err = rootKeys(updateRoots); err != nil {
+		return t, err
+	}
+	t.Seen, err = readSeen(file)
+	return t, err
 }
 
 // rootKeys reads what the linker was given.

@@ -119,43 +119,56 @@ func writeJSON(file string, v any) error {
 
 // describe writes the description of the packages in a folder. It is read again, as programs with these roots will read it.
 func describe(args []string, out io.Writer) error {
-	var keys several
+	var r update.Release
+	var signers several
 	f := flag.NewFlagSet("describe", 0)
-	f.Var(&keys, "key", "")
-	dir, url, keysFile, to := f.String("dir", "", ""), f.String("url", "", ""), f.String("keys", "", ""), f.String("out", "", "")
-	version, notes, roots := f.String("version", "", ""), f.String("notes", "", ""), f.String("roots", "", "")
-	serial, days, channel := f.Int64("serial", 0, ""), f.Int("days", 60, ""), f.String("channel", "stable", "")
-	if err := parse(f, args, "dir", "url", "version", "serial", "notes", "keys", "key", "roots", "out"); err != nil {
-		return err
-	}
-	packages, err := packagesIn(*dir, *url, *version)
+	f.StringVar(&r.Channel, "channel", "stable", "")
+	f.StringVar(&r.Version, "version", "", "")
+	f.StringVar(&r.Notes, "notes", "", "")
+	f.Int64Var(&r.Serial, "serial", 0, "")
+	f.Var(&signers, "key", "")
+	dir, url, days := f.String("dir", "", ""), f.String("url", "", ""), f.Int("days", 60, "")
+	keys, roots, to := f.String("keys", "", ""), f.String("roots", "", ""), f.String("out", "", "")
+	err := parse(f, args, "dir", "url", "version", "serial", "notes", "keys", "key", "roots", "out")
 	if err != nil {
 		return err
 	}
-	r := update.Release{Channel: *channel, Serial: *serial, Version: *version, Period: period(*days), Notes: *notes, Packages: packages}
+	r.Period = period(*days)
+	if r.Packages, err = packagesIn(*dir, *url, r.Version); err != nil {
+		return err
+	}
+	data, err := seal(r, *keys, signers, *roots)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: version %s, serial %d, %d packages, until %s\n", *to, r.Version, r.Serial, len(r.Packages), r.Expires.Format(time.DateOnly))
+	return os.WriteFile(*to, data, 0o644)
+}
+
+// seal signs r with the keys in files, beside the list of keys in another file, into a description that programs with these roots believe.
+func seal(r update.Release, keys string, signers []string, roots string) ([]byte, error) {
 	var d update.Description
-	data, err := os.ReadFile(*keysFile)
+	data, err := os.ReadFile(keys)
 	if err = cmp.Or(err, json.Unmarshal(data, &d.Keys)); err != nil {
-		return fmt.Errorf("%s: %w", *keysFile, err)
+		return nil, fmt.Errorf("%s: %w", keys, err)
 	}
 	var private []ed25519.PrivateKey
-	for _, file := range keys {
+	for _, file := range signers {
 		key, err := readKey(file)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		private = append(private, key)
 	}
 	d.Release = update.Seal(update.ReleaseType, r, private...)
-	public, err := publicKeys(strings.Split(*roots, ","))
+	public, err := publicKeys(strings.Split(roots, ","))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, _, err := (update.Trust{Roots: public, Channel: *channel, Now: time.Now()}).Read(d.Encode()); err != nil {
-		return fmt.Errorf("no program would believe this: %w", err)
+	if _, _, err := (update.Trust{Roots: public, Channel: r.Channel, Now: time.Now()}).Read(d.Encode()); err != nil {
+		return nil, fmt.Errorf("no program would believe this: %w", err)
 	}
-	fmt.Fprintf(out, "%s: version %s, serial %d, %d packages, until %s\n", *to, *version, *serial, len(packages), r.Expires.Format(time.DateOnly))
-	return os.WriteFile(*to, d.Encode(), 0o644)
+	return d.Encode(), nil
 }
 
 // packageName tells packages by their names, as `make package` gives them.
