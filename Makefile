@@ -11,7 +11,10 @@ MAKEFLAGS   += --no-builtin-rules
 .NOTPARALLEL:
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-GOBUILD := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+# Of whoever publishes: public root keys of updates and the address of the description; see installer/RELEASE.md.
+UPDATE_ROOTS ?=
+UPDATE_URL   ?=
+GOBUILD := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.updateRoots=$(UPDATE_ROOTS) -X main.updateURL=$(UPDATE_URL)'
 MINGW   := CGO_ENABLED=1 GOOS=windows GOARCH=amd64 CC=x86_64-w64-mingw32-gcc
 DEPS    := installer/deps.sh
 EXT     := browserext
@@ -43,6 +46,7 @@ demo: build ## build, then a demo token, the agent and a portal page in your bro
 	bin/persten demo $(DEMOFLAGS)
 
 test: test-go test-ext test-browser ## everything: Go, the extension and SDK, then a real browser with a real token
+	@mkdir -p $(STAMPS) && git rev-parse HEAD >$(STAMPS)/tested 2>/dev/null || true
 
 test-go: deps-test $(STAMPS)/modules $(STAMPS)/ext xmlsec-gost pkijs ## Go tests
 	go test -timeout 20m ./...
@@ -165,6 +169,14 @@ bench: deps-test deps-soak deps-bench $(STAMPS)/modules $(STAMPS)/ext ## Persten
 
 bench-go: $(STAMPS)/modules ## Go benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
+
+.PHONY: package-extension release-check
+# EXTENSION_KEY is the RSA key that makes the extension's id, EXTENSION_URL the address of the folder its packages will lie in.
+package-extension: $(STAMPS)/ext ## the extension for shops, with EXTENSION_URL and EXTENSION_KEY also for a server of one's own
+	node $(EXT)/pack.mjs --out "$(or $(PACKAGES),bin/package)" $(if $(EXTENSION_URL),--url "$(EXTENSION_URL)") $(if $(EXTENSION_KEY),--key "$(EXTENSION_KEY)")
+
+release-check: ## what must hold before VERSION is published; AGAIN is a folder with a second build of the packages
+	go run ./installer/release check --version "$(VERSION)" --dir "$(or $(PACKAGES),bin/package)" $(if $(AGAIN),--again "$(AGAIN)")
 
 clean: ## remove what was built (downloads stay)
 	rm -rf bin

@@ -48,6 +48,9 @@ const layers = `
 	xmldsig/c14n: xmldsig/xml
 	tsp: algo cert cms
 
+	update: -
+	installer/release: update browser
+
 	text: proto
 	journal: proto
 	config: proto

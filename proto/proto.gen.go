@@ -292,6 +292,20 @@ const (
 	CodeFileUnreadable Code = "file_unreadable"
 	// A file given on the command line cannot be written. Args: file.
 	CodeFileUnwritable Code = "file_unwritable"
+	// Looking for updates is switched off in the configuration or forbidden by policy.
+	CodeUpdateOff Code = "update_off"
+	// This build has no keys of a publisher, or no address of a description of updates.
+	CodeUpdateUnavailable Code = "update_unavailable"
+	// The description of updates was changed, is not signed by the publisher, or joins parts that do not belong together. detail is for developers. Args: detail.
+	CodeUpdateUntrusted Code = "update_untrusted"
+	// The description of updates has ended or has not begun by this computer's clock.
+	CodeUpdateOutdated Code = "update_outdated"
+	// The description of updates is older than one that was already seen.
+	CodeUpdateRollback Code = "update_rollback"
+	// A file is none of the packages of the newest release. Args: file, version.
+	CodeUpdateMismatch Code = "update_mismatch"
+	// The file that remembers which updates were seen is damaged. Args: file.
+	CodeUpdateState Code = "update_state"
 	// No session answers. Raised by clients.
 	CodeAgentNotRunning Code = "agent_not_running"
 	// The browser found no native host. Raised by the extension and the SDK.

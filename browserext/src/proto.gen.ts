@@ -226,6 +226,20 @@ export const ERROR_NUMBERS = {
   file_unreadable: 1805,
   /** A file given on the command line cannot be written. Args: file. */
   file_unwritable: 1806,
+  /** Looking for updates is switched off in the configuration or forbidden by policy. */
+  update_off: 1811,
+  /** This build has no keys of a publisher, or no address of a description of updates. */
+  update_unavailable: 1812,
+  /** The description of updates was changed, is not signed by the publisher, or joins parts that do not belong together. detail is for developers. Args: detail. */
+  update_untrusted: 1813,
+  /** The description of updates has ended or has not begun by this computer's clock. */
+  update_outdated: 1814,
+  /** The description of updates is older than one that was already seen. */
+  update_rollback: 1815,
+  /** A file is none of the packages of the newest release. Args: file, version. */
+  update_mismatch: 1816,
+  /** The file that remembers which updates were seen is damaged. Args: file. */
+  update_state: 1817,
   /** No session answers. Raised by clients. */
   agent_not_running: 1901,
   /** The browser found no native host. Raised by the extension and the SDK. */

@@ -16,7 +16,7 @@ import (
 // apply checks a document and puts it over what c holds. c is not used when it fails.
 func (s *source) apply(c *Config, d *document) error {
 	for _, step := range []func(*Config, *document) error{
-		s.modules, s.ui, s.origins, s.trust, s.network, s.listen, s.unattended, s.pin, s.content, s.compat,
+		s.modules, s.ui, s.origins, s.trust, s.network, s.listen, s.unattended, s.pin, s.content, s.compat, s.update,
 	} {
 		if err := step(c, d); err != nil {
 			return err

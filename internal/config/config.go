@@ -21,6 +21,7 @@
 //	[pin]             policy only, see [PIN]: cache_seconds, limit_seconds
 //	[content]         max_mib, channel_mib           bytes of one document, and of all that one page or command holds; see [Content]
 //	[compat]          ncalayer, nexu                 true or false: answer pages written for those programs; see [Compat]
+//	[update]          check, url                     "stable" or "off"; an address; see [Update]
 //	[[unattended]]    policy only, see [Unattended]: origin or user, certificate, per_hour, per_day, pin_file
 //
 // # Machine policy
@@ -74,6 +75,7 @@ type Config struct {
 	PIN        PIN          // from policy alone
 	Content    Content
 	Compat     Compat
+	Update     Update
 	Warnings   []string // what was ignored and why; for the log
 }
 
