@@ -181,9 +181,13 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 	if err != nil {
 		return nil, nil, err
 	}
+	withheld, err := a.withheld()
+	if err != nil {
+		return nil, nil, err
+	}
 	srv = server.New(server.Options{
 		Engine: engine, Origins: origins, Journal: record, Identity: identity, Doctor: doctor.New(a.machine(keys.Inventory)), Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
-		Watched: keys.Watched, Page: reportPage, Settings: settings, KeyFiles: keyFiles{keys.files, engine, a.loaded.Keyfiles.Forbid},
+		Watched: keys.Watched, Page: reportPage, Settings: settings, KeyFiles: keyFiles{keys.files, engine, a.loaded.Keyfiles.Forbid}, Managed: a.loaded.Managed, Withheld: withheld,
 	})
 	tell.open, tell.keys, tell.send = engine.OpenRequests, engine.Keys, srv.Notice
 	return srv, tell, nil
