@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"persten/proto"
 )
@@ -373,6 +374,31 @@ func TestTooLarge(t *testing.T) {
 	writeFile(t, p, strings.Repeat("#", maxFile+1), 0o600)
 	if _, err := load(p, "", os.Getuid()); !errors.Is(err, proto.CodeConfigInvalid) {
 		t.Errorf("above the limit: %v", err)
+	}
+}
+
+// TestHostileForms: a file at its limit whose form is costly is refused like any other, soon and without much memory.
+func TestHostileForms(t *testing.T) {
+	n := maxFile / 4
+	for name, text := range map[string]string{
+		"a long name of a long list": strings.Repeat("k", 2*n) + " = [" + strings.Repeat("1,", n) + "]\n",
+		"lists in lists":             "a = " + strings.Repeat("[", n) + strings.Repeat("]", n) + "\n",
+		"tables in tables":           "a = " + strings.Repeat("{a=", n) + "1" + strings.Repeat("}", n) + "\n",
+		"a name of many parts":       strings.Repeat("a.", 2*n) + "a = 1\n",
+		"many tables":                strings.Repeat("[[a]]\n", maxFile/6),
+		"many tables in tables":      strings.Repeat("[[a.a.a.a.a.a]]\n", maxFile/16),
+		"many entries":               "limit = [" + strings.Repeat("{},", n) + "]\n",
+	} {
+		begin := time.Now()
+		_, err := read(text, true)
+		if !errors.Is(err, proto.CodeConfigInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("%s took %v", name, took)
+		} else {
+			t.Logf("%s: %v, %.80v", name, took, err)
+		}
 	}
 }
 

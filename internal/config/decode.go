@@ -26,6 +26,7 @@ const (
 	maxList  = 1024 // entries of a list
 	maxText  = 4096 // bytes of a value
 	maxDepth = 4    // of names whose lines are remembered: no knob lies deeper
+	maxPath  = 200  // of the names of one, together, below which lines are remembered: no knob's is longer
 )
 
 // source is one file being read.
@@ -235,8 +236,10 @@ func (w *walker) keys(prefix string, it unstable.Iterator) string {
 	return prefix
 }
 
-// deep bounds the work: nesting costs one byte a level in the file, and a name a level here.
-func deep(path string) bool { return strings.Count(path, ".")+strings.Count(path, "[") >= maxDepth }
+// deep bounds the work: nesting costs one byte a level in the file and a path a level here, an entry two bytes and a path.
+func deep(path string) bool {
+	return len(path) > maxPath || strings.Count(path, ".")+strings.Count(path, "[") >= maxDepth
+}
 
 func (w *walker) line(r unstable.Range) int {
 	return 1 + sort.SearchInts(w.newlines, int(r.Offset))
