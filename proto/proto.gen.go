@@ -1970,7 +1970,7 @@ type JournalListParams struct {
 	From   time.Time  `json:"from,omitzero"`    // Not before this moment.
 	To     time.Time  `json:"to,omitzero"`      // Before this moment.
 	Origin OriginName `json:"origin,omitempty"` // Of this site alone; "local": of no site.
-	Kind   string     `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown.
+	Kind   string     `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired.
 	Result string     `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
 	Text   string     `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
 }
@@ -2076,7 +2076,7 @@ type JournalExportParams struct {
 	From   time.Time     `json:"from,omitzero"`    // Not before this moment.
 	To     time.Time     `json:"to,omitzero"`      // Before this moment.
 	Origin OriginName    `json:"origin,omitempty"` // Of this site alone; "local": of no site.
-	Kind   string        `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown.
+	Kind   string        `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired.
 	Result string        `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
 	Text   string        `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
 }

@@ -1505,7 +1505,7 @@ export interface JournalListParams {
   to?: string;
   /** Of this site alone; "local": of no site. */
   origin?: OriginName;
-  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown. */
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired. */
   kind?: string;
   /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
   result?: string;
@@ -1595,7 +1595,7 @@ export interface JournalExportParams {
   to?: string;
   /** Of this site alone; "local": of no site. */
   origin?: OriginName;
-  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown. */
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired. */
   kind?: string;
   /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
   result?: string;

@@ -159,7 +159,8 @@ type Limit struct {
 
 // Journal is what becomes of the journal.
 type Journal struct {
-	Stay *bool // when the program is removed; nil: it stays
+	Keep time.Duration // for how long records are kept; 0: for ever
+	Stay *bool         // when the program is removed; nil: it stays
 }
 
 // Update is how new versions are looked for.

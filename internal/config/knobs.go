@@ -132,6 +132,12 @@ var sections = []Section{
 		Ru: "Журнал всех использований ключей.",
 		Knobs: []Knob{
 			{
+				Name: "keep_days", Kind: Number, Min: 30, Max: 36500, unit: int64(24 * time.Hour), Example: "1825",
+				to: in(func(c *Config) *time.Duration { return &c.Journal.Keep }),
+				En: "For how many days records are kept. Sessions forget older ones when they start and once a day, and note that they did. A damaged journal is kept whole. Without it nothing is forgotten.",
+				Ru: "Сколько дней хранятся записи. Более старые сеанс удаляет при запуске и раз в сутки, оставляя об этом запись. Повреждённый журнал сохраняется целиком. Без этого не удаляется ничего.",
+			},
+			{
 				Name: "stay", Kind: Bool, Example: "false", to: in(func(c *Config) **bool { return &c.Journal.Stay }),
 				En: "false: removing the program for good (apt purge, the MSI's removal) takes the users' journals with it. Without it they stay.",
 				Ru: "false: полное удаление программы (apt purge, удаление MSI) удаляет и журналы пользователей. Без этого они остаются.",
