@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"persten/internal/journal"
 	"persten/internal/signing"
@@ -149,5 +150,26 @@ func TestRulesRights(t *testing.T) {
 	hidden := b.digests(t, 1)
 	if _, err := b.SignBatch(context.Background(), page, hidden, func(signing.BatchSigned) {}); !errors.Is(err, proto.CodeRightMissing) {
 		t.Errorf("a digest: %v", err)
+	}
+}
+
+// TestWait: policy says how long a window waits.
+func TestWait(t *testing.T) {
+	b := ruledBy(t, nil)
+	store, err := signing.NewStore(t.TempDir(), signing.BatchLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(b.journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.person.decide = func(ctx context.Context, _ signing.Question) (signing.Decision, error) {
+		<-ctx.Done()
+		return signing.Decision{}, ctx.Err()
+	}
+	b.Engine = signing.New(b.demo, b.person, j, signing.Options{Store: store, Wait: 20 * time.Millisecond})
+	if err := b.signsOne(t, page); !errors.Is(err, proto.CodeUserTimeout) {
+		t.Errorf("%v", err)
 	}
 }
