@@ -103,7 +103,7 @@ func looseFile(f *os.File) string {
 	return fmt.Sprintf("configuration %s: %s", f.Name(), why)
 }
 
-func sameGroup(member, named string) bool { return member == named }
+func sameName(whole, named string) bool { return whole == named }
 
 // registryPolicy is nothing: there is no registry.
 func registryPolicy() (*registryKey, error) { return nil, nil }

@@ -78,8 +78,8 @@ func registryData(k registry.Key, name string) any {
 	return nil
 }
 
-// sameGroup compares names of groups: DOMAIN\GROUP is also GROUP.
-func sameGroup(member, named string) bool {
-	short := member[strings.LastIndexByte(member, '\\')+1:]
-	return strings.EqualFold(member, named) || strings.EqualFold(short, named)
+// sameName compares names of users and groups: DOMAIN\NAME is also NAME.
+func sameName(whole, named string) bool {
+	short := whole[strings.LastIndexByte(whole, '\\')+1:]
+	return strings.EqualFold(whole, named) || strings.EqualFold(short, named)
 }

@@ -166,3 +166,46 @@ func registryOf(tree map[string]any) *registryKey {
 	}
 	return k
 }
+
+// TestRegistryExamples: every knob can be set in the registry, and means there what it means in a file.
+func TestRegistryExamples(t *testing.T) {
+	want := defaults()
+	if err := want.merge("policy.toml", []byte(examples()), true); err != nil {
+		t.Fatal(err)
+	}
+	var s source
+	tree, err := s.decode([]byte(examples()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := &registryKey{values: values{}, keys: keys{}}
+	for name, v := range tree {
+		if section(name).Many {
+			_, text, _ := strings.Cut(examples(), name+" = [")
+			text, _, _ = strings.Cut(text, "]\n")
+			root.keys[name] = list(text)
+			continue
+		}
+		k := &registryKey{values: values{}, keys: keys{}}
+		root.keys[name] = k
+		for knob, v := range v.(map[string]any) {
+			switch v := v.(type) {
+			case []any:
+				k.keys[knob] = list(v...)
+			case bool:
+				k.values[knob] = map[bool]uint64{true: 1}[v]
+			case int64:
+				k.values[knob] = uint64(v)
+			default:
+				k.values[knob] = v
+			}
+		}
+	}
+	got := defaults()
+	if err := got.mergeRegistry(root); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}

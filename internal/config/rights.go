@@ -23,7 +23,7 @@ func (r Rights) Withheld(member []string) []proto.Right {
 		{proto.RightJournal, r.Journal},
 	} {
 		has := func(group string) bool {
-			return slices.ContainsFunc(member, func(m string) bool { return sameGroup(m, group) })
+			return slices.ContainsFunc(member, func(m string) bool { return sameName(m, group) })
 		}
 		if one.groups != nil && !slices.ContainsFunc(one.groups, has) {
 			out = append(out, one.right)
@@ -42,7 +42,7 @@ func Permit(withheld []proto.Right, right proto.Right) error {
 
 // Covers reports whether the limit is about what a user signs for a site, which is empty for programs.
 func (l Limit) Covers(origin, user string) bool {
-	return (l.Origin == "" || covers(l.Origin, origin)) && (l.User == "" || l.User == user)
+	return (l.Origin == "" || covers(l.Origin, origin)) && (l.User == "" || sameName(user, l.User))
 }
 
 // Named reports whether an origin is one of these rules, exact or with a wildcard.
