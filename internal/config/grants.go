@@ -41,7 +41,7 @@ var unattendedSection = Section{
 			Ru: "Наибольшее число подписей за любые 24 часа.",
 		},
 		{
-			Name: "pin_file", Kind: Text, spell: absolute, Example: `"/etc/persten/erp.pin"`, to: of(func(u *Unattended) *string { return &u.PINFile }),
+			Name: "pin_file", Kind: Text, spell: absolute, Example: `"/etc/persten/erp.pin"`, Windows: `'C:\ProgramData\Persten\erp.pin'`, to: of(func(u *Unattended) *string { return &u.PINFile }),
 			En: "A file with the PIN: one line, mode 0400 or 0600, of root or the session's user. It is read for each login; a wrong PIN is tried once, then the rule stops until the file is changed and the session started anew.",
 			Ru: "Файл с PIN-кодом: одна строка, права 0400 или 0600, владелец root или пользователь сеанса. Читается при каждом входе; неверный PIN-код пробуют один раз, затем правило останавливается, пока файл не изменят и сеанс не запустят снова.",
 		},

@@ -30,6 +30,7 @@ type Knob struct {
 	Policy   bool     // the machine policy alone may set it
 	Lowest   bool     // of both files the lower number counts, in place of the policy's
 	Example  string   // a value as TOML writes it
+	Windows  string   // the example there, where it is another: a path
 	En, Ru   string   // a paragraph for administrators
 
 	to    func(place) any                                 // the variable it sets

@@ -155,7 +155,7 @@ var sections = []Section{
 				Ru: "Как библиотека называется в списках и сообщениях.",
 			},
 			{
-				Name: "path", Kind: Text, spell: modulePath, Example: `"/usr/lib/softhsm/libsofthsm2.so"`, to: of(func(m *Module) *string { return &m.Path }),
+				Name: "path", Kind: Text, spell: modulePath, Example: `"/usr/lib/softhsm/libsofthsm2.so"`, Windows: `'C:\Program Files\SoftHSM2\lib\softhsm2-x64.dll'`, to: of(func(m *Module) *string { return &m.Path }),
 				En: "Its file, as an absolute path.",
 				Ru: "Её файл, абсолютный путь.",
 			},
@@ -196,12 +196,12 @@ var sections = []Section{
 		Ru:   "Чем проверяются сертификаты и подписи.",
 		Knobs: []Knob{
 			{
-				Name: "roots", Kind: List, spell: path, Example: `["/etc/persten/roots"]`, to: in(func(c *Config) *[]string { return &c.Trust.Roots }),
+				Name: "roots", Kind: List, spell: path, Example: `["/etc/persten/roots"]`, Windows: `['C:\ProgramData\Persten\roots']`, to: in(func(c *Config) *[]string { return &c.Trust.Roots }),
 				En: "Trusted root certificates: folders or files. What the person trusts by persten trust counts beside them.",
 				Ru: "Доверенные корневые сертификаты: папки или файлы. Наряду с ними действует то, чему человек доверяет через persten trust.",
 			},
 			{
-				Name: "crls", Kind: List, spell: path, Example: `["/var/lib/crls"]`, to: in(func(c *Config) *[]string { return &c.Trust.CRLs }),
+				Name: "crls", Kind: List, spell: path, Example: `["/var/lib/crls"]`, Windows: `['C:\ProgramData\Persten\crls']`, to: in(func(c *Config) *[]string { return &c.Trust.CRLs }),
 				En: "Revocation lists at hand: folders or files. Others are fetched from the addresses in certificates.",
 				Ru: "Готовые списки отозванных сертификатов: папки или файлы. Остальные загружаются по адресам из сертификатов.",
 			},
@@ -258,7 +258,7 @@ var sections = []Section{
 				Ru: "Чем спрашивают: окном и тем, что может его заменить, через pinentry или в терминале.",
 			},
 			{
-				Name: "pinentry", Kind: Text, spell: path, Example: `"/usr/bin/pinentry"`, to: in(func(c *Config) *string { return &c.UI.Pinentry }),
+				Name: "pinentry", Kind: Text, spell: path, Example: `"/usr/bin/pinentry"`, Windows: `'C:\Program Files\GnuPG\bin\pinentry.exe'`, to: in(func(c *Config) *string { return &c.UI.Pinentry }),
 				En: "The pinentry program. Without it the usual one is looked for.",
 				Ru: "Программа pinentry. Без этого ищется обычная.",
 			},

@@ -5,6 +5,7 @@ package config
 import (
 	"errors"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +69,9 @@ func examples() string {
 	for _, t := range Sections() {
 		var entry []string
 		for _, k := range t.Knobs {
+			if runtime.GOOS == "windows" && k.Windows != "" {
+				k.Example = k.Windows
+			}
 			switch {
 			case k.Example == "": // known to be refused
 			case t.Many && k.Name == "user": // not beside origin

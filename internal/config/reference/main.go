@@ -6,6 +6,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -74,7 +75,7 @@ func section(w io.Writer, s config.Section) {
 	fmt.Fprintf(w, "\n### `%s`\n\n%s%s\n", name, s.En, whose(s.Policy))
 	if s.Many {
 		fmt.Fprintf(w, "\nOne entry:\n\n")
-		examples(w, s.Name, config.List, "["+record(s)+"]")
+		examples(w, s.Name, config.List, "["+record(s, plain)+"]", "["+record(s, windows)+"]")
 	}
 	for _, k := range s.Knobs {
 		if k.Example == "" { // known only to be refused
@@ -83,7 +84,7 @@ func section(w io.Writer, s config.Section) {
 		fmt.Fprintf(w, "\n#### `%s.%s`\n\n%s %s%s\n", s.Name, k.Name, bounds(k), k.En, whose(k.Policy && !s.Policy))
 		if !s.Many {
 			fmt.Fprintln(w)
-			examples(w, s.Name+"."+k.Name, k.Kind, k.Example)
+			examples(w, s.Name+"."+k.Name, k.Kind, k.Example, windows(k))
 		}
 	}
 }
@@ -96,15 +97,19 @@ func whose(policy bool) string {
 }
 
 // record is an entry of a section of many, without those of its knobs that exclude others.
-func record(s config.Section) string {
+func record(s config.Section, example func(config.Knob) string) string {
 	var all []string
 	for _, k := range s.Knobs {
 		if k.Name != "user" {
-			all = append(all, k.Name+" = "+k.Example)
+			all = append(all, k.Name+" = "+example(k))
 		}
 	}
 	return "{ " + strings.Join(all, ", ") + " }"
 }
+
+func plain(k config.Knob) string { return k.Example }
+
+func windows(k config.Knob) string { return cmp.Or(k.Windows, k.Example) }
 
 // bounds says what values a knob has.
 func bounds(k config.Knob) string {
@@ -121,12 +126,12 @@ func bounds(k config.Knob) string {
 
 // examples are one value in the ways of administrators: the file, Ansible for it, and the registry of Windows, which Group Policy
 // writes.
-func examples(w io.Writer, key string, kind config.Kind, value string) {
+func examples(w io.Writer, key string, kind config.Kind, value, windows string) {
 	line := key + " = " + value
 	fmt.Fprintf(w, "- `/etc/persten/policy.toml`: `%s`\n", line)
 	fmt.Fprintf(w, "- Ansible: `ansible.builtin.lineinfile: { path: /etc/persten/policy.toml, create: true, owner: root, mode: \"0644\", regexp: '^%s ?=', line: '%s' }`\n",
 		strings.ReplaceAll(key, ".", `\.`), strings.ReplaceAll(line, "'", "''"))
-	fmt.Fprintf(w, "- Group Policy: %s\n", registry(key, kind, value))
+	fmt.Fprintf(w, "- Group Policy: %s\n", registry(key, kind, windows))
 }
 
 // registry says how a value stands in the registry.
@@ -141,7 +146,7 @@ func registry(key string, kind config.Kind, value string) string {
 	case config.Number:
 		return fmt.Sprintf("key `%s`, value `%s` = %s (REG_DWORD)", path[:at], path[at+1:], value)
 	}
-	return fmt.Sprintf("key `%s`, value `%s` = `%s` (REG_SZ)", path[:at], path[at+1:], strings.Trim(value, `"`))
+	return fmt.Sprintf("key `%s`, value `%s` = `%s` (REG_SZ)", path[:at], path[at+1:], strings.Trim(value, `"'`))
 }
 
 // entries are those of a list as values of a key: texts without their quotes, tables as they stand.
@@ -152,7 +157,7 @@ func entries(list string) string {
 	}
 	var all []string
 	for i, e := range strings.Split(inner, ", ") {
-		all = append(all, fmt.Sprintf("`%d` = `%s`", i+1, strings.Trim(e, `"`)))
+		all = append(all, fmt.Sprintf("`%d` = `%s`", i+1, strings.Trim(e, `"'`)))
 	}
 	return strings.Join(all, ", ")
 }
