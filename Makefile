@@ -115,8 +115,9 @@ bin/persten-desktop: $(GO_FILES) go.mod $(STAMPS)/modules | deps-build
 	CGO_ENABLED=1 $(GOBUILD) -o $@ ./agent/desktop
 	@touch $@
 
-generate: ## write again everything generated from proto/*.json
+generate: ## write again everything generated from proto/*.json, and the reference of all knobs in installer/ADMIN.md
 	go run ./proto/gen
+	go run ./internal/config/reference
 
 docs: $(STAMPS)/tools ## the SDK's reference, in browserext/dist/docs
 	$(EXT)/tools/node_modules/.bin/typedoc --options $(EXT)/sdk/typedoc.json
@@ -130,6 +131,7 @@ lint: deps-lint $(STAMPS)/tools $(STAMPS)/ext ## go vet, shellcheck, the TypeScr
 check: check-format lint check-windows ## what a reviewer need not look at: format, lint, layers, generated files, Windows
 	go test -count=1 -run 'Layers|Owners|LinksNoGUI' .
 	go run ./proto/gen -check
+	go run ./internal/config/reference -check
 
 check-format:
 	@bad="$$(gofmt -l $$(find . -name '*.go' -not -path '*/node_modules/*'))"; \

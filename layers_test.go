@@ -54,6 +54,7 @@ const layers = `
 	text: proto
 	journal: proto
 	config: proto
+	config/reference: config
 	browser: config
 
 	client: proto rpc ipc

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"persten/internal/config"
 	"persten/internal/ipc"
 	"persten/internal/server"
 	"persten/internal/server/compat"
@@ -54,7 +55,6 @@ func attend(ctx context.Context, report func(of string, e *proto.Error), wg *syn
 // faces opens the ports of foreign protocols that are on. One that cannot be opened is a problem that status names: it may
 // well be the product itself that listens there, and it has the right of way.
 func (a *app) faces(ctx context.Context, srv *server.Server, wg *sync.WaitGroup) {
-	rules := ipc.SiteRules{Allowed: srv.AllowedOrigin, Unknown: srv.UnknownOrigin}
 	for name, start := range map[string]func(context.Context, *server.Server, ipc.SiteRules, string, *sync.WaitGroup) error{
 		faceNCALayer: a.startNCALayer, faceNexU: a.startNexU,
 	} {
@@ -62,12 +62,27 @@ func (a *app) faces(ctx context.Context, srv *server.Server, wg *sync.WaitGroup)
 			f, err := a.face(name)
 			switch {
 			case err == nil && f.On:
-				err = start(ctx, srv, rules, f.Address, wg)
+				err = start(ctx, srv, facing(srv, f.Sites), f.Address, wg)
 			case err == nil && name == faceNCALayer:
 				err = a.clearLoopback(ctx)
 			}
 			return portProblem(err, f.Address, faceNames[f.Name])
 		})
+	}
+}
+
+// facing are the rules of a face: those of all sites and, where policy names sites for it, no others.
+func facing(srv *server.Server, sites []string) ipc.SiteRules {
+	if sites == nil {
+		return ipc.SiteRules{Allowed: srv.AllowedOrigin, Unknown: srv.UnknownOrigin}
+	}
+	return ipc.SiteRules{
+		Allowed: func(origin string) bool { return config.Named(sites, origin) && srv.AllowedOrigin(origin) },
+		Unknown: func(origin string, p ipc.Peer) {
+			if config.Named(sites, origin) {
+				srv.UnknownOrigin(origin, p)
+			}
+		},
 	}
 }
 

@@ -38,6 +38,7 @@ func (a *app) statusCommand() *cobra.Command {
 				if s.Unattended > 0 {
 					fmt.Fprintln(w, text.Plural(a.lang, "count.unattended", s.Unattended))
 				}
+				a.printPolicy(w, s)
 				printProblems(w, s.Problems)
 			})
 		},

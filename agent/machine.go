@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,9 +60,14 @@ func (a *app) drivers() (all []doctor.Driver) {
 		return all
 	}
 	for _, named := range c.Modules {
-		all = append(all, doctor.Driver{Name: named.Name, Path: named.Path, Named: true})
+		if named.Policy || c.OnlyModules == nil {
+			all = append(all, doctor.Driver{Name: named.Name, Path: named.Path, Named: true})
+		}
 	}
-	return all
+	if c.OnlyModules == nil {
+		return all
+	}
+	return slices.DeleteFunc(all, func(d doctor.Driver) bool { return !slices.Contains(c.OnlyModules, d.Name) })
 }
 
 // reach asks for an address as signatures would.

@@ -101,6 +101,9 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	keys.Watched(false)
 	wg.Go(func() { watch(ctx, keys, srv, tell) })
 	wg.Go(func() { tell.run(ctx) })
+	if keep := a.loaded.Journal.Keep; keep > 0 {
+		wg.Go(func() { a.expireJournal(ctx, keep) })
+	}
 	if a.loaded.PIN.Cache > 0 {
 		wg.Go(func() { watchLock(ctx, func() { keys.modules.Forget(ctx) }) })
 	}
@@ -122,6 +125,24 @@ func (a *app) sealJournal() {
 	}
 	if err != nil {
 		slog.Debug("the journal's head was not sealed", "cause", err)
+	}
+}
+
+// expireJournal forgets the records that policy keeps no longer, now and once a day.
+func (a *app) expireJournal(ctx context.Context, keep time.Duration) {
+	for ctx.Err() == nil {
+		j, err := a.journal()
+		gone := 0
+		if err == nil {
+			gone, err = j.Expire(ctx, time.Now().Add(-keep))
+		}
+		if gone > 0 || err != nil {
+			slog.Info("journal records are kept no longer", "forgotten", gone, "cause", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(24 * time.Hour):
+		}
 	}
 }
 
@@ -181,9 +202,13 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 	if err != nil {
 		return nil, nil, err
 	}
+	withheld, err := a.withheld()
+	if err != nil {
+		return nil, nil, err
+	}
 	srv = server.New(server.Options{
 		Engine: engine, Origins: origins, Journal: record, Identity: identity, Doctor: doctor.New(a.machine(keys.Inventory)), Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
-		Watched: keys.Watched, Page: reportPage, Settings: settings, KeyFiles: keyFiles{keys.files, engine, a.loaded.Keyfiles.Forbid},
+		Watched: keys.Watched, Page: reportPage, Settings: settings, KeyFiles: keyFiles{keys.files, engine, a.loaded.Keyfiles.Forbid}, Managed: a.loaded.Managed, Withheld: withheld,
 	})
 	tell.open, tell.keys, tell.send = engine.OpenRequests, engine.Keys, srv.Notice
 	return srv, tell, nil

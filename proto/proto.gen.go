@@ -98,6 +98,12 @@ const (
 	CodePolicyForbids Code = "policy_forbids"
 	// The configuration file or the machine policy sets this, so it cannot be changed here; name is a key of the file. Args: name.
 	CodeSettingFixed Code = "setting_fixed"
+	// Machine policy gives this right (approve, hidden, keys, sites, journal) to groups of the operating system that the person is not in. Nobody was asked. Args: right.
+	CodeRightMissing Code = "right_missing"
+	// Machine policy limits how many signatures a user or a site may have in so many hours. Nobody was asked. Args: limit, hours.
+	CodeLimitReached Code = "limit_reached"
+	// Machine policy limits how many documents one request may have. Nobody was asked. Args: limit.
+	CodeLimitDocuments Code = "limit_documents"
 	// The person pressed Reject, closed the window or gave up at the PIN.
 	CodeUserRejected Code = "user_rejected"
 	// Nobody answered in time.
@@ -286,6 +292,8 @@ const (
 	CodeJournalDamaged Code = "journal_damaged"
 	// The configuration or the machine policy cannot be used. Args: file, line, detail.
 	CodeConfigInvalid Code = "config_invalid"
+	// The file of the machine policy may have been written by somebody other than the administrator. The agent does not run without the policy, and not with this one. Args: file, detail.
+	CodePolicyUnsafe Code = "policy_unsafe"
 	// The command line is wrong. Args: detail.
 	CodeUsage Code = "usage"
 	// A file given on the command line cannot be read. Args: file.
@@ -583,6 +591,18 @@ type OpenRequest struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v OpenRequest) Validate() error { return validate("OpenRequest", v) }
+
+// Right: what machine policy may keep to groups of the operating system: approving signatures and logins, signing what cannot be shown, adding and removing keys, deciding about sites, reading the journal.
+type Right string
+
+// The values of Right.
+const (
+	RightApprove Right = "approve"
+	RightHidden  Right = "hidden"
+	RightKeys    Right = "keys"
+	RightSites   Right = "sites"
+	RightJournal Right = "journal"
+)
 
 // OriginSource: who decided about a site: machine policy, the configuration file, or the person when asked.
 type OriginSource string
@@ -1516,6 +1536,8 @@ type AgentStatusResult struct {
 	Requests    []OpenRequest `json:"requests,omitempty"`   // The windows, oldest first. Told to local callers only.
 	PausedUntil time.Time     `json:"pausedUntil,omitzero"` // When the agent goes on by itself; absent when it is not paused, or until the person says so. Told to local callers only.
 	Unattended  int           `json:"unattended,omitempty"` // Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only.
+	Policy      bool          `json:"policy,omitempty"`     // There is a machine policy. Told to local callers only.
+	Withheld    []Right       `json:"withheld,omitempty"`   // What the machine policy does not permit this person; absent when there is nothing. Told to local callers only.
 	Problems    []Problem     `json:"problems"`
 }
 
@@ -1962,7 +1984,7 @@ type JournalListParams struct {
 	From   time.Time  `json:"from,omitzero"`    // Not before this moment.
 	To     time.Time  `json:"to,omitzero"`      // Before this moment.
 	Origin OriginName `json:"origin,omitempty"` // Of this site alone; "local": of no site.
-	Kind   string     `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown.
+	Kind   string     `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired.
 	Result string     `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
 	Text   string     `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
 }
@@ -2068,7 +2090,7 @@ type JournalExportParams struct {
 	From   time.Time     `json:"from,omitzero"`    // Not before this moment.
 	To     time.Time     `json:"to,omitzero"`      // Before this moment.
 	Origin OriginName    `json:"origin,omitempty"` // Of this site alone; "local": of no site.
-	Kind   string        `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown.
+	Kind   string        `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired.
 	Result string        `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
 	Text   string        `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
 }
@@ -2369,6 +2391,7 @@ func init() {
 			{"since", &schema{kind: kindTime}, true},
 			{"decided", &schema{kind: kindBoolean}, false},
 		}},
+		"Right":          {kind: kindString, enum: []string{"approve", "hidden", "keys", "sites", "journal"}},
 		"OriginSource":   {kind: kindString, enum: []string{"policy", "config", "user"}},
 		"ErrorCode":      {kind: kindCode},
 		"RequestID":      {kind: kindID},
@@ -2816,6 +2839,8 @@ func init() {
 			{"requests", &schema{kind: kindArray, maxItems: 8, items: &schema{ref: "OpenRequest"}}, false},
 			{"pausedUntil", &schema{kind: kindTime}, false},
 			{"unattended", &schema{kind: kindInteger, min: bound(1)}, false},
+			{"policy", &schema{kind: kindBoolean}, false},
+			{"withheld", &schema{kind: kindArray, maxItems: 5, items: &schema{ref: "Right"}}, false},
 			{"problems", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "Problem"}}, true},
 		}},
 		"TokensListParams": {kind: kindObject, members: []member{

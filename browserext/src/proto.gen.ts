@@ -32,6 +32,12 @@ export const ERROR_NUMBERS = {
   policy_forbids: 1105,
   /** The configuration file or the machine policy sets this, so it cannot be changed here; name is a key of the file. Args: name. */
   setting_fixed: 1106,
+  /** Machine policy gives this right (approve, hidden, keys, sites, journal) to groups of the operating system that the person is not in. Nobody was asked. Args: right. */
+  right_missing: 1107,
+  /** Machine policy limits how many signatures a user or a site may have in so many hours. Nobody was asked. Args: limit, hours. */
+  limit_reached: 1108,
+  /** Machine policy limits how many documents one request may have. Nobody was asked. Args: limit. */
+  limit_documents: 1109,
   /** The person pressed Reject, closed the window or gave up at the PIN. */
   user_rejected: 1201,
   /** Nobody answered in time. */
@@ -220,6 +226,8 @@ export const ERROR_NUMBERS = {
   journal_damaged: 1802,
   /** The configuration or the machine policy cannot be used. Args: file, line, detail. */
   config_invalid: 1803,
+  /** The file of the machine policy may have been written by somebody other than the administrator. The agent does not run without the policy, and not with this one. Args: file, detail. */
+  policy_unsafe: 1807,
   /** The command line is wrong. Args: detail. */
   usage: 1804,
   /** A file given on the command line cannot be read. Args: file. */
@@ -332,6 +340,9 @@ export interface OpenRequest {
   /** The person has said yes; the key is in use. */
   decided?: boolean;
 }
+
+/** What machine policy may keep to groups of the operating system: approving signatures and logins, signing what cannot be shown, adding and removing keys, deciding about sites, reading the journal. */
+export type Right = 'approve' | 'hidden' | 'keys' | 'sites' | 'journal';
 
 /** Who decided about a site: machine policy, the configuration file, or the person when asked. */
 export type OriginSource = 'policy' | 'config' | 'user';
@@ -1120,6 +1131,10 @@ export interface AgentStatusResult {
   pausedUntil?: string;
   /** Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only. */
   unattended?: number;
+  /** There is a machine policy. Told to local callers only. */
+  policy?: boolean;
+  /** What the machine policy does not permit this person; absent when there is nothing. Told to local callers only. */
+  withheld?: Right[];
   problems: Problem[];
 }
 
@@ -1504,7 +1519,7 @@ export interface JournalListParams {
   to?: string;
   /** Of this site alone; "local": of no site. */
   origin?: OriginName;
-  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown. */
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired. */
   kind?: string;
   /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
   result?: string;
@@ -1594,7 +1609,7 @@ export interface JournalExportParams {
   to?: string;
   /** Of this site alone; "local": of no site. */
   origin?: OriginName;
-  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown. */
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired. */
   kind?: string;
   /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
   result?: string;

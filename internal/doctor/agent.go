@@ -28,11 +28,7 @@ func checkConfig(_ context.Context, m *Machine) (list []Finding) {
 		return []Finding{failure(err)}
 	}
 	for _, w := range c.Warnings {
-		if strings.HasPrefix(w, "policy ") { // says package config
-			list = append(list, warning("policy_ignored", "", "detail", w))
-		} else {
-			list = append(list, warning("config_loose", "", "detail", w))
-		}
+		list = append(list, warning("config_loose", "", "detail", w))
 	}
 	return list
 }
