@@ -98,6 +98,9 @@ func (p *sharedPort) Accept() (net.Conn, error) {
 		if !errors.Is(err, ErrPortService) {
 			return c, err
 		}
+		if p.over() {
+			return nil, net.ErrClosed
+		}
 		p.current().Close()
 		p.trouble(err)
 		if !p.reopen(err) {
@@ -126,13 +129,19 @@ func (p *sharedPort) reopen(known error) bool {
 		p.mu.Lock()
 		p.l = l
 		p.mu.Unlock()
-		select {
-		case <-p.ended:
+		if p.over() {
 			l.Close()
-			return false
-		default:
-			return true
 		}
+		return !p.over()
+	}
+}
+
+func (p *sharedPort) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
 	}
 }
 
