@@ -529,10 +529,13 @@ func TestForeignHost(t *testing.T) {
 	owner, stranger := m.account(60001), m.account(60002)
 	owner.logOn()
 	socket := filepath.Join(owner.dir, "run", "persten", "session.sock")
-	for _, path := range []string{owner.dir, filepath.Join(owner.dir, "run"), filepath.Dir(socket)} {
-		os.Chmod(path, 0o755)
+	open := func(folders, file os.FileMode) {
+		for _, path := range []string{owner.dir, filepath.Join(owner.dir, "run"), filepath.Dir(socket)} {
+			os.Chmod(path, folders)
+		}
+		os.Chmod(socket, file)
 	}
-	os.Chmod(socket, 0o666)
+	open(0o755, 0o666)
 	answered := 0
 	for range tries {
 		said, code := stranger.overNative("PERSTEN_SOCKET=" + socket)
@@ -545,6 +548,7 @@ func TestForeignHost(t *testing.T) {
 	if answered != 0 {
 		t.Error("another user's native host was served")
 	}
+	open(0o700, 0o600)
 	if said, _ := owner.overNative(); said != owner.key() {
 		t.Errorf("the owner's own: %s", said)
 	}
