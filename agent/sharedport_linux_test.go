@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -248,6 +249,25 @@ func (p *account) problems() (codes []proto.Code) {
 	return codes
 }
 
+// finds has the doctor look, and wants these findings about the port and no others.
+func (p *account) finds(want ...string) {
+	p.m.t.Helper()
+	out, _ := p.command(p.m.program, "doctor", "--json").Output() // it fails when it finds something
+	var report proto.DoctorRunResult
+	if err := json.Unmarshal(out, &report); err != nil {
+		p.m.t.Fatalf("doctor: %v: %s", err, out)
+	}
+	var got []string
+	for _, f := range report.Findings {
+		if strings.HasPrefix(string(f.Code), "port_") {
+			got = append(got, string(f.Code))
+		}
+	}
+	if !slices.Equal(got, want) {
+		p.m.t.Errorf("user %d: the doctor finds %q about the port, want %q", p.uid, got, want)
+	}
+}
+
 // visit is the user's browser; see visitorMain.
 func (p *account) visit(tries int) (*exec.Cmd, *bytes.Buffer) {
 	p.m.t.Helper()
@@ -449,6 +469,7 @@ func TestPortServiceKilled(t *testing.T) {
 	people := []*account{m.account(60001), m.account(60002)}
 	for _, p := range people {
 		p.logOn()
+		p.finds()
 	}
 	for range 3 {
 		m.service.Process.Kill()
@@ -458,6 +479,7 @@ func TestPortServiceKilled(t *testing.T) {
 				list := p.problems()
 				return len(list) == 1 && list[0] == proto.CodePortServiceLost
 			})
+			p.finds("port_service_lost")
 		}
 		m.startService()
 		back := time.Now()
@@ -488,6 +510,8 @@ func TestWithoutPortService(t *testing.T) {
 	if list := second.problems(); len(list) != 1 || list[0] != proto.CodePortOtherUser {
 		t.Errorf("second: %v", list)
 	}
+	first.finds()
+	second.finds("port_other_user")
 	for _, p := range []*account{first, second} {
 		if said, code := p.overNative(); said != p.key() || code != exitOK {
 			t.Errorf("user %d, native messaging: %s, exit code %d", p.uid, said, code)
