@@ -58,7 +58,7 @@ func runService(ctx context.Context, args []string) error {
 		return err
 	}
 	if order.action == "status" {
-		return printServiceStatus(s)
+		return printServiceStatus(s, order.system)
 	}
 	done := map[string]func() error{
 		"install": s.Install, "uninstall": s.Uninstall, "start": s.Start, "stop": s.Stop, "restart": s.Restart,
@@ -113,12 +113,14 @@ func serviceConfig(headless bool) (*service.Config, error) {
 	return c, nil
 }
 
-func printServiceStatus(s controller) error {
+func printServiceStatus(s controller, system bool) error {
 	status, err := s.Status()
 	key := "service.status.running"
 	switch {
 	case errors.Is(err, service.ErrNotInstalled):
 		key = "service.status.absent"
+	case errors.Is(err, errServiceCrashed) && system:
+		key = "service.status.crashed.system"
 	case errors.Is(err, errServiceCrashed):
 		key = "service.status.crashed"
 	case err != nil:

@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/kardianos/service"
 
 	"persten/installer"
+	"persten/internal/config"
 	"persten/internal/ipc"
 	"persten/proto"
 )
@@ -71,12 +74,26 @@ func (u systemUnits) Install() error {
 	}
 	err := command("systemctl", "daemon-reload")
 	if err == nil {
-		err = command("systemctl", "enable", "--now", portSocket)
+		err = takePort("enable", "--now", portSocket)
 	}
 	if err != nil {
 		return errors.Join(err, u.Uninstall())
 	}
 	return nil
+}
+
+// takePort has systemd open the port, or says that it is not free: a session that was started before has it, or a stranger.
+func takePort(order ...string) error {
+	err := command("systemctl", order...)
+	if err == nil {
+		return nil
+	}
+	if c, none := net.DialTimeout("tcp4", config.DefaultWebSocket, time.Second); none == nil {
+		c.Close()
+		_, port, _ := net.SplitHostPort(config.DefaultWebSocket)
+		return proto.E(proto.CodePortTaken, err, "port", port, "name", portSocket)
+	}
+	return err
 }
 
 // Uninstall removes what Install wrote; a package removes its own.
@@ -97,29 +114,34 @@ func (u systemUnits) Uninstall() error {
 }
 
 // Start has systemd take the port; the first session or connection starts the service.
-func (u systemUnits) Start() error { return u.do([]string{"start", portSocket}) }
+func (u systemUnits) Start() error {
+	return u.installed(func() error { return takePort("start", portSocket) })
+}
 
 // Stop gives the port away: the first session that asks for it gets it.
-func (u systemUnits) Stop() error { return u.do([]string{"stop", portSocket, portUnit}) }
+func (u systemUnits) Stop() error {
+	return u.installed(func() error { return command("systemctl", "stop", portSocket, portUnit) })
+}
 
 // Restart keeps the port; open connections are the sessions' and stay.
 func (u systemUnits) Restart() error {
-	return u.do([]string{"start", portSocket}, []string{"restart", portUnit})
+	return u.installed(func() error {
+		if err := takePort("start", portSocket); err != nil {
+			return err
+		}
+		return command("systemctl", "restart", portUnit)
+	})
 }
 
-func (u systemUnits) do(orders ...[]string) error {
+// installed does something to units that are there.
+func (u systemUnits) installed(do func() error) error {
 	if err := requireRoot(); err != nil {
 		return err
 	}
 	if _, err := u.Status(); errors.Is(err, service.ErrNotInstalled) {
 		return proto.E(proto.CodeServiceAbsent, err)
 	}
-	for _, order := range orders {
-		if err := command("systemctl", order...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return do()
 }
 
 // Status is that of the socket: while systemd holds the port, the service starts when it is needed.

@@ -49,7 +49,7 @@ func TestParseService(t *testing.T) {
 
 // TestServiceTexts: everything runService may print or return has words in both languages.
 func TestServiceTexts(t *testing.T) {
-	keys := []string{"service.status.running", "service.status.stopped", "service.status.absent", "service.status.crashed", "service.sandbox.absent"}
+	keys := []string{"service.status.running", "service.status.stopped", "service.status.absent", "service.status.crashed", "service.status.crashed.system", "service.sandbox.absent"}
 	for _, a := range serviceActions[:5] {
 		keys = append(keys, "service.done."+a)
 	}

@@ -308,6 +308,8 @@ const visitedSites = 12 // so that none comes to its limit of requests
 
 func site(i int) string { return fmt.Sprintf("https://site-%d.example", i%visitedSites) }
 
+func init() { played["visitor"] = visitorMain }
+
 // visitorMain is a browser of one user: it says hello so many times over the WebSocket and as many times over native
 // messaging, in turns, and prints how many answers came from which agent. Every fourth hello over the WebSocket has a
 // connection of its own, and every one over native messaging a channel.

@@ -16,8 +16,11 @@ import (
 // ErrPortService is a port service that is there and gives no connections.
 var ErrPortService = errors.New("the service that shares the port does not answer")
 
-// sharePause is how long a session waits before it looks for the port service again.
-const sharePause = time.Second
+// How long a session waits before it looks for the port service again, and for its predecessor to be gone.
+const (
+	sharePause = time.Second
+	endPause   = 200 * time.Millisecond
+)
 
 // sharedPort is the port that the port service shares between users, or, where there is no such service, a port of our own.
 // A service that goes away and comes back, or does not, costs no connection that is open.
@@ -51,7 +54,12 @@ func (p *sharedPort) open() (net.Listener, error) {
 	absent := fs.ErrNotExist
 	if p.socket != "" {
 		var l net.Listener
-		if l, absent = dialPort(p.socket, p.addr); absent == nil {
+		l, absent = dialPort(p.socket, p.addr)
+		if errors.Is(absent, ErrInUse) { // a session that has just ended may not have been noticed yet
+			time.Sleep(endPause)
+			l, absent = dialPort(p.socket, p.addr)
+		}
+		if absent == nil {
 			return l, nil
 		}
 	}
