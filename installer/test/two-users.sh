@@ -5,6 +5,7 @@
 # sandboxed units, a service that is killed, a squatter, and removal.
 #
 #   two-users.sh PERSTEN VISITOR        PERSTEN in /usr/bin; VISITOR is the test program of ./agent under the name visitor
+# shellcheck disable=SC2016 # what stands in single quotes is for another shell, or for perl
 set -euo pipefail
 
 persten=$1 visitor=$2
