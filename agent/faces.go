@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -29,13 +30,16 @@ const trustCheck = 10 * time.Minute
 // retryPort is how often a port that another program has is tried again; tests have less patience.
 var retryPort = 15 * time.Second
 
+// passing are the problems of a port that end when somebody else ends, or starts.
+var passing = []proto.Code{proto.CodePortTaken, proto.CodePortOtherUser, proto.CodePortServiceLost}
+
 // attend opens a port and has status say for as long as it is so that it could not be opened. One that another program has is
 // tried again, because that program may end.
 func attend(ctx context.Context, report func(of string, e *proto.Error), wg *sync.WaitGroup, name string, open func() *proto.Error) {
 	try := func() (again bool) {
 		e := open()
 		report(name, e)
-		return e != nil && e.Code == proto.CodePortTaken
+		return e != nil && slices.Contains(passing, e.Code)
 	}
 	if !try() {
 		return
@@ -94,7 +98,11 @@ func portProblem(err error, address, name string) *proto.Error {
 	case err == nil:
 		return nil
 	case errors.As(err, &pe):
-	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.Errno(10048)): // WSAEADDRINUSE
+	case errors.Is(err, ipc.ErrPortService):
+		pe = proto.E(proto.CodePortServiceLost, err, "port", number, "name", name)
+	case errors.Is(err, ipc.ErrForeignUser):
+		return proto.E(proto.CodePortOtherUser, err, "port", number, "name", name)
+	case errors.Is(err, ipc.ErrInUse), errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.Errno(10048)): // WSAEADDRINUSE
 		return proto.E(proto.CodePortTaken, err, "port", number, "name", name)
 	default:
 		pe = proto.E(proto.CodeInternal, err, "ref", name)

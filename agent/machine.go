@@ -11,6 +11,7 @@ import (
 	"persten/internal/browser"
 	"persten/internal/config"
 	"persten/internal/doctor"
+	"persten/internal/ipc"
 	"persten/internal/token"
 	"persten/internal/token/pkcs11"
 	"persten/proto"
@@ -20,6 +21,7 @@ import (
 func (a *app) machine(keys token.Inventory) *doctor.Machine {
 	m := doctor.This()
 	m.Keys, m.Version, m.Socket = keys, version, config.SocketFile()
+	m.Sharer = ipc.PortSocket
 	m.Program, _ = self()
 	m.Desktop, _ = desktop()
 	m.State, _ = a.statePath("")

@@ -18,8 +18,8 @@ import (
 
 func TestServiceWithoutSystemd(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	for _, action := range []string{"install", "uninstall", "start", "stop", "status"} {
-		if err := runService([]string{action}); !errors.Is(err, proto.Code("service_unavailable")) {
+	for _, action := range []string{"install", "uninstall", "start", "stop", "restart", "status"} {
+		if err := runService(t.Context(), []string{action}); !errors.Is(err, proto.Code("service_unavailable")) {
 			t.Errorf("%s: %v, want service_unavailable", action, err)
 		}
 	}
@@ -61,19 +61,22 @@ func TestUnitExposure(t *testing.T) {
 	if err != nil {
 		t.Skip("systemd-analyze is not installed: the score of the unit was not checked")
 	}
-	unit := filepath.Join(t.TempDir(), "persten.service")
-	if err := os.WriteFile(unit, []byte(installer.Service), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", unit).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	m := regexp.MustCompile(`exposure level for \S+: ([0-9.]+)`).FindSubmatch(out)
-	if m == nil {
-		t.Fatalf("no score in %s", out)
-	}
-	if score, err := strconv.ParseFloat(string(m[1]), 64); err != nil || score > 2.0 {
-		t.Errorf("exposure %s, want at most 2.0", m[1])
+	for name, text := range map[string]string{"persten.service": installer.Service, "persten-port.service": installer.PortService} {
+		unit := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", unit).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		m := regexp.MustCompile(`exposure level for \S+: ([0-9.]+)`).FindSubmatch(out)
+		if m == nil {
+			t.Fatalf("no score in %s", out)
+		}
+		if score, err := strconv.ParseFloat(string(m[1]), 64); err != nil || score > 2.0 {
+			t.Errorf("%s: exposure %s, want at most 2.0", name, m[1])
+		}
+		t.Logf("%s: exposure %s", name, m[1])
 	}
 }

@@ -2,12 +2,18 @@
 
 package main
 
-import "github.com/kardianos/service"
+import (
+	"context"
+
+	"github.com/kardianos/service"
+)
 
 // newService addresses the Windows service manager. The service is installed and controlled, and runs idle: it does not
 // yet start a session at each logon (DESIGN.md, departures), which the browser's native host does meanwhile.
-func newService(headless bool) (service.Service, error) {
-	c, err := serviceConfig(headless)
+func newService(o serviceOrder) (controller, error) { return windowsService(o) }
+
+func windowsService(o serviceOrder) (service.Service, error) {
+	c, err := serviceConfig(o.headless)
 	if err != nil {
 		return nil, err
 	}
@@ -19,7 +25,11 @@ func newService(headless bool) (service.Service, error) {
 	return s, nil
 }
 
-func installService(s service.Service, _ bool) error { return s.Install() }
-func uninstallService(s service.Service) error       { return s.Uninstall() }
-func startService(s service.Service) error           { return s.Start() }
-func stopService(s service.Service) error            { return s.Stop() }
+// serviceRun is what the service manager calls.
+func serviceRun(_ context.Context, o serviceOrder) error {
+	s, err := windowsService(o)
+	if err != nil {
+		return err
+	}
+	return s.Run()
+}

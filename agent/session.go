@@ -89,7 +89,7 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	defer stop()
 	wg.Go(func() { accept(ctx, user, srv, stop) })
 	web := atomic.Pointer[ipc.Listener]{}
-	attend(ctx, srv.Problem, &wg, "websocket", func() *proto.Error {
+	attend(ctx, srv.Problem, &wg, webSocketPort, func() *proto.Error {
 		l, err := listenWeb(srv, o)
 		if l != nil {
 			web.Store(&l)
@@ -226,15 +226,19 @@ func listen(o sessionOptions) (ipc.Listener, error) {
 	return user, nil
 }
 
+// webSocketPort is what problems of the WebSocket's port are filed under.
+const webSocketPort = "websocket"
+
 // listenWeb opens the WebSocket, without which the session still serves browsers with the extension; nil when there is to be none.
 func listenWeb(srv *server.Server, o sessionOptions) (ipc.Listener, error) {
 	if o.listen == "" {
 		return nil, nil
 	}
-	l, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{SiteRules: ipc.SiteRules{
-		Allowed: srv.AllowedOrigin,
-		Unknown: srv.UnknownOrigin,
-	}})
+	l, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{
+		SiteRules: ipc.SiteRules{Allowed: srv.AllowedOrigin, Unknown: srv.UnknownOrigin},
+		Service:   ipc.PortSocket,
+		Trouble:   func(err error) { srv.Problem(webSocketPort, portProblem(err, o.listen, "WebSocket")) },
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -332,6 +332,8 @@ const (
 	CodeServiceAbsent Code = "service_absent"
 	// The service manager refused. Args: detail.
 	CodeServiceFailed Code = "service_failed"
+	// The command changes a service of the whole computer and was not run by root.
+	CodeServiceRoot Code = "service_root"
 	// What answered is not Persten. Raised by the SDK.
 	CodeAgentUnknown Code = "agent_unknown"
 	// An answer came that does not follow the protocol. Raised by the extension and the SDK.
@@ -362,6 +364,10 @@ const (
 	CodeAgentKeyUnsafe Code = "agent_key_unsafe"
 	// Another program listens where pages of a foreign protocol expect an answer: usually the product itself. Persten leaves the port to it. Args: port, name.
 	CodePortTaken Code = "port_taken"
+	// A program of another user of this computer listens on the port: usually that user's Persten, and no service shares the port between users. Args: port, name.
+	CodePortOtherUser Code = "port_other_user"
+	// The service that shares the port between the users of this computer does not give this session its connections. The session asks again every second. Args: port, name.
+	CodePortServiceLost Code = "port_service_lost"
 	// The certificate of the loopback address could not be put into a certificate store of a browser, or taken out. Args: detail.
 	CodeBrowserTrust Code = "browser_trust"
 	// The program certutil, which changes the certificate stores of browsers, is not installed. Args: package, file.

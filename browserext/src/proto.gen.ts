@@ -266,6 +266,8 @@ export const ERROR_NUMBERS = {
   service_absent: 1908,
   /** The service manager refused. Args: detail. */
   service_failed: 1909,
+  /** The command changes a service of the whole computer and was not run by root. */
+  service_root: 1917,
   /** What answered is not Persten. Raised by the SDK. */
   agent_unknown: 1910,
   /** An answer came that does not follow the protocol. Raised by the extension and the SDK. */
@@ -296,6 +298,10 @@ export const ERROR_NUMBERS = {
   agent_key_unsafe: 1924,
   /** Another program listens where pages of a foreign protocol expect an answer: usually the product itself. Persten leaves the port to it. Args: port, name. */
   port_taken: 1950,
+  /** A program of another user of this computer listens on the port: usually that user's Persten, and no service shares the port between users. Args: port, name. */
+  port_other_user: 1953,
+  /** The service that shares the port between the users of this computer does not give this session its connections. The session asks again every second. Args: port, name. */
+  port_service_lost: 1954,
   /** The certificate of the loopback address could not be put into a certificate store of a browser, or taken out. Args: detail. */
   browser_trust: 1951,
   /** The program certutil, which changes the certificate stores of browsers, is not installed. Args: package, file. */

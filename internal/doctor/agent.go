@@ -80,7 +80,7 @@ func judgeStatus(m *Machine, s *proto.AgentStatusResult) (list []Finding) {
 
 // ownPort tells that a problem is about the port for sites.
 func (m *Machine) ownPort(p proto.Problem) bool {
-	if p.Code != proto.CodePortTaken || m.Config == nil {
+	if p.Code != proto.CodePortTaken && p.Code != proto.CodePortOtherUser || m.Config == nil {
 		return false
 	}
 	c, err := m.Config()

@@ -133,15 +133,17 @@ func (s *fileStream) writeFiles(frame []byte, files []*os.File) (int, error) {
 	return n, send(files)
 }
 
-func (s *fileStream) RecvFiles() ([]byte, []*os.File, error) {
+func (s *fileStream) RecvFiles() ([]byte, []*os.File, error) { return s.recvFiles(MaxFrame) }
+
+func (s *fileStream) recvFiles(max int64) ([]byte, []*os.File, error) {
 	r := &rightsReader{c: s.c}
 	var header [headerSize]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
 		return r.fail(err)
 	}
 	size := int64(binary.NativeEndian.Uint32(header[:]))
-	if size > MaxFrame {
-		return r.fail(&FrameError{Size: size, Max: MaxFrame})
+	if size > max {
+		return r.fail(&FrameError{Size: size, Max: max})
 	}
 	body, err := readBody(r, int(size))
 	if err == nil {

@@ -35,6 +35,10 @@ func TestMain(m *testing.M) {
 		foreignClient()
 	case "activated":
 		activatedSession()
+	case "sharing":
+		sharingUser()
+	case "knocking":
+		knockingUser()
 	}
 }
 
