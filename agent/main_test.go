@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"persten/internal/fleet/fleettest"
 )
 
 // TestMain lets the test binary also be the programs that the tests start: persten itself in scripts, and the pinentry
 // that answers prompts from a file (pinentry_test.go).
 func TestMain(m *testing.M) {
-	testscript.Main(cleaning{m}, map[string]func(){"persten": main, "pinentry": pinentryMain, "card": cardMain})
+	testscript.Main(cleaning{m}, map[string]func(){"persten": main, "pinentry": pinentryMain, "card": cardMain, "collector": fleettest.Main, "desks": desksMain})
 }
 
 // cleaning removes what all tests share.

@@ -16,7 +16,7 @@ import (
 // apply checks a document and puts it over what c holds. c is not used when it fails.
 func (s *source) apply(c *Config, d *document) error {
 	for _, step := range []func(*Config, *document) error{
-		s.modules, s.ui, s.origins, s.trust, s.network, s.listen, s.unattended, s.pin, s.content, s.compat,
+		s.modules, s.ui, s.origins, s.trust, s.network, s.listen, s.unattended, s.pin, s.content, s.compat, s.forward,
 	} {
 		if err := step(c, d); err != nil {
 			return err
@@ -284,11 +284,19 @@ func (s *source) grant(at string, t unattendedTable) (u Unattended, err error) {
 		return u, s.at(at+".certificate", "must be 64 or 40 hexadecimal digits")
 	}
 	if t.PINFile != nil {
-		if u.PINFile = *t.PINFile; !filepath.IsAbs(u.PINFile) || strings.ContainsRune(u.PINFile, 0) {
-			return u, s.at(at+".pin_file", "must be an absolute path")
+		if u.PINFile = *t.PINFile; !pinPath(u.PINFile) {
+			return u, s.at(at+".pin_file", "must be an absolute path, or %d/NAME for a credential of systemd")
 		}
 	}
 	return u, s.limits(at, t, &u)
+}
+
+// pinPath reports whether p can be a pin_file.
+func pinPath(p string) bool {
+	if name, ok := strings.CutPrefix(p, "%d/"); ok {
+		return name != "" && !strings.ContainsAny(name, "/\\\x00") && name != ".."
+	}
+	return filepath.IsAbs(p) && !strings.ContainsRune(p, 0)
 }
 
 func (s *source) limits(at string, t unattendedTable, u *Unattended) error {

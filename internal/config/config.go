@@ -21,6 +21,7 @@
 //	[pin]             policy only, see [PIN]: cache_seconds, limit_seconds
 //	[content]         max_mib, channel_mib           bytes of one document, and of all that one page or command holds; see [Content]
 //	[compat]          ncalayer, nexu                 true or false: answer pages written for those programs; see [Compat]
+//	[forward]         policy only, see [Forward]: otlp, syslog, system, ca, certificate, key, fields, interval_seconds, metrics_seconds
 //	[[unattended]]    policy only, see [Unattended]: origin or user, certificate, per_hour, per_day, pin_file
 //
 // # Machine policy
@@ -74,6 +75,7 @@ type Config struct {
 	PIN        PIN          // from policy alone
 	Content    Content
 	Compat     Compat
+	Forward    Forward  // from policy alone
 	Warnings   []string // what was ignored and why; for the log
 }
 
@@ -155,7 +157,7 @@ type Unattended struct {
 	Certificate string // SHA-256 of the certificate, or its SHA-1 thumbprint; lower hex
 	PerHour     int    // most signatures in an hour, 0 for no limit of this kind
 	PerDay      int    // most signatures in a day, 0 for no limit of this kind; at least one of the two is set
-	PINFile     string // absolute, or empty
+	PINFile     string // absolute, %d/NAME for a credential of systemd, or empty
 }
 
 // DefaultWebSocket is the address of the WebSocket when no file names another.

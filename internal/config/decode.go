@@ -38,6 +38,7 @@ type document struct {
 	PIN        pinTable          `toml:"pin"`
 	Content    contentTable      `toml:"content"`
 	Compat     compatTable       `toml:"compat"`
+	Forward    forwardTable      `toml:"forward"`
 }
 
 type moduleTable struct {

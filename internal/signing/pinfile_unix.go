@@ -8,13 +8,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"persten/internal/secret"
 )
 
-// openPINFile opens a file that holds a PIN: a plain file, no link, of this user or root, closed to everybody else.
+// openPINFile opens a file that holds a PIN: a plain file, no link, of this user or root, closed to everybody else. %d/NAME is
+// a credential that systemd gives to the service.
 func openPINFile(path string) (*os.File, error) {
+	path, err := credential(path)
+	if err != nil {
+		return nil, err
+	}
 	// Without O_NONBLOCK a pipe in its place would stop the request.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -31,6 +38,28 @@ func openPINFile(path string) (*os.File, error) {
 	return f, nil
 }
 
+// credential is the path that %d/NAME stands for, as in unit files.
+func credential(path string) (string, error) {
+	name, ok := strings.CutPrefix(path, "%d/")
+	if !ok {
+		return path, nil
+	}
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if !filepath.IsAbs(dir) {
+		return "", errors.New("systemd gives this session no credentials: LoadCredential= in its unit")
+	}
+	return filepath.Join(dir, name), nil
+}
+
+// closed is the rights nobody else may have. In a file of root and its group the group's bit is the mask of an access list, by
+// which systemd lets the service's account read a credential.
+func closed(st *syscall.Stat_t) os.FileMode {
+	if st.Uid == 0 && st.Gid == 0 {
+		return 0o037
+	}
+	return 0o077
+}
+
 func checkPINFile(i os.FileInfo) error {
 	st, ok := i.Sys().(*syscall.Stat_t)
 	switch {
@@ -38,7 +67,7 @@ func checkPINFile(i os.FileInfo) error {
 		return errors.New("not a plain file")
 	case !ok || st.Uid != 0 && int(st.Uid) != os.Geteuid():
 		return errors.New("belongs to another user")
-	case i.Mode().Perm()&0o077 != 0:
+	case i.Mode().Perm()&closed(st) != 0:
 		return fmt.Errorf("mode %04o lets others in", i.Mode().Perm())
 	case i.Size() == 0:
 		return errors.New("empty")
