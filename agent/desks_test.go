@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -31,6 +32,7 @@ func desksMain() {
 	if err != nil {
 		panic(err)
 	}
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // they all tell of the collector's death
 	ctx, stop := context.WithCancel(context.Background())
 	var writers, exporters sync.WaitGroup
 	var written atomic.Int64

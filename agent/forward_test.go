@@ -228,9 +228,9 @@ func TestForwardThousand(t *testing.T) {
 		t.Errorf("the session used %.2f %% of a processor, want under 1 %%", 100*used)
 	}
 	d.eventually(6*time.Minute, "all arrives", func() bool {
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(time.Second)
 		by, _ := c.records()
-		return len(by) >= written && c.missing(d) == 0
+		return len(by) >= written && load.lost(by) == 0 && c.missing(d) == 0
 	})
 	by, twice := c.records()
 	lost := load.lost(by)
