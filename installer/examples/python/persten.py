@@ -6,8 +6,8 @@
     python3 persten.py certificates
     python3 persten.py sign CERTIFICATE DOCUMENT SIGNATURE
 
-The socket speaks JSON-RPC 2.0; each message has its length before it, four bytes in the machine's byte order. Methods and errors
-are in proto/API.md. Persten asks the person, or its policy, before each signature: no PIN goes through this program.
+The socket speaks JSON-RPC 2.0; each message has its length before it, four bytes in the machine's byte order, and the first
+message names the role. Methods and errors are in proto/API.md. Persten asks the person, or its policy, before each signature: no PIN goes through this program.
 """
 import base64
 import json
@@ -42,6 +42,7 @@ class Persten:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path or socket_path())
         self.number = 0
+        self._send({"role": "local"})  # a program of the user, not a browser's native host
         self.call("agent.hello", protocol="persten.v1", lang=lang, client="persten.py")
 
     def close(self):
