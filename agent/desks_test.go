@@ -21,24 +21,27 @@ import (
 	"persten/proto"
 )
 
-// desksMain is a process full of exporters: desks N COLLECTOR DIR SPAN. Each has a journal of its own, in which a key is used now and
+// desksMain is a process full of exporters: desks N COLLECTOR DIR SPAN EVERY. Each has a journal of its own, in which a key is used now and
 // then for SPAN; then it says "written RECORDS" and goes on exporting until its input ends.
 func desksMain() {
 	n, err := strconv.Atoi(os.Args[1])
 	if err != nil {
 		panic(err)
 	}
-	span, err := time.ParseDuration(os.Args[4])
-	if err != nil {
-		panic(err)
+	var spans [2]time.Duration
+	for i := range spans {
+		if spans[i], err = time.ParseDuration(os.Args[4+i]); err != nil {
+			panic(err)
+		}
 	}
+	span, every := spans[0], spans[1]
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // they all tell of the collector's death
 	ctx, stop := context.WithCancel(context.Background())
 	var writers, exporters sync.WaitGroup
 	var written atomic.Int64
 	for i := range n {
 		dir := filepath.Join(os.Args[3], fmt.Sprintf("desk%04d", i))
-		j, e := desk(dir, os.Args[2])
+		j, e := desk(dir, os.Args[2], every)
 		exporters.Go(func() { e.Run(ctx) })
 		writers.Go(func() { written.Add(int64(work(j, span))) })
 	}
@@ -49,14 +52,14 @@ func desksMain() {
 	exporters.Wait()
 }
 
-func desk(dir, collector string) (*journal.Journal, *fleet.Exporter) {
+func desk(dir, collector string, every time.Duration) (*journal.Journal, *fleet.Exporter) {
 	j, err := journal.Open(filepath.Join(dir, "journal.jsonl"))
 	if err != nil {
 		panic(err)
 	}
 	e, err := fleet.New(fleet.Options{
 		Journal: j.Path(), State: dir, Version: "test", Instance: filepath.Base(dir),
-		Forward: config.Forward{OTLP: "http://" + collector, Every: 10 * time.Second, MetricsEvery: time.Minute},
+		Forward: config.Forward{OTLP: "http://" + collector, Every: every, MetricsEvery: time.Minute},
 		Figures: func(context.Context) (fleet.Figures, error) {
 			return fleet.Figures{Tokens: 1, Certificates: []proto.Certificate{{Thumbprint: dir, NotAfter: time.Now().AddDate(0, 1, 0)}}}, nil
 		},

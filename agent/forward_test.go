@@ -194,20 +194,20 @@ func (c *collector) figures() map[string]float64 {
 // TestForwardThousand: one real session and many others, all in one process, forward to one collector that is killed and
 // comes back: nothing is lost, and the real session takes next to no processor time. In short form there are fewer for less long.
 func TestForwardThousand(t *testing.T) {
-	desks, span := 100, 20*time.Second
-	if os.Getenv("PERSTEN_LONG") != "" {
-		desks, span = 1000, 10*time.Minute
+	desks, span, every := 50, 8*time.Second, 2*time.Second
+	if long() {
+		desks, span, every = 1000, 10*time.Minute, 10*time.Second
 	}
 	d, c := newDaemon(t, setting{}), newCollector(t)
-	d.forwarding(c, "")
+	d.forwarding(c, fmt.Sprintf("interval_seconds = %d\n", every/time.Second))
 	d.launch("session", "--headless")
 	web := d.webPage(webSite)
 	if _, err := web.sign(d.token.IDs[0], []byte("text"), false); err != nil { // the module loads
 		t.Fatal(err)
 	}
-	load := startDesks(t, desks, c.address, span)
+	load := startDesks(t, desks, c.address, span, every)
 	spent, began, made := cpuTime(d.cmd.Process.Pid), time.Now(), 0
-	for phase := 0; time.Since(began) < span; time.Sleep(span / 60) {
+	for phase := 0; time.Since(began) < span; time.Sleep(max(span/60, 250*time.Millisecond)) {
 		if _, err := web.sign(d.token.IDs[0], []byte("text"), false); err != nil {
 			t.Fatal(err)
 		}
@@ -248,10 +248,10 @@ type desks struct {
 	out *bufio.Scanner
 }
 
-func startDesks(t *testing.T, n int, address string, span time.Duration) *desks {
+func startDesks(t *testing.T, n int, address string, span, every time.Duration) *desks {
 	t.Helper()
 	l := &desks{t: t, dir: t.TempDir()}
-	cmd := exec.Command("desks", strconv.Itoa(n), address, l.dir, span.String())
+	cmd := exec.Command("desks", strconv.Itoa(n), address, l.dir, span.String(), every.String())
 	cmd.Stderr = os.Stderr
 	var errs [3]error
 	var out io.Reader
