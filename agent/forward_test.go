@@ -207,7 +207,7 @@ func TestForwardThousand(t *testing.T) {
 	}
 	load := startDesks(t, desks, c.address, span, every)
 	spent, began, made := cpuTime(d.cmd.Process.Pid), time.Now(), 0
-	for phase := 0; time.Since(began) < span; time.Sleep(max(span/60, 250*time.Millisecond)) {
+	for phase := 0; time.Since(began) < span; time.Sleep(max(span/60, 500*time.Millisecond)) {
 		if _, err := web.sign(d.token.IDs[0], []byte("text"), false); err != nil {
 			t.Fatal(err)
 		}
