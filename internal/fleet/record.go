@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"persten/internal/journal"
 )
@@ -151,15 +152,32 @@ func masked(v any) any {
 // maxMessage is what a syslog server takes at least, less room for the header (RFC 5425 says 8192 octets).
 const maxMessage = 7 << 10
 
-// message is what is told of a record as one line of JSON, with its id. What is too long leaves its lists out.
+// message is what is told of a record as one line of JSON, with its id. What is too long leaves its lists out, and then the ends
+// of its longest texts.
 func (t told) message(l journal.Line) string {
 	list := t.of(l)
 	text := flat(l, list)
-	if len(text) > maxMessage {
-		list = slices.DeleteFunc(list, func(a attr) bool { _, long := a.value.([]string); return long })
-		text = flat(l, append(list, attr{"shortened", int64(1)}))
+	if len(text) <= maxMessage {
+		return text
+	}
+	list = slices.DeleteFunc(list, func(a attr) bool { _, long := a.value.([]string); return long })
+	list = append(list, attr{"shortened", int64(1)})
+	text = flat(l, list)
+	for most := 512; len(text) > maxMessage; most /= 2 {
+		text = flat(l, shortened(list, most))
 	}
 	return text
+}
+
+// shortened cuts texts to most bytes.
+func shortened(list []attr, most int) []attr {
+	out := slices.Clone(list)
+	for i, a := range out {
+		if s, ok := a.value.(string); ok && len(s) > most {
+			out[i].value = strings.ToValidUTF8(s[:most], "")
+		}
+	}
+	return out
 }
 
 func flat(l journal.Line, list []attr) string {

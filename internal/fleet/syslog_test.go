@@ -201,6 +201,7 @@ func TestSyslogRefuses(t *testing.T) {
 // FuzzSyslog: whatever stands in a record, a message has one header and no line of its own.
 func FuzzSyslog(f *testing.F) {
 	f.Add("sign", "user_rejected", "a\nb", `1"]\`)
+	f.Add(strings.Repeat("\x1d", 5000), strings.Repeat("я", 5000), "", "")
 	f.Add("", "\x00", "<0>1 - - -", "")
 	f.Fuzz(func(t *testing.T, kind, result, name, version string) {
 		s := &syslog{host: "desk 1", version: version, told: newTold(config.ForwardFields)}

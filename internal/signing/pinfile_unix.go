@@ -18,7 +18,7 @@ import (
 // openPINFile opens a file that holds a PIN: a plain file, no link, of this user or root, closed to everybody else. %d/NAME is
 // a credential that systemd gives to the service.
 func openPINFile(path string) (*os.File, error) {
-	path, err := credential(path)
+	path, given, err := credential(path)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func openPINFile(path string) (*os.File, error) {
 	}
 	i, err := f.Stat()
 	if err == nil {
-		err = checkPINFile(i)
+		err = checkPINFile(i, given)
 	}
 	if err != nil {
 		f.Close()
@@ -39,35 +39,35 @@ func openPINFile(path string) (*os.File, error) {
 }
 
 // credential is the path that %d/NAME stands for, as in unit files.
-func credential(path string) (string, error) {
-	name, ok := strings.CutPrefix(path, "%d/")
-	if !ok {
-		return path, nil
+func credential(path string) (file string, given bool, err error) {
+	name, given := strings.CutPrefix(path, "%d/")
+	if !given {
+		return path, false, nil
 	}
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
 	if !filepath.IsAbs(dir) {
-		return "", errors.New("systemd gives this session no credentials: LoadCredential= in its unit")
+		return "", true, errors.New("systemd gives this session no credentials: LoadCredential= in its unit")
 	}
-	return filepath.Join(dir, name), nil
+	return filepath.Join(dir, name), true, nil
 }
 
-// closed is the rights nobody else may have. In a file of root and its group the group's bit is the mask of an access list, by
-// which systemd lets the service's account read a credential.
-func closed(st *syscall.Stat_t) os.FileMode {
-	if st.Uid == 0 && st.Gid == 0 {
+// others is the rights nobody else may have. In a credential of root and its group the group's bit is the mask of an access list,
+// by which systemd lets the service's account read it.
+func others(st *syscall.Stat_t, given bool) os.FileMode {
+	if given && st.Uid == 0 && st.Gid == 0 {
 		return 0o037
 	}
 	return 0o077
 }
 
-func checkPINFile(i os.FileInfo) error {
+func checkPINFile(i os.FileInfo, given bool) error {
 	st, ok := i.Sys().(*syscall.Stat_t)
 	switch {
 	case !i.Mode().IsRegular():
 		return errors.New("not a plain file")
 	case !ok || st.Uid != 0 && int(st.Uid) != os.Geteuid():
 		return errors.New("belongs to another user")
-	case i.Mode().Perm()&closed(st) != 0:
+	case i.Mode().Perm()&others(st, given) != 0:
 		return fmt.Errorf("mode %04o lets others in", i.Mode().Perm())
 	case i.Size() == 0:
 		return errors.New("empty")
