@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -119,6 +120,16 @@ func TestForward(t *testing.T) {
 	d.stop() // and the session ends while the collector is away
 	d.launch("session", "--headless")
 	sign(5)
+	for _, pid := range descendants(d.cmd.Process.Pid) {
+		if line := commandLine(pid); strings.Contains(line, " module ") && strings.Contains(line, "softhsm") {
+			syscall.Kill(pid, syscall.SIGKILL)
+			d.eventually(5*time.Second, "the driver is gone", func() bool { return !running(pid) })
+		}
+	}
+	d.eventually(10*time.Second, "the driver is back", func() bool {
+		_, err := d.webPage(webSite).sign(d.token.IDs[0], []byte("text"), false)
+		return err == nil
+	})
 	c.start()
 	d.eventually(20*time.Second, "the rest arrives", func() bool { return c.missing(d) == 0 })
 	by, twice := c.records()
@@ -128,8 +139,8 @@ func TestForward(t *testing.T) {
 	}
 	c.chained(by)
 	c.redacted(d)
-	d.eventually(15*time.Second, "figures arrive", func() bool { return len(c.figures()) > 0 })
-	if f := c.figures(); f["persten.tokens"] != 1 || f["persten.certificate.days_left"] <= 0 {
+	d.eventually(25*time.Second, "figures of the second session arrive", func() bool { return c.figures()["persten.module.restarts"] == 1 })
+	if f := c.figures(); f["persten.tokens"] != 1 || f["persten.certificate.days_left"] <= 0 || f["persten.key.uses"] < 6 {
 		t.Errorf("figures: %v", f)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"persten/installer"
 	"persten/proto"
 )
 
@@ -68,5 +69,13 @@ func TestForwardRefuses(t *testing.T) {
 		if !errors.As(err, &pe) || pe.Code != proto.CodeConfigInvalid || pe.Args["line"] != c.line || !strings.Contains(pe.Args["detail"], c.detail) {
 			t.Errorf("%q: %v, want line %s and %q", c.text, err, c.line, c.detail)
 		}
+	}
+}
+
+// TestServerPolicy: the example for servers is a policy.
+func TestServerPolicy(t *testing.T) {
+	c, err := read(installer.ServerPolicy, true)
+	if err != nil || len(c.Unattended) != 1 || c.Unattended[0].PINFile != "%d/pin" || !c.Forward.On() || c.Listen.WebSocket != "" {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
