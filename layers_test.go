@@ -56,6 +56,8 @@ const layers = `
 	config: proto
 	config/reference: config
 	browser: config
+	fleet: proto journal config
+	fleet/fleettest: -
 
 	client: proto rpc ipc
 	signing: proto algo cert token cms xmldsig xmldsig/xml journal secret
@@ -97,6 +99,8 @@ const owners = `
 	golang.org/x/net: ui config ui/report_test
 	golang.org/x/term: ui/terminal agent
 	golang.org/x/text: text xmldsig/xml cert
+	go.opentelemetry.io/proto/slim/otlp: fleet fleet/fleettest
+	google.golang.org/protobuf: fleet fleet/fleettest
 	golang.org/x/sys: *
 	github.com/rogpeppe/go-internal: test
 	github.com/santhosh-tekuri/jsonschema/v6: test

@@ -164,6 +164,9 @@ func (a *app) report(err error) int {
 	if errors.Is(err, errShown) {
 		return exitFailed
 	}
+	if code := exitCode(0); errors.As(err, &code) {
+		return int(code)
+	}
 	pe := commandError(err)
 	if pe.Code == proto.CodeInternal {
 		ref := signing.NewChannel()[:8]

@@ -8,11 +8,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"persten/internal/fleet/fleettest"
 )
 
 // played are the programs that the test binary also is, so that tests can start them: persten itself in scripts, the pinentry
 // that answers prompts from a file (pinentry_test.go), and others.
-var played = map[string]func(){"persten": main, "pinentry": pinentryMain, "card": cardMain}
+var played = map[string]func(){"persten": main, "pinentry": pinentryMain, "card": cardMain, "collector": fleettest.Main, "desks": desksMain}
 
 func TestMain(m *testing.M) { testscript.Main(cleaning{m}, played) }
 

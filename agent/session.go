@@ -107,6 +107,9 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	if a.loaded.PIN.Cache > 0 {
 		wg.Go(func() { watchLock(ctx, func() { keys.modules.Forget(ctx) }) })
 	}
+	if a.loaded.Forward.On() {
+		wg.Go(func() { a.forward(ctx, keys, srv) })
+	}
 	if !o.headless {
 		wg.Go(func() { a.keepTray(ctx, srv, tell) })
 	}

@@ -28,6 +28,7 @@ test_packages=(
     tesseract-ocr tesseract-ocr-rus                                   # reads the screen: the user guide is followed to the letter
     libgl1-mesa-dri fonts-dejavu-core
     pcscd                                                             # the service of card readers, for the doctor
+    rsyslog rsyslog-gnutls                                            # a syslog server the journal is forwarded to
     poppler-utils xdg-utils file                                         # what the viewer of documents uses of the system
     'pinentry-gtk2|pinentry-gnome3'
 )

@@ -56,3 +56,8 @@ func SplitSandbox(unit string) (rest string, directives []string) {
 	}
 	return before + strings.TrimLeft(after, "\n"), directives
 }
+
+// ServerPolicy is the example of a policy for a server that signs without people.
+//
+//go:embed examples/server/policy.toml
+var ServerPolicy string

@@ -372,6 +372,8 @@ const (
 	CodeBrowserTrust Code = "browser_trust"
 	// The program certutil, which changes the certificate stores of browsers, is not installed. Args: package, file.
 	CodeBrowserTrustTool Code = "browser_trust_tool"
+	// The journal has not reached the organization's collector for ten minutes. It stays on this machine and goes out when the collector answers again; signing goes on. Args: host.
+	CodeForwardFailed Code = "forward_failed"
 	// Anything else. The cause is in the log under ref, never in the answer. Args: ref.
 	CodeInternal Code = "internal"
 )

@@ -306,6 +306,8 @@ export const ERROR_NUMBERS = {
   browser_trust: 1951,
   /** The program certutil, which changes the certificate stores of browsers, is not installed. Args: package, file. */
   browser_trust_tool: 1952,
+  /** The journal has not reached the organization's collector for ten minutes. It stays on this machine and goes out when the collector answers again; signing goes on. Args: host. */
+  forward_failed: 1960,
   /** Anything else. The cause is in the log under ref, never in the answer. Args: ref. */
   internal: 1999,
 } as const;

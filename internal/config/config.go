@@ -169,13 +169,6 @@ type Update struct {
 	URL   string // of the publisher's description, or of a copy inside the organisation; empty for the one built in
 }
 
-// Forward is where the journal and figures go.
-type Forward struct {
-	OTLP   string   // http or https address of a collector, or empty
-	Syslog string   // HOST:PORT, or empty
-	Fields []string // what may be told of people and documents
-}
-
 // MaxContent is the most a file may set as either.
 const MaxContent = 1 << 40
 
@@ -198,7 +191,7 @@ type Unattended struct {
 	Certificate string // SHA-256 of the certificate, or its SHA-1 thumbprint; lower hex
 	PerHour     int    // most signatures in an hour, 0 for no limit of this kind
 	PerDay      int    // most signatures in a day, 0 for no limit of this kind; at least one of the two is set
-	PINFile     string // absolute, or empty
+	PINFile     string // absolute, %d/NAME for a credential of systemd, or empty
 }
 
 // DefaultWebSocket is the address of the WebSocket when no file names another.

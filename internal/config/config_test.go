@@ -182,6 +182,8 @@ var malformed = []struct {
 	{grant("user = \"robot\"", "per_day = 0"), true, 4, "from 1 to"},
 	{grant("user = \"robot\"", "per_day = 5", "per_hour = -1"), true, 5, "from 1 to"},
 	{grant("user = \"robot\"", "per_day = 5", "pin_file = \"pin\""), true, 5, "absolute"},
+	{grant("user = \"robot\"", "per_day = 5", "pin_file = \"%d/\""), true, 5, "absolute"},
+	{grant("user = \"robot\"", "per_day = 5", "pin_file = \"%d/../pin\""), true, 5, "absolute"},
 	{"[[unattended]]\nuser = \"u\"\nper_day = 1\n", true, 1, "needs certificate"},
 	{"[[unattended]]\nuser = \"u\"\nper_day = 1\ncertificate = \"0123\"\n", true, 4, "64 or 40"},
 	{grant("user = \"a\"", "per_day = 1") + "[[unattended]]\nper_day = 1\n", true, 5, "needs certificate"},

@@ -41,9 +41,9 @@ var unattendedSection = Section{
 			Ru: "Наибольшее число подписей за любые 24 часа.",
 		},
 		{
-			Name: "pin_file", Kind: Text, spell: absolute, Example: `"/etc/persten/erp.pin"`, Windows: `'C:\ProgramData\Persten\erp.pin'`, to: of(func(u *Unattended) *string { return &u.PINFile }),
-			En: "A file with the PIN: one line, mode 0400 or 0600, of root or the session's user. It is read for each login; a wrong PIN is tried once, then the rule stops until the file is changed and the session started anew.",
-			Ru: "Файл с PIN-кодом: одна строка, права 0400 или 0600, владелец root или пользователь сеанса. Читается при каждом входе; неверный PIN-код пробуют один раз, затем правило останавливается, пока файл не изменят и сеанс не запустят снова.",
+			Name: "pin_file", Kind: Text, spell: pinPath, Example: `"/etc/persten/erp.pin"`, Windows: `'C:\ProgramData\Persten\erp.pin'`, to: of(func(u *Unattended) *string { return &u.PINFile }),
+			En: "A file with the PIN: one line, mode 0400 or 0600, of root or the session's user. It is read for each login; a wrong PIN is tried once, then the rule stops until the file is changed and the session started anew. %d/NAME is a credential that systemd gives the unit (LoadCredential).",
+			Ru: "Файл с PIN-кодом: одна строка, права 0400 или 0600, владелец root или пользователь сеанса. Читается при каждом входе; неверный PIN-код пробуют один раз, затем правило останавливается, пока файл не изменят и сеанс не запустят снова. %d/NAME: учётные данные, которые юниту передаёт systemd (LoadCredential).",
 		},
 	},
 }
@@ -128,4 +128,15 @@ func absolute(_ *source, v string) (string, string) {
 		return "", "must be an absolute path"
 	}
 	return v, ""
+}
+
+// pinPath is an absolute path, or %d/NAME for a credential of systemd.
+func pinPath(s *source, v string) (string, string) {
+	if name, ok := strings.CutPrefix(v, "%d/"); ok {
+		if name == "" || name == ".." || strings.ContainsAny(name, "/\\\x00") {
+			return "", "must be an absolute path, or %d/NAME for a credential of systemd"
+		}
+		return v, ""
+	}
+	return absolute(s, v)
 }

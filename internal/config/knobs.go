@@ -341,29 +341,7 @@ var sections = []Section{
 			},
 		},
 	},
-	{
-		Name: "forward", Policy: true,
-		En: "Where records of the journal and figures go beside the person's own file.",
-		Ru: "Куда, кроме файла человека, передаются записи журнала и показатели.",
-		Knobs: []Knob{
-			{
-				Name: "otlp", Kind: Text, spell: webURL, Example: `"https://collector.corp.example:4318"`, to: in(func(c *Config) *string { return &c.Forward.OTLP }),
-				En: "An OpenTelemetry collector, by its OTLP/HTTP address.",
-				Ru: "Сборщик OpenTelemetry, адрес OTLP/HTTP.",
-			},
-			{
-				Name: "syslog", Kind: Text, spell: hostPort, Example: `"siem.corp.example:6514"`, to: in(func(c *Config) *string { return &c.Forward.Syslog }),
-				En: "A syslog server (RFC 5424 over TLS), HOST:PORT.",
-				Ru: "Сервер syslog (RFC 5424 поверх TLS), HOST:PORT.",
-			},
-			{
-				Name: "fields", Kind: List, Words: []string{"user", "origin", "certificate", "name", "inn", "snils", "document"}, Example: `["user", "origin", "certificate"]`,
-				to: in(func(c *Config) *[]string { return &c.Forward.Fields }),
-				En: "What is told about people and documents. Without it nobody's name, INN or SNILS and no document's name leaves the computer.",
-				Ru: "Что сообщается о людях и документах. Без этого имена, ИНН, СНИЛС и названия документов компьютер не покидают.",
-			},
-		},
-	},
+	forwardSection,
 }
 
 func modulePath(_ *source, p string) (string, string) {
