@@ -16,6 +16,7 @@ import (
 	"github.com/kardianos/service"
 
 	"persten/installer"
+	"persten/internal/ipc"
 	"persten/internal/text"
 	"persten/proto"
 )
@@ -150,6 +151,9 @@ func uninstallService(s service.Service) error {
 	}
 	return s.Uninstall()
 }
+
+// until is for Windows alone: here the service manager ends a session by a signal.
+func until(string, func()) error { return ipc.ErrUnsupported }
 
 func startService(s service.Service) error {
 	if _, err := s.Status(); errors.Is(err, service.ErrNotInstalled) {

@@ -30,6 +30,7 @@ type sessionOptions struct {
 	headless bool   // no tray, no window
 	demo     string // folder of the demonstration token, empty for none
 	socket   string // path of the user socket
+	until    string // name of the event by which the service of Windows ends the session, empty for none
 	listen   string // address of the WebSocket, empty for none
 	allow    []string
 	ready    func(websocket net.Addr)
@@ -54,6 +55,8 @@ func (a *app) sessionCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.headless, "headless", false, a.t("cli.session.headless"))
 	c.Flags().StringVar(&o.demo, "demo-token", "", a.t("cli.session.demo"))
+	c.Flags().StringVar(&o.until, "until", "", "")
+	_ = c.Flags().MarkHidden("until") // the service of Windows sets it
 	return c
 }
 
@@ -71,6 +74,11 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if o.until != "" {
+		if err := until(o.until, stop); err != nil {
+			return err
+		}
+	}
 	keys, err := a.inventory(o.demo)
 	if err != nil {
 		return err
