@@ -50,7 +50,11 @@ func (a *app) sessionCommand() *cobra.Command {
 			if o.socket, err = config.SocketPath(); err != nil {
 				return err
 			}
-			return a.session(cmd.Context(), o)
+			err = a.session(cmd.Context(), o)
+			if err == nil && o.until != "" {
+				err = errWanted
+			}
+			return err
 		},
 	}
 	c.Flags().BoolVar(&o.headless, "headless", false, a.t("cli.session.headless"))
@@ -59,6 +63,9 @@ func (a *app) sessionCommand() *cobra.Command {
 	_ = c.Flags().MarkHidden("until") // the service of Windows sets it
 	return c
 }
+
+// errWanted is the end that the person wanted of a session that the service of Windows would start again.
+var errWanted = errors.New("ended by the person")
 
 func (a *app) sessionLevel() slog.Level {
 	if a.verbose {

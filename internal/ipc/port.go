@@ -49,7 +49,7 @@ func openPort(addr string, rules SiteRules, names ...string) (*port, error) {
 	if err != nil || ap.Addr() != netip.AddrFrom4([4]byte{127, 0, 0, 1}) {
 		return nil, fmt.Errorf("listen on %s: only 127.0.0.1 is allowed", addr)
 	}
-	var lc net.ListenConfig
+	lc := net.ListenConfig{Control: exclusive}
 	l, err := lc.Listen(context.Background(), "tcp4", addr)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,9 @@ type System interface {
 	Run(ctx context.Context, session uint32) error
 }
 
+// Wanted is the exit code of a process that its person ended. It is not 0, with which some tools end others' processes.
+const Wanted = 10
+
 // When a process is started again after it failed, and when sessions are looked at without being told of a change.
 var (
 	restartSoon = time.Second

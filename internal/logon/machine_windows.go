@@ -17,7 +17,7 @@ import (
 const stopTime = 5 * time.Second
 
 // Machine starts "program args... --until EVENT" in the sessions of this machine. Only LocalSystem may. The process ends when
-// the named event is set, see [Until].
+// the named event is set, see [Until], or, with the exit code [Wanted], when its person ends it.
 func Machine(program string, args ...string) System { return &machine{program, args} }
 
 type machine struct {
@@ -100,7 +100,7 @@ func exitError(process windows.Handle) error {
 	if err := windows.GetExitCodeProcess(process, &code); err != nil {
 		return err
 	}
-	if code != 0 {
+	if code != Wanted {
 		return fmt.Errorf("exit code %d", code)
 	}
 	return nil
