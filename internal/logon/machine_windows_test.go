@@ -22,9 +22,12 @@ func init() {
 
 // sessionMain says that it runs and ends when told, or not at all.
 func sessionMain(mode, event string) int {
-	said, ok := os.LookupEnv("PERSTEN_TEST_SAID")
-	if !ok {
-		said = filepath.Join(os.TempDir(), "persten-logon-test")
+	said := filepath.Join(os.TempDir(), "persten-logon-test")
+	switch mode {
+	case "quits":
+		return Wanted
+	case "killed":
+		return 0
 	}
 	told := make(chan struct{})
 	if mode != "deaf" {
@@ -86,6 +89,24 @@ func TestMachine(t *testing.T) {
 	os.Remove(said)
 }
 
+// TestMachineWanted: an end that the person wanted is told from all others.
+func TestMachineWanted(t *testing.T) {
+	var session uint32
+	if err := windows.ProcessIdToSessionId(windows.GetCurrentProcessId(), &session); err != nil {
+		t.Fatal(err)
+	}
+	err := Machine(os.Args[0], "quits").Run(t.Context(), session)
+	if errors.Is(err, windows.ERROR_PRIVILEGE_NOT_HELD) || errors.Is(err, windows.ERROR_ACCESS_DENIED) {
+		t.Skip("NOT RUN: this is not LocalSystem:", err)
+	}
+	if err != nil {
+		t.Error("wanted:", err)
+	}
+	if err := Machine(os.Args[0], "killed").Run(t.Context(), session); err == nil {
+		t.Error("a killed process counts as wanted")
+	}
+}
+
 // TestConfine leaves three privileges and the one that every process has.
 func TestConfine(t *testing.T) {
 	if err := Confine(); err != nil {
@@ -102,8 +123,5 @@ func TestConfine(t *testing.T) {
 	}
 	if n := len(held.AllPrivileges()); n > len(Privileges)+1 {
 		t.Errorf("%d privileges are left", n)
-	}
-	for _, p := range held.AllPrivileges() {
-		t.Logf("luid %d attributes %#x", p.Luid.LowPart, p.Attributes)
 	}
 }
