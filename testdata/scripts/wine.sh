@@ -25,7 +25,7 @@ say() { printf 'wine: %s\n' "$*"; }
 die() { printf 'wine: FAILED: %s\n' "$*" >&2; exit 1; }
 cross() { GOOS=windows GOARCH=amd64 CGO_ENABLED=1 CC=x86_64-w64-mingw32-gcc go "$@"; }
 # agent runs persten; its output has CR LF. A program it leaves behind does not hold our pipe.
-agent() { timeout 60 wine 'C:\Persten\persten.exe' "$@" >"$work/out" 2>&1 || { tr -d '\r' <"$work/out"; return 1; }; tr -d '\r' <"$work/out"; }
+agent() { timeout "${patience:-60}" wine 'C:\Persten\persten.exe' "$@" >"$work/out" 2>&1 || { tr -d '\r' <"$work/out"; return 1; }; tr -d '\r' <"$work/out"; }
 
 finish() {
     wineserver -k 2>/dev/null || true
@@ -115,7 +115,7 @@ display() {
 
 # running waits for a session, and for one that is over.
 running() {
-    local tries
+    local tries patience=10
     for tries in $(seq 60); do
         if agent status >/dev/null; then [ "$1" = yes ] && return; else [ "$1" = no ] && return; fi
         sleep 0.5
@@ -152,7 +152,11 @@ service() {
     agent service install >/dev/null || die "service install"
     agent service start >/dev/null || die "service start: $(agent service status)"
     running yes
-    wine taskkill /f /im persten-desktop.exe >/dev/null 2>&1 || true
+    local pid began=$SECONDS
+    pid=$(wine winedbg --command 'info proc' 2>/dev/null | sed -n "s/^[^0-9a-f]*\([0-9a-f]*\) .*'persten.exe'.*/\1/p" | tail -n 1)
+    wine taskkill /f /pid $((16#$pid)) >/dev/null || die "no session $pid to kill"
+    running yes
+    say "ok   a killed session is back after $((SECONDS - began)) s"
     agent service stop >/dev/null || die "service stop"
     running no
     agent service uninstall >/dev/null || die "service uninstall"
