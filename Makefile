@@ -36,7 +36,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak screenshots soak-algo bench bench-go clean help
+.PHONY: all build demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go clean help
 
 all: build ## the same as build
 
@@ -141,6 +141,10 @@ check-windows: deps-windows
 	$(MINGW) go build -o /dev/null ./agent
 	$(MINGW) go build -o /dev/null ./agent/desktop
 	$(MINGW) go vet ./agent/... ./internal/...
+
+test-wine: ## runs the Windows programs under wine: tests, planted libraries, a signature in the window, the service
+	@$(DEPS) wine
+	testdata/scripts/wine.sh
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	testdata/scripts/fuzz.sh $(FUZZTIME)

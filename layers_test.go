@@ -32,6 +32,7 @@ const layers = `
 	ipc: -
 	ipc/ipctest: -
 	secret: -
+	logon: -
 	proto/gen: -
 	browserext: -
 	installer: -

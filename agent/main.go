@@ -22,6 +22,7 @@ import (
 	"persten/internal/browser"
 	remote "persten/internal/client"
 	"persten/internal/config"
+	"persten/internal/logon"
 	"persten/internal/secret"
 	"persten/internal/signing"
 	"persten/internal/text"
@@ -40,7 +41,13 @@ const (
 	exitUnsure  // a check neither passed nor failed: something is not known
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	if err := secret.SystemLibraries(); err != nil {
+		fmt.Fprintln(os.Stderr, "persten:", err)
+		os.Exit(exitFailed)
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is main with its edges given, so that scripts can test it in one process.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -166,6 +173,9 @@ func (a *app) report(err error) int {
 	}
 	if code := exitCode(0); errors.As(err, &code) {
 		return int(code)
+	}
+	if errors.Is(err, errWanted) {
+		return logon.Wanted
 	}
 	pe := commandError(err)
 	if pe.Code == proto.CodeInternal {

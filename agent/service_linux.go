@@ -16,6 +16,7 @@ import (
 	"github.com/kardianos/service"
 
 	"persten/installer"
+	"persten/internal/ipc"
 	"persten/internal/text"
 	"persten/proto"
 )
@@ -159,6 +160,9 @@ func (u userUnit) Uninstall() error {
 
 // Start starts the socket and the session.
 func (u userUnit) Start() error { return u.both("start", u.Service.Start) }
+
+// until is for Windows alone: here the service manager ends a session by a signal.
+func until(string, func()) error { return ipc.ErrUnsupported }
 
 // Stop stops the socket first: with it up, the browser's next message would start the agent again.
 func (u userUnit) Stop() error { return u.both("stop", u.Service.Stop) }

@@ -30,6 +30,7 @@ type sessionOptions struct {
 	headless bool   // no tray, no window
 	demo     string // folder of the demonstration token, empty for none
 	socket   string // path of the user socket
+	until    string // name of the event by which the service of Windows ends the session, empty for none
 	listen   string // address of the WebSocket, empty for none
 	allow    []string
 	ready    func(websocket net.Addr)
@@ -49,13 +50,22 @@ func (a *app) sessionCommand() *cobra.Command {
 			if o.socket, err = config.SocketPath(); err != nil {
 				return err
 			}
-			return a.session(cmd.Context(), o)
+			err = a.session(cmd.Context(), o)
+			if err == nil && o.until != "" {
+				err = errWanted
+			}
+			return err
 		},
 	}
 	c.Flags().BoolVar(&o.headless, "headless", false, a.t("cli.session.headless"))
 	c.Flags().StringVar(&o.demo, "demo-token", "", a.t("cli.session.demo"))
+	c.Flags().StringVar(&o.until, "until", "", "")
+	_ = c.Flags().MarkHidden("until") // the service of Windows sets it
 	return c
 }
+
+// errWanted is the end that the person wanted of a session that the service of Windows would start again.
+var errWanted = errors.New("ended by the person")
 
 func (a *app) sessionLevel() slog.Level {
 	if a.verbose {
@@ -71,6 +81,11 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if o.until != "" {
+		if err := until(o.until, stop); err != nil {
+			return err
+		}
+	}
 	keys, err := a.inventory(o.demo)
 	if err != nil {
 		return err

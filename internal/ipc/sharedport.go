@@ -75,7 +75,7 @@ func (p *sharedPort) open() (net.Listener, error) {
 
 // listenOwn listens at addr. A port that another user's program has is [ErrForeignUser].
 func listenOwn(addr string) (net.Listener, error) {
-	var lc net.ListenConfig
+	lc := net.ListenConfig{Control: exclusive}
 	l, err := lc.Listen(context.Background(), "tcp4", addr)
 	if err == nil {
 		return l, nil

@@ -14,7 +14,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
+
+// exclusive has nothing to ask for: here a listening port is one program's.
+func exclusive(_, _ string, _ syscall.RawConn) error { return nil }
 
 // tcpOwner asks the kernel which user's socket connected client to server, both on loopback of this machine, and refuses
 // another user. What the kernel does not list is refused too. The process is found where /proc shows it, else 0.
