@@ -37,6 +37,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 endif
 
 .PHONY: all build demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go clean help
+.PHONY: all build package-windows package-test-windows demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak screenshots soak-algo bench bench-go clean help
 
 all: build ## the same as build
 
@@ -70,11 +71,15 @@ test-browser: deps-test build ## Chromium and Firefox ESR, the unpacked extensio
 
 deps: deps-test deps-windows $(STAMPS)/npm $(STAMPS)/modules ## install everything that build, test and check need
 
-.PHONY: deps-build deps-test deps-windows deps-lint deps-soak deps-bench
+.PHONY: deps-build deps-test deps-windows deps-msi deps-wine deps-lint deps-soak deps-bench
 deps-build:
 	@$(DEPS) build
 deps-test:
 	@$(DEPS) build test
+deps-msi:
+	@$(DEPS) msi
+deps-wine:
+	@$(DEPS) wine
 deps-windows:
 	@$(DEPS) windows
 deps-lint:
@@ -145,6 +150,13 @@ check-windows: deps-windows
 test-wine: ## runs the Windows programs under wine: tests, planted libraries, a signature in the window, the service
 	@$(DEPS) wine
 	testdata/scripts/wine.sh
+# UPDATE_ROOTS, UPDATE_URL, SIGN_CERT, SIGN_KEY and SIGN_TSA come from the environment, see installer/windows/main.go.
+package-windows: deps-msi $(STAMPS)/modules $(STAMPS)/ext ## MSI packages for a machine and for one person, into bin/package
+	go run ./installer/windows -version '$(VERSION)' -out bin/package
+
+package-test-windows: package-windows deps-wine ## installs, uses, upgrades and removes the Windows packages under wine
+	go run ./installer/windows -version v99.0.0 -out bin/windows/newer -work bin/windows/work-newer
+	installer/windows/wine/test.sh bin/package bin/windows/newer
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	testdata/scripts/fuzz.sh $(FUZZTIME)
@@ -189,4 +201,4 @@ clean: ## remove what was built (downloads stay)
 	find $(EXT)/dist -mindepth 1 -not -name .gitkeep -delete 2>/dev/null || true
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -36,6 +36,7 @@ const layers = `
 	proto/gen: -
 	browserext: -
 	installer: -
+	installer/windows: browser config
 	browserext/sdk/recipes/login: -
 
 	cert: algo

@@ -118,7 +118,7 @@ func Install(o Options) ([]Target, error) {
 		if !t.Found && !t.System {
 			continue
 		}
-		b, ok := o.manifest(t.Family)
+		b, ok := o.Manifest(t.Family)
 		if !ok {
 			continue
 		}
@@ -175,7 +175,7 @@ func (o Options) state(t Target) (TargetState, error) {
 	}
 	s.Executable = m.Path
 	s.Ours = slices.Contains(m.AllowedOrigins, "chrome-extension://"+ExtensionID+"/") || slices.Contains(m.AllowedExtensions, GeckoID)
-	if want, ok := o.manifest(t.Family); ok && string(want) == string(b) {
+	if want, ok := o.Manifest(t.Family); ok && string(want) == string(b) {
 		s.State = Installed
 	}
 	return s, nil
@@ -191,8 +191,8 @@ func (o Options) targets() []Target {
 	return userTargets()
 }
 
-// manifest is the file for one family; false when no allowed extension is of that family.
-func (o Options) manifest(f Family) ([]byte, bool) {
+// Manifest is the file for one family; false when no allowed extension is of that family.
+func (o Options) Manifest(f Family) ([]byte, bool) {
 	ids := o.Extensions
 	if len(ids) == 0 {
 		ids = []string{ExtensionID, GeckoID}
