@@ -173,6 +173,10 @@ func (o Options) state(t Target) (TargetState, error) {
 	if json.Unmarshal(b, &m) != nil {
 		return s, nil
 	}
+	if t.Key != "" && !filepath.IsAbs(m.Path) { // Windows' packages name the program relative to the manifest
+		m.Path = filepath.Join(filepath.Dir(t.Path), m.Path)
+		b, _ = m.bytes()
+	}
 	s.Executable = m.Path
 	s.Ours = slices.Contains(m.AllowedOrigins, "chrome-extension://"+ExtensionID+"/") || slices.Contains(m.AllowedExtensions, GeckoID)
 	if want, ok := o.Manifest(t.Family); ok && string(want) == string(b) {
@@ -209,8 +213,13 @@ func (o Options) Manifest(f Family) ([]byte, bool) {
 	if len(m.AllowedOrigins)+len(m.AllowedExtensions) == 0 {
 		return nil, false
 	}
+	b, err := m.bytes()
+	return b, err == nil
+}
+
+func (m manifest) bytes() ([]byte, error) {
 	b, err := json.MarshalIndent(m, "", "  ")
-	return append(b, '\n'), err == nil
+	return append(b, '\n'), err
 }
 
 // HostCaller reports whether a browser started this process as the native host, and for which extension. args is the

@@ -65,7 +65,8 @@ wine_writes=(
     '[+].*Software\\Microsoft\\Installer(\\(Features|Products|UpgradeCodes))?\]$'
     '-.*\\Eventlog\\Application\]$' # empty in wine, so removing the source removes it
     '[+].*\\Control\\Video\\\{' '[+]"DriverError"=' # there is no display
-    '"NextLogSequence"' '/users/[^/]*/Temp' '[+].*/AppData/Local/Programs$' '[+].*/AppData/Roaming/Microsoft/Installer$' 'wineboot'
+    '"NextLogSequence"' '[+].*/AppData/Local/persten(/|$)' # the person's journal and key stay
+    '/users/[^/]*/Temp' '[+].*/AppData/Local/Programs$' '[+].*/AppData/Roaming/Microsoft/Installer$' 'wineboot'
 )
 
 same() {
@@ -78,7 +79,12 @@ same() {
     ok "$1: files and registry as before"
 }
 
-msi() { timeout 300 wine msiexec "$@" /qn /l*v 'C:\msi.log'; }
+msi() {
+    local code=0
+    timeout 300 wine msiexec "$@" /qn /l*v 'C:\msi.log' || code=$?
+    echo "$code" >"$work/msi.code"
+    return "$code"
+}
 
 # refused NAME: the package does not install, because of a condition (wine logs no sentence), and leaves nothing.
 refused() {
@@ -92,6 +98,18 @@ refused() {
 
 log() { tr -d '\0\r' <"$drive/msi.log"; }
 forget_log() { rm -f "$drive/msi.log"; }
+
+# stop_service: wine's installer does not wait for a service to stop, as Windows' does (ServiceControl.Wait).
+stop_service() {
+    local began=$SECONDS
+    run sc stop persten >/dev/null
+    until [ "$(service)" = STOPPED ]; do
+        [ $((SECONDS - began)) -lt 20 ] || die "the service does not stop: $(service)"
+        sleep 0.2
+    done
+    if run tasklist | grep persten; then die "a program of ours runs after the service stopped"; fi
+    ok "service and session stopped in $((SECONDS - began)) s"
+}
 
 registry() { run reg query "$1" "${@:2}" 2>/dev/null; }
 
@@ -112,13 +130,66 @@ installed() {
     registry 'HKLM\SYSTEM\CurrentControlSet\Services\persten' /v ImagePath | grep -q 'C:\\Program Files\\Persten\\persten.exe"* service run' ||
         die "service command: $(registry 'HKLM\SYSTEM\CurrentControlSet\Services\persten' /v ImagePath)"
     ok "event source, command of the service"
+    [ "$(agent browser status --system --json | grep -c '"State": "installed"')" = "$browsers" ] || die "browser status: $(agent browser status --system)"
+    ok "browser status knows them"
     [ -n "$(find "$drive" -iname 'Persten.lnk' -path '*Start Menu*')" ] || die "no entry in the Start menu"
     ok "Start menu"
 }
 
 
+# person_and_token: a key in a PKCS#12 file and on a token of the test module, which lies where only administrators may write.
+person_and_token() {
+    local dir=$drive/token
+    mkdir -p "$dir" "$drive/Program Files/Test token" "$drive/users/$(id -un)/AppData/Roaming/persten"
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" -days 30 -utf8 \
+        -subj '/CN=Демонстрационный Подписант' -addext keyUsage=critical,digitalSignature,nonRepudiation 2>/dev/null
+    openssl pkcs8 -topk8 -nocrypt -in "$dir/key.pem" -outform DER -out "$dir/key.der"
+    openssl x509 -in "$dir/cert.pem" -outform DER -out "$dir/cert.der"
+    openssl pkcs12 -export -inkey "$dir/key.pem" -in "$dir/cert.pem" -passout pass:secret -out "$dir/key.p12"
+    printf 'contract\n' >"$dir/contract.txt"
+    x86_64-w64-mingw32-gcc -shared -O -static -o "$drive/Program Files/Test token/p11test.dll" "$here"/../../../testdata/p11/module/*.c -lbcrypt -lncrypt -lcrypt32
+    printf '%s\n' 'slot 1' 'label Test token' 'serial 0001' 'pin 1234' 'mechanisms rsa digest' \
+        'key C:\token\key.der id=01' 'cert C:\token\cert.der id=01' >"$dir/scenario"
+    printf '[[module]]\nname = "test"\npath = %s\n[listen]\nwebsocket = "off"\n' "'C:\Program Files\Test token\p11test.dll'" \
+        >"$drive/users/$(id -un)/AppData/Roaming/persten/config.toml"
+    export PERSTEN_P11_CONFIG='C:\token\scenario'
+}
+
+verified() { openssl cms -verify -binary -inform DER -in "$drive/token/$1" -content "$drive/token/contract.txt" -CAfile "$drive/token/cert.pem" -purpose any -out /dev/null 2>"$work/openssl.log" || die "$1: $(cat "$work/openssl.log")"; }
+
+# uses: what a person does, with a session that knows the token.
+uses() {
+    agent status | grep -q 'running' || die "status: $(agent status)"
+    ok "status: $(agent status | head -n 1)"
+    printf 'secret\n' | agent sign cms --key 'C:\token\key.p12' --pass-fd 0 --in 'C:\token\contract.txt' --out 'C:\token\file.p7s' >/dev/null || die "PKCS#12"
+    verified file.p7s
+    ok "signed with a PKCS#12 file; OpenSSL verifies it"
+
+    stop_service
+    timeout 600 wine "$program" session --headless >"$work/session.log" 2>&1 &
+    local session=$! id='' tries
+    for tries in $(seq 30); do
+        id=$(agent certs --json 2>/dev/null | sed -n 's/.*"id": "\([0-9a-f]*\)".*/\1/p' | head -n 1) || true
+        [ -z "$id" ] || break
+        sleep 1
+    done
+    [ -n "$id" ] || die "certs after $tries tries: $(agent certs 2>&1; tail -n 5 "$work/session.log")"
+    ok "certs: $(agent certs | head -n 1)"
+    printf '1234\n' | agent sign cms --cert "$id" --pin-fd 0 --in 'C:\token\contract.txt' --out 'C:\token\token.p7s' >/dev/null || die "PKCS#11"
+    verified token.p7s
+    ok "signed on the token of a PKCS#11 library; OpenSSL verifies it"
+    if printf '9999\n' | agent sign cms --cert "$id" --pin-fd 0 --in 'C:\token\contract.txt' --out 'C:\token\wrong.p7s' 2>"$work/wrong"; then die "a wrong PIN signed"; fi
+    grep -q pin_incorrect "$work/wrong" || die "wrong PIN: $(cat "$work/wrong")"
+    ok "a wrong PIN: $(head -n 1 "$work/wrong" | tr -d '\r')"
+    kill "$session" || true
+    wait "$session" || true
+    run sc start persten >/dev/null
+    rm -f "$drive"/token/*.p7s
+}
+
 # upgraded: a later version replaces this one, and this one does not replace it.
 upgraded() {
+    stop_service
     msi /i "Z:$1" || die "upgrade: $(log | tail -n 20)"
     [ "$(service)" = RUNNING ] || die "service after the upgrade: $(service)"
     [ "$(agent version)" != "$was" ] || die "upgrade: still $was"
@@ -152,6 +223,7 @@ main() {
     person=$(package "$packages" -user)
     [ -n "$machine$person" ] || die "no packages in $packages: make package-windows"
     prepare
+    person_and_token
     say "$(wine --version), $(basename "$machine")"
     run winecfg -v win7
     snapshot before
@@ -169,10 +241,12 @@ main() {
     ok "$was"
     if msi /i "Z:$person"; then die "a person's copy beside the machine's"; fi
     ok "the person's package sees the machine's copy"
+    uses
     if [ -n "$newer" ]; then
         upgraded "$(package "$newer" '')"
         machine=$(package "$newer" '')
     fi
+    stop_service
     msi /x "Z:$machine" || die "removal: $(log | tail -n 20)"
     forget_log
     snapshot machine
