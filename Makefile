@@ -155,7 +155,7 @@ package-windows: deps-msi $(STAMPS)/modules $(STAMPS)/ext ## MSI packages for a 
 	go run ./installer/windows -version '$(VERSION)' -out bin/package
 
 package-test-windows: package-windows deps-wine ## installs, uses, upgrades and removes the Windows packages under wine
-	go run ./installer/windows -version v99.0.0 -out bin/windows/newer -work bin/windows/work-newer
+	go run ./installer/windows -version v99.0.0 -out bin/windows/newer -work bin/windows/newer-work
 	installer/windows/wine/test.sh bin/package bin/windows/newer
 
 fuzz: ## every fuzz target for FUZZTIME (30s)

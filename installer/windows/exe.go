@@ -43,7 +43,7 @@ func (p program) build(v version, work, exe string) error {
 	if err != nil {
 		return err
 	}
-	ld := "-s -w -X main.version=" + v.Full + updates() + " -linkmode=external -extldflags '-Wl,--no-insert-timestamp " + object + "'"
+	ld := "-s -w -buildid= -X main.version=" + v.Full + updates() + " -linkmode=external -extldflags '-Wl,--no-insert-timestamp " + object + "'"
 	if p.window {
 		ld += " -H windowsgui"
 	}
