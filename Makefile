@@ -36,8 +36,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go clean help
-.PHONY: all build package-windows package-test-windows demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak screenshots soak-algo bench bench-go clean help
+.PHONY: all build package-windows package-test-windows demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go clean help
 
 all: build ## the same as build
 
@@ -150,6 +149,7 @@ check-windows: deps-windows
 test-wine: ## runs the Windows programs under wine: tests, planted libraries, a signature in the window, the service
 	@$(DEPS) wine
 	testdata/scripts/wine.sh
+
 # UPDATE_ROOTS, UPDATE_URL, SIGN_CERT, SIGN_KEY and SIGN_TSA come from the environment, see installer/windows/main.go.
 package-windows: deps-msi $(STAMPS)/modules $(STAMPS)/ext ## MSI packages for a machine and for one person, into bin/package
 	go run ./installer/windows -version '$(VERSION)' -out bin/package

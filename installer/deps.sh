@@ -3,7 +3,6 @@
 #
 # Installs the Debian or Ubuntu packages that building and testing Persten needs.
 #
-#   installer/deps.sh [build|test|windows|wine|lint|soak|bench]...   install what is missing (default: build)
 #   installer/deps.sh [build|test|windows|msi|wine|lint|soak|bench]...   install what is missing (default: build)
 #   installer/deps.sh --list [GROUP]...              print the packages, install nothing
 #   installer/deps.sh --browser                      print the path of a Chromium that loads unpacked extensions
@@ -37,7 +36,6 @@ debian_test_packages=(chromium firefox-esr)                           # Ubuntu's
 windows_packages=(gcc-mingw-w64-x86-64)
 wine_packages=(gcc-mingw-w64-x86-64 wine wine64 openssl xvfb xdotool) # what runs the Windows programs
 msi_packages=(gcc-mingw-w64-x86-64 wixl msitools osslsigncode)         # make package-windows
-wine_packages=(wine wine64)                                           # make package-test-windows
 lint_packages=(shellcheck)
 soak_packages=(libbotan-2-dev automake libtool g++)                   # SoftHSM with GOST, testdata/p11/softhsm-gost.sh
 bench_packages=(libbotan-2-dev libgcrypt20-dev g++)                   # GOST of others to compare with, internal/bench/peer
@@ -49,7 +47,6 @@ why() {
     windows) echo "to check that the Windows build compiles" ;;
     wine) echo "to run the Windows programs" ;;
     msi) echo "to compile for Windows, and to build and sign MSI packages" ;;
-    wine) echo "to install and run the Windows packages" ;;
     lint) echo "to check the shell scripts" ;;
     soak) echo "to build a second token with GOST for the long tests" ;;
     bench) echo "to measure beside other libraries with GOST" ;;
@@ -72,7 +69,6 @@ packages_of() {
     lint) printf '%s\n' "${lint_packages[@]}" ;;
     soak) printf '%s\n' "${soak_packages[@]}" ;;
     bench) printf '%s\n' "${bench_packages[@]}" ;;
-    *) say "unknown group '$1': build, test, windows, wine, lint, soak or bench"; exit 2 ;;
     *) say "unknown group '$1': build, test, windows, msi, wine, lint, soak or bench"; exit 2 ;;
     esac
 }
