@@ -38,6 +38,8 @@ const (
 	exitUsage
 	exitRefused // the person said no
 	exitUnsure  // a check neither passed nor failed: something is not known
+
+	exitGivesWay = 75 // of a session: start the version that was installed (EX_TEMPFAIL, named in the units)
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -161,8 +163,11 @@ func (a *app) report(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	if errors.Is(err, errShown) {
+	switch {
+	case errors.Is(err, errShown):
 		return exitFailed
+	case errors.Is(err, errGivesWay):
+		return exitGivesWay
 	}
 	pe := commandError(err)
 	if pe.Code == proto.CodeInternal {
