@@ -20,6 +20,10 @@ STAMPS  := bin/.stamps
 FUZZTIME  ?= 30s
 SOAKCOUNT ?= 20
 BENCH     ?= .
+PACKAGES  ?= bin/package
+# Packages are of a version, which pages and the extension know, too, and of the day of its last change.
+PACKAGE_VERSION   ?= $(shell node -p "require('./$(EXT)/package.json').version" 2>/dev/null)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 BENCHES   ?= all
 DEMOFLAGS ?=
 
@@ -33,7 +37,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak screenshots soak-algo bench bench-go clean help
+.PHONY: all build demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak screenshots soak-algo bench bench-go package package-linux package-test clean help
 
 all: build ## the same as build
 
@@ -66,7 +70,7 @@ test-browser: deps-test build ## Chromium and Firefox ESR, the unpacked extensio
 
 deps: deps-test deps-windows $(STAMPS)/npm $(STAMPS)/modules ## install everything that build, test and check need
 
-.PHONY: deps-build deps-test deps-windows deps-lint deps-soak deps-bench
+.PHONY: deps-build deps-test deps-windows deps-lint deps-soak deps-bench deps-package deps-package-test
 deps-build:
 	@$(DEPS) build
 deps-test:
@@ -79,6 +83,10 @@ deps-soak:
 	@$(DEPS) soak
 deps-bench:
 	@$(DEPS) bench
+deps-package:
+	@$(DEPS) build package
+deps-package-test:
+	@$(DEPS) build test package package-test
 
 # go.sum and package-lock.json change rarely; a stamp newer than the file says that its downloads are done.
 $(STAMPS)/modules: go.sum | deps-build
@@ -165,6 +173,18 @@ bench: deps-test deps-soak deps-bench $(STAMPS)/modules $(STAMPS)/ext ## Persten
 
 bench-go: $(STAMPS)/modules ## Go benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
+
+package: package-linux ## everything people install, with checksums, into PACKAGES (bin/package)
+	npm pack --silent --pack-destination "$(PACKAGES)" ./$(EXT)/dist/sdk >/dev/null
+	cd "$(PACKAGES)" && rm -f SHA256SUMS && find . -maxdepth 1 -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum >SHA256SUMS.new && mv SHA256SUMS.new SHA256SUMS
+
+# The programs inside need glibc 2.28 at most, and the same sources give the same bytes.
+package-linux: deps-package $(STAMPS)/modules $(STAMPS)/ext ## .deb and .rpm of persten and persten-desktop, with SBOM
+	PACKAGE_VERSION="$(PACKAGE_VERSION)" SOURCE_DATE_EPOCH="$(SOURCE_DATE_EPOCH)" installer/linux/package.sh "$(PACKAGES)"
+
+package-test: deps-package-test package ## as root: installs the packages in a Debian of its own (systemd-nspawn), signs, upgrades, removes; and the .rpm
+	$(MAKE) package-linux PACKAGES=bin/package-next PACKAGE_VERSION="$(PACKAGE_VERSION).1"
+	PERSTEN_PACKAGES="$(CURDIR)/$(PACKAGES)" PERSTEN_PACKAGES_NEXT="$(CURDIR)/bin/package-next" go test -count=1 -v -timeout 1h ./installer/test
 
 clean: ## remove what was built (downloads stay)
 	rm -rf bin

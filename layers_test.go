@@ -35,6 +35,8 @@ const layers = `
 	proto/gen: -
 	browserext: -
 	installer: -
+	installer/sbom: -
+	installer/test: -
 	browserext/sdk/recipes/login: -
 
 	cert: algo
