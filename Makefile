@@ -175,8 +175,9 @@ bench-go: $(STAMPS)/modules ## Go benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
 
 package: package-linux ## everything people install, with checksums, into PACKAGES (bin/package)
+	cd $(EXT) && node pack.mjs && mv ../bin/persten-chrome-*.zip ../bin/persten-firefox-*.zip "$(abspath $(PACKAGES))"
 	npm pack --silent --pack-destination "$(PACKAGES)" ./$(EXT)/dist/sdk >/dev/null
-	cd "$(PACKAGES)" && rm -f SHA256SUMS && find . -maxdepth 1 -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum >SHA256SUMS.new && mv SHA256SUMS.new SHA256SUMS
+	cd "$(PACKAGES)" && find . -maxdepth 1 -type f -not -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum >SHA256SUMS
 
 # The programs inside need glibc 2.28 at most, and the same sources give the same bytes.
 package-linux: deps-package $(STAMPS)/modules $(STAMPS)/ext ## .deb and .rpm of persten and persten-desktop, with SBOM
@@ -184,6 +185,8 @@ package-linux: deps-package $(STAMPS)/modules $(STAMPS)/ext ## .deb and .rpm of 
 
 package-test: deps-package-test package ## as root: installs the packages in a Debian of its own (systemd-nspawn), signs, upgrades, removes; and the .rpm
 	$(MAKE) package-linux PACKAGES=bin/package-next PACKAGE_VERSION="$(PACKAGE_VERSION).1"
+	$(MAKE) package-linux PACKAGES=bin/package-again
+	for f in bin/package-again/*; do cmp "$$f" "$(PACKAGES)/$${f##*/}"; done
 	PERSTEN_PACKAGES="$(CURDIR)/$(PACKAGES)" PERSTEN_PACKAGES_NEXT="$(CURDIR)/bin/package-next" go test -count=1 -v -timeout 1h ./installer/test
 
 clean: ## remove what was built (downloads stay)
