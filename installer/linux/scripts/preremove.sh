@@ -22,10 +22,10 @@ running() {
 /usr/lib/persten/for-users /usr/bin/persten service uninstall >/dev/null 2>&1 || true
 if command -v systemctl >/dev/null; then
     if [ -d /run/systemd/system ]; then
-        systemctl stop persten-server.service || true
+        systemctl stop 'persten-*.service' || true
         /usr/lib/persten/for-users systemctl --user stop persten.socket persten.service || true
     fi
-    systemctl disable persten-server.service >/dev/null 2>&1 || true
+    for unit in /usr/lib/systemd/system/persten-*.service; do systemctl disable "${unit##*/}" >/dev/null 2>&1 || true; done
     systemctl --global disable persten.socket persten.service >/dev/null 2>&1 || true
 fi
 for signal in TERM KILL; do
