@@ -23,6 +23,10 @@ STAMPS  := bin/.stamps
 FUZZTIME  ?= 30s
 SOAKCOUNT ?= 20
 BENCH     ?= .
+PACKAGES  ?= bin/package
+# Packages are of a version, which pages and the extension know, too, and of the day of its last change.
+PACKAGE_VERSION   ?= $(shell node -p "require('./$(EXT)/package.json').version" 2>/dev/null)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 BENCHES   ?= all
 DEMOFLAGS ?=
 
@@ -36,7 +40,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build package-windows package-test-windows demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go clean help
+.PHONY: all build package-windows package-test-windows demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go package package-linux package-extension package-test release-check clean help
 
 all: build ## the same as build
 
@@ -70,7 +74,7 @@ test-browser: deps-test build ## Chromium and Firefox ESR, the unpacked extensio
 
 deps: deps-test deps-windows $(STAMPS)/npm $(STAMPS)/modules ## install everything that build, test and check need
 
-.PHONY: deps-build deps-test deps-windows deps-msi deps-wine deps-lint deps-soak deps-bench
+.PHONY: deps-build deps-test deps-windows deps-msi deps-wine deps-lint deps-soak deps-bench deps-package deps-package-test
 deps-build:
 	@$(DEPS) build
 deps-test:
@@ -87,6 +91,10 @@ deps-soak:
 	@$(DEPS) soak
 deps-bench:
 	@$(DEPS) bench
+deps-package:
+	@$(DEPS) build package
+deps-package-test:
+	@$(DEPS) build test package package-test
 
 # go.sum and package-lock.json change rarely; a stamp newer than the file says that its downloads are done.
 $(STAMPS)/modules: go.sum | deps-build
@@ -195,6 +203,20 @@ package-extension: $(STAMPS)/ext ## the extension for shops, with EXTENSION_URL 
 
 release-check: ## what must hold before VERSION is published; AGAIN is a folder with a second build of the packages
 	go run ./installer/release check --version "$(VERSION)" --dir "$(or $(PACKAGES),bin/package)" $(if $(AGAIN),--again "$(AGAIN)")
+
+package: package-linux package-windows package-extension ## everything people install, with checksums, into PACKAGES (bin/package)
+	npm pack --silent --pack-destination "$(PACKAGES)" ./$(EXT)/dist/sdk >/dev/null
+	cd "$(PACKAGES)" && find . -maxdepth 1 -type f -not -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum >SHA256SUMS
+
+# The programs inside need glibc 2.28 at most, and the same sources give the same bytes.
+package-linux: deps-package $(STAMPS)/modules $(STAMPS)/ext ## .deb and .rpm of persten and persten-desktop, with SBOM
+	PACKAGE_VERSION="$(PACKAGE_VERSION)" SOURCE_DATE_EPOCH="$(SOURCE_DATE_EPOCH)" installer/linux/package.sh "$(PACKAGES)"
+
+package-test: deps-package-test package ## as root: installs the packages in a Debian of its own (systemd-nspawn), signs, upgrades, removes; and the .rpm
+	$(MAKE) package-linux PACKAGES=bin/package-next PACKAGE_VERSION="$(PACKAGE_VERSION).1"
+	$(MAKE) package-linux PACKAGES=bin/package-again
+	for f in bin/package-again/*; do cmp "$$f" "$(PACKAGES)/$${f##*/}"; done
+	PERSTEN_PACKAGES="$(CURDIR)/$(PACKAGES)" PERSTEN_PACKAGES_NEXT="$(CURDIR)/bin/package-next" go test -count=1 -v -timeout 1h ./installer/test
 
 clean: ## remove what was built (downloads stay)
 	rm -rf bin

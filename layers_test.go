@@ -37,6 +37,8 @@ const layers = `
 	browserext: -
 	installer: -
 	installer/windows: browser config
+	installer/sbom: -
+	installer/test: -
 	browserext/sdk/recipes/login: -
 
 	cert: algo

@@ -39,6 +39,8 @@ const (
 	exitUsage
 	exitRefused // the person said no
 	exitUnsure  // a check neither passed nor failed: something is not known
+
+	exitGivesWay = 75 // of a session: start the version that was installed (EX_TEMPFAIL, named in the units)
 )
 
 func main() {
@@ -168,8 +170,11 @@ func (a *app) report(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	if errors.Is(err, errShown) {
+	switch {
+	case errors.Is(err, errShown):
 		return exitFailed
+	case errors.Is(err, errGivesWay):
+		return exitGivesWay
 	}
 	if code := exitCode(0); errors.As(err, &code) {
 		return int(code)

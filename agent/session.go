@@ -129,10 +129,14 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 		wg.Go(func() { a.keepTray(ctx, srv, tell) })
 	}
 	ready(o, web.Load())
-	<-ctx.Done()
+	var end error
+	if giveWay(ctx, programs(), srv.Idle, lookForNew, lookForIdle) {
+		end = errGivesWay
+		stop()
+	}
 	a.sealJournal()
 	time.AfterFunc(shutdownGrace, keys.Close) // a driver that hangs must not keep us
-	return nil
+	return end
 }
 
 // sealJournal marks the journal's last record in the system's log.

@@ -3,7 +3,7 @@
 #
 # Installs the Debian or Ubuntu packages that building and testing Persten needs.
 #
-#   installer/deps.sh [build|test|windows|msi|wine|lint|soak|bench]...   install what is missing (default: build)
+#   installer/deps.sh [build|test|windows|msi|wine|lint|soak|bench|package|package-test]... install what is missing (default: build)
 #   installer/deps.sh --list [GROUP]...              print the packages, install nothing
 #   installer/deps.sh --browser                      print the path of a Chromium that loads unpacked extensions
 #
@@ -39,6 +39,8 @@ msi_packages=(gcc-mingw-w64-x86-64 wixl msitools osslsigncode)         # make pa
 lint_packages=(shellcheck)
 soak_packages=(libbotan-2-dev automake libtool g++)                   # SoftHSM with GOST, testdata/p11/softhsm-gost.sh
 bench_packages=(libbotan-2-dev libgcrypt20-dev g++)                   # GOST of others to compare with, internal/bench/peer
+package_packages=(debian-archive-keyring)                             # what signed the C libraries of Debian 11, installer/linux/sysroot.sh
+package_test_packages=(debootstrap systemd-container rpm rpmlint)     # a machine to install on, installer/test
 
 why() {
     case $1 in
@@ -50,6 +52,8 @@ why() {
     lint) echo "to check the shell scripts" ;;
     soak) echo "to build a second token with GOST for the long tests" ;;
     bench) echo "to measure beside other libraries with GOST" ;;
+    package) echo "to make the packages for Linux" ;;
+    package-test) echo "to install the packages in a machine of their own" ;;
     esac
 }
 
@@ -69,7 +73,9 @@ packages_of() {
     lint) printf '%s\n' "${lint_packages[@]}" ;;
     soak) printf '%s\n' "${soak_packages[@]}" ;;
     bench) printf '%s\n' "${bench_packages[@]}" ;;
-    *) say "unknown group '$1': build, test, windows, msi, wine, lint, soak or bench"; exit 2 ;;
+    package) printf '%s\n' "${package_packages[@]}" ;;
+    package-test) printf '%s\n' "${package_test_packages[@]}" ;;
+    *) say "unknown group '$1': build, test, windows, msi, wine, lint, soak, bench, package or package-test"; exit 2 ;;
     esac
 }
 

@@ -94,6 +94,7 @@ type Server struct {
 	rates  *rates
 	opens  *rates
 	paused atomic.Bool
+	atwork atomic.Int64 // requests that wait for their answer
 
 	respite respite
 	windows windows
@@ -198,6 +199,8 @@ func via(p ipc.Peer) signing.Via {
 
 // handle answers one request. A notification is none: nothing runs whose result nobody could get.
 func (c *client) handle(ctx context.Context, r *rpc.Request) (result any, err error) {
+	c.atwork.Add(1)
+	defer c.atwork.Add(-1)
 	for _, f := range r.Files {
 		f.Close() // no method takes descriptors
 	}
@@ -223,6 +226,9 @@ func (c *client) handle(ctx context.Context, r *rpc.Request) (result any, err er
 	}
 	return result, nil
 }
+
+// Idle reports whether nobody waits for an answer and no document lies here: the agent may end without anybody losing anything.
+func (s *Server) Idle() bool { return s.atwork.Load() == 0 && s.o.Engine.Store().Empty() }
 
 // permit decides whether this caller may call this method at all.
 func (c *client) permit(r *rpc.Request) error {
