@@ -11,7 +11,10 @@ MAKEFLAGS   += --no-builtin-rules
 .NOTPARALLEL:
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-GOBUILD := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+# Of whoever publishes: public root keys of updates and the address of the description; see installer/RELEASE.md.
+UPDATE_ROOTS ?=
+UPDATE_URL   ?=
+GOBUILD := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.updateRoots=$(UPDATE_ROOTS) -X main.updateURL=$(UPDATE_URL)'
 MINGW   := CGO_ENABLED=1 GOOS=windows GOARCH=amd64 CC=x86_64-w64-mingw32-gcc
 DEPS    := installer/deps.sh
 EXT     := browserext
@@ -20,6 +23,10 @@ STAMPS  := bin/.stamps
 FUZZTIME  ?= 30s
 SOAKCOUNT ?= 20
 BENCH     ?= .
+PACKAGES  ?= bin/package
+# Packages are of a version, which pages and the extension know, too, and of the day of its last change.
+PACKAGE_VERSION   ?= $(shell node -p "require('./$(EXT)/package.json').version" 2>/dev/null)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 BENCHES   ?= all
 DEMOFLAGS ?=
 
@@ -33,7 +40,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows fuzz soak screenshots soak-algo bench bench-go clean help
+.PHONY: all build package-windows package-test-windows demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go package package-linux package-extension package-test release-check clean help
 
 all: build ## the same as build
 
@@ -43,6 +50,7 @@ demo: build ## build, then a demo token, the agent and a portal page in your bro
 	bin/persten demo $(DEMOFLAGS)
 
 test: test-go test-ext test-browser ## everything: Go, the extension and SDK, then a real browser with a real token
+	@mkdir -p $(STAMPS) && git rev-parse HEAD >$(STAMPS)/tested 2>/dev/null || true
 
 test-go: deps-test $(STAMPS)/modules $(STAMPS)/ext xmlsec-gost pkijs ## Go tests
 	go test -timeout 20m ./...
@@ -66,11 +74,15 @@ test-browser: deps-test build ## Chromium and Firefox ESR, the unpacked extensio
 
 deps: deps-test deps-windows $(STAMPS)/npm $(STAMPS)/modules ## install everything that build, test and check need
 
-.PHONY: deps-build deps-test deps-windows deps-lint deps-soak deps-bench
+.PHONY: deps-build deps-test deps-windows deps-msi deps-wine deps-lint deps-soak deps-bench deps-package deps-package-test
 deps-build:
 	@$(DEPS) build
 deps-test:
 	@$(DEPS) build test
+deps-msi:
+	@$(DEPS) msi
+deps-wine:
+	@$(DEPS) wine
 deps-windows:
 	@$(DEPS) windows
 deps-lint:
@@ -79,6 +91,10 @@ deps-soak:
 	@$(DEPS) soak
 deps-bench:
 	@$(DEPS) bench
+deps-package:
+	@$(DEPS) build package
+deps-package-test:
+	@$(DEPS) build test package package-test
 
 # go.sum and package-lock.json change rarely; a stamp newer than the file says that its downloads are done.
 $(STAMPS)/modules: go.sum | deps-build
@@ -111,8 +127,9 @@ bin/persten-desktop: $(GO_FILES) go.mod $(STAMPS)/modules | deps-build
 	CGO_ENABLED=1 $(GOBUILD) -o $@ ./agent/desktop
 	@touch $@
 
-generate: ## write again everything generated from proto/*.json
+generate: ## write again everything generated from proto/*.json, and the reference of all knobs in installer/ADMIN.md
 	go run ./proto/gen
+	go run ./internal/config/reference
 
 docs: $(STAMPS)/tools ## the SDK's reference, in browserext/dist/docs
 	$(EXT)/tools/node_modules/.bin/typedoc --options $(EXT)/sdk/typedoc.json
@@ -126,6 +143,7 @@ lint: deps-lint $(STAMPS)/tools $(STAMPS)/ext ## go vet, shellcheck, the TypeScr
 check: check-format lint check-windows ## what a reviewer need not look at: format, lint, layers, generated files, Windows
 	go test -count=1 -run 'Layers|Owners|LinksNoGUI' .
 	go run ./proto/gen -check
+	go run ./internal/config/reference -check
 
 check-format:
 	@bad="$$(gofmt -l $$(find . -name '*.go' -not -path '*/node_modules/*'))"; \
@@ -136,6 +154,18 @@ check-windows: deps-windows
 	$(MINGW) go build -o /dev/null ./agent/desktop
 	$(MINGW) go vet ./agent/... ./internal/...
 
+test-wine: ## runs the Windows programs under wine: tests, planted libraries, a signature in the window, the service
+	@$(DEPS) wine
+	testdata/scripts/wine.sh
+
+# UPDATE_ROOTS, UPDATE_URL, SIGN_CERT, SIGN_KEY and SIGN_TSA come from the environment, see installer/windows/main.go.
+package-windows: deps-msi $(STAMPS)/modules $(STAMPS)/ext ## MSI packages for a machine and for one person, into bin/package
+	go run ./installer/windows -version '$(VERSION)' -out bin/package
+
+package-test-windows: package-windows deps-wine ## installs, uses, upgrades and removes the Windows packages under wine
+	go run ./installer/windows -version v99.0.0 -out bin/windows/newer -work bin/windows/newer-work
+	installer/windows/wine/test.sh bin/package bin/windows/newer
+
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	testdata/scripts/fuzz.sh $(FUZZTIME)
 
@@ -143,8 +173,8 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 # accidents, 10,000 approvals, kills, gigabytes; and what holds only when nothing else runs, as the second in which a tray is back.
 soak: deps-test deps-soak $(STAMPS)/ext ## the concurrent packages SOAKCOUNT (20) times under the race detector, then the long forms of all tests that have one
 	testdata/p11/softhsm-gost.sh
-	CGO_ENABLED=1 go test -race -count=$(SOAKCOUNT) -timeout 4h ./internal/ipc/... ./internal/rpc/... ./internal/token/... ./internal/signing/... ./internal/server/... ./internal/journal/...
-	PERSTEN_LONG=1 go test -count=1 -timeout 2h ./internal/ui/... ./internal/signing ./internal/server ./internal/cms
+	CGO_ENABLED=1 go test -race -count=$(SOAKCOUNT) -timeout 4h ./internal/ipc/... ./internal/rpc/... ./internal/token/... ./internal/signing/... ./internal/server/... ./internal/journal/... ./internal/fleet/...
+	PERSTEN_LONG=1 go test -count=1 -timeout 2h ./internal/fleet ./internal/ui/... ./internal/signing ./internal/server ./internal/cms
 	PERSTEN_LONG=1 go test -count=1 -timeout 2h -p 1 -v ./agent ./agent/desktop
 
 screenshots: deps-test $(STAMPS)/modules ## the windows, light and dark, at 100 and 200 %, in both languages, into agent/screenshots
@@ -166,9 +196,31 @@ bench: deps-test deps-soak deps-bench $(STAMPS)/modules $(STAMPS)/ext ## Persten
 bench-go: $(STAMPS)/modules ## Go benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
 
+.PHONY: package-extension release-check
+# EXTENSION_KEY is the RSA key that makes the extension's id, EXTENSION_URL the address of the folder its packages will lie in.
+package-extension: $(STAMPS)/ext ## the extension for shops, with EXTENSION_URL and EXTENSION_KEY also for a server of one's own
+	node $(EXT)/pack.mjs --out "$(or $(PACKAGES),bin/package)" $(if $(EXTENSION_URL),--url "$(EXTENSION_URL)") $(if $(EXTENSION_KEY),--key "$(EXTENSION_KEY)")
+
+release-check: ## what must hold before VERSION is published; AGAIN is a folder with a second build of the packages
+	go run ./installer/release check --version "$(VERSION)" --dir "$(or $(PACKAGES),bin/package)" $(if $(AGAIN),--again "$(AGAIN)")
+
+package: package-linux package-windows package-extension ## everything people install, with checksums, into PACKAGES (bin/package)
+	npm pack --silent --pack-destination "$(PACKAGES)" ./$(EXT)/dist/sdk >/dev/null
+	cd "$(PACKAGES)" && find . -maxdepth 1 -type f -not -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum >SHA256SUMS
+
+# The programs inside need glibc 2.28 at most, and the same sources give the same bytes.
+package-linux: deps-package $(STAMPS)/modules $(STAMPS)/ext ## .deb and .rpm of persten and persten-desktop, with SBOM
+	PACKAGE_VERSION="$(PACKAGE_VERSION)" SOURCE_DATE_EPOCH="$(SOURCE_DATE_EPOCH)" installer/linux/package.sh "$(PACKAGES)"
+
+package-test: deps-package-test package ## as root: installs the packages in a Debian of its own (systemd-nspawn), signs, upgrades, removes; and the .rpm
+	$(MAKE) package-linux PACKAGES=bin/package-next PACKAGE_VERSION="$(PACKAGE_VERSION).1"
+	$(MAKE) package-linux PACKAGES=bin/package-again
+	for f in bin/package-again/*; do cmp "$$f" "$(PACKAGES)/$${f##*/}"; done
+	PERSTEN_PACKAGES="$(CURDIR)/$(PACKAGES)" PERSTEN_PACKAGES_NEXT="$(CURDIR)/bin/package-next" go test -count=1 -v -timeout 1h ./installer/test
+
 clean: ## remove what was built (downloads stay)
 	rm -rf bin
 	find $(EXT)/dist -mindepth 1 -not -name .gitkeep -delete 2>/dev/null || true
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

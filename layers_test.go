@@ -32,9 +32,13 @@ const layers = `
 	ipc: -
 	ipc/ipctest: -
 	secret: -
+	logon: -
 	proto/gen: -
 	browserext: -
 	installer: -
+	installer/windows: browser config
+	installer/sbom: -
+	installer/test: -
 	browserext/sdk/recipes/login: -
 
 	cert: algo
@@ -48,10 +52,16 @@ const layers = `
 	xmldsig/c14n: xmldsig/xml
 	tsp: algo cert cms
 
+	update: -
+	installer/release: update browser
+
 	text: proto
 	journal: proto
 	config: proto
+	config/reference: config
 	browser: config
+	fleet: proto journal config
+	fleet/fleettest: -
 
 	client: proto rpc ipc
 	signing: proto algo cert token cms xmldsig xmldsig/xml journal secret
@@ -93,6 +103,8 @@ const owners = `
 	golang.org/x/net: ui config ui/report_test
 	golang.org/x/term: ui/terminal agent
 	golang.org/x/text: text xmldsig/xml cert
+	go.opentelemetry.io/proto/slim/otlp: fleet fleet/fleettest
+	google.golang.org/protobuf: fleet fleet/fleettest
 	golang.org/x/sys: *
 	github.com/rogpeppe/go-internal: test
 	github.com/santhosh-tekuri/jsonschema/v6: test

@@ -201,7 +201,10 @@ func (h *handedOver) Close(signing.Outcome) error {
 
 // readSecret reads a PIN or password from descriptor fd up to its end; one line end after it does not belong to it.
 func readSecret(fd int) (*secret.Buffer, error) {
-	f := os.NewFile(uintptr(fd), "secret")
+	f := os.Stdin // Windows has no number 0
+	if fd != 0 {
+		f = os.NewFile(uintptr(fd), "secret")
+	}
 	if f == nil {
 		return nil, usage(fmt.Errorf("descriptor %d is not open", fd))
 	}

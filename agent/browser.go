@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -16,11 +17,12 @@ func (a *app) browserCommand() *cobra.Command {
 	c := &cobra.Command{Use: "browser", Short: a.t("cli.browser.short"), Args: noArgs, RunE: showHelp}
 	c.PersistentFlags().StringVar(&o.UserDataDir, "user-data-dir", "", a.t("cli.flag.userdata"))
 	c.PersistentFlags().BoolVar(&o.System, "system", false, a.t("cli.flag.system"))
+	c.PersistentFlags().StringVar(&o.Root, "root", "", a.t("cli.flag.root"))
 	act := func(name string, do func(browser.Options) ([]browser.Target, error)) *cobra.Command {
 		return &cobra.Command{
 			Use: name, Short: a.t("cli.browser." + name + ".short"), Args: noArgs,
 			RunE: func(*cobra.Command, []string) (err error) {
-				if o.Executable, err = self(); err != nil {
+				if o.Executable, err = programIn(o.Root); err != nil {
 					return err
 				}
 				if _, err := do(o); err != nil {
@@ -33,6 +35,19 @@ func (a *app) browserCommand() *cobra.Command {
 	nothing := func(browser.Options) ([]browser.Target, error) { return nil, nil }
 	c.AddCommand(act("install", browser.Install), act("uninstall", browser.Uninstall), act("status", nothing))
 	return c
+}
+
+// programIn is the path this program will have when root is the root of a machine: packages are filled in a folder.
+func programIn(root string) (string, error) {
+	me, err := self()
+	if err != nil || root == "" {
+		return me, err
+	}
+	below, err := filepath.Rel(root, me)
+	if err != nil || !filepath.IsLocal(below) {
+		return "", usage(fmt.Errorf("--root %s: this program is not in it", root))
+	}
+	return filepath.Join("/", below), nil
 }
 
 // browserStatus lists the browsers that are here, and those that are connected.

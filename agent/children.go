@@ -16,7 +16,7 @@ import (
 	"persten/internal/ipc"
 )
 
-// child is a process of ours that speaks over an inherited socket, its descriptor 3.
+// child is a process of ours that speaks over an inherited socket.
 type child struct {
 	conn ipc.FileConn
 	cmd  *exec.Cmd
@@ -30,7 +30,7 @@ func startChild(cmd *exec.Cmd) (*child, error) {
 	}
 	defer theirs.Close()
 	cmd.Stderr = os.Stderr
-	cmd.ExtraFiles = []*os.File{theirs}
+	theirs.Give(cmd)
 	if err := cmd.Start(); err != nil {
 		ours.Close()
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)

@@ -27,6 +27,8 @@ type face struct {
 	Fixed   bool   `json:"fixed"` // by the configuration or the machine's policy
 	Address string `json:"address"`
 
+	Sites []string `json:"sites,omitempty"` // of the machine's policy: nobody else is answered
+
 	Authority string               `json:"authority,omitempty"` // SHA-256 of the certificate browsers trust
 	Until     time.Time            `json:"until,omitzero"`
 	Stores    []browser.TrustStore `json:"stores,omitempty"`
@@ -78,9 +80,9 @@ func (a *app) face(name string) (face, error) {
 	var fixed *bool
 	switch name {
 	case faceNCALayer:
-		f.Address, fixed = compat.NCALayerAddress, c.Compat.NCALayer
+		f.Address, fixed, f.Sites = compat.NCALayerAddress, c.Compat.NCALayer, c.Compat.NCALayerSites
 	case faceNexU:
-		f.Address, fixed = compat.NexUAddress, c.Compat.NexU
+		f.Address, fixed, f.Sites = compat.NexUAddress, c.Compat.NexU, c.Compat.NexUSites
 	default:
 		return f, usage(fmt.Errorf("%q: want ncalayer or nexu", name))
 	}

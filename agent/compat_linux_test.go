@@ -22,6 +22,7 @@ import (
 	"persten/internal/browser"
 	"persten/internal/config"
 	"persten/internal/ipc"
+	"persten/internal/server"
 	"persten/internal/server/compat"
 	"persten/internal/text"
 	"persten/proto"
@@ -337,4 +338,29 @@ func TestPortFreed(t *testing.T) {
 		}
 	}
 	wg.Wait() // it is not tried any more
+}
+
+// TestFaceSites: where policy names sites for a face, no other is answered, though it is allowed.
+func TestFaceSites(t *testing.T) {
+	a := &app{loaded: &config.Config{
+		Origins: config.OriginRules{Policy: []string{"https://*.gov.example", "https://shop.example"}},
+		Compat:  config.Compat{NexUSites: []string{"https://*.gov.example"}},
+	}, state: t.TempDir()}
+	o, err := a.origins()
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := server.New(server.Options{Origins: o})
+	f, err := a.face(faceNexU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for origin, want := range map[string]bool{"https://tax.gov.example": true, "https://shop.example": false, "https://evil.example": false} {
+		if got := facing(srv, f.Sites).Allowed(origin); got != want {
+			t.Errorf("%s: %v", origin, got)
+		}
+	}
+	if !facing(srv, nil).Allowed("https://shop.example") {
+		t.Error("without a list an allowed site is not answered")
+	}
 }

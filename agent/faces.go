@@ -8,11 +8,13 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"persten/internal/config"
 	"persten/internal/ipc"
 	"persten/internal/server"
 	"persten/internal/server/compat"
@@ -28,13 +30,16 @@ const trustCheck = 10 * time.Minute
 // retryPort is how often a port that another program has is tried again; tests have less patience.
 var retryPort = 15 * time.Second
 
+// passing are the problems of a port that end when somebody else ends, or starts.
+var passing = []proto.Code{proto.CodePortTaken, proto.CodePortOtherUser, proto.CodePortServiceLost}
+
 // attend opens a port and has status say for as long as it is so that it could not be opened. One that another program has is
 // tried again, because that program may end.
 func attend(ctx context.Context, report func(of string, e *proto.Error), wg *sync.WaitGroup, name string, open func() *proto.Error) {
 	try := func() (again bool) {
 		e := open()
 		report(name, e)
-		return e != nil && e.Code == proto.CodePortTaken
+		return e != nil && slices.Contains(passing, e.Code)
 	}
 	if !try() {
 		return
@@ -54,7 +59,6 @@ func attend(ctx context.Context, report func(of string, e *proto.Error), wg *syn
 // faces opens the ports of foreign protocols that are on. One that cannot be opened is a problem that status names: it may
 // well be the product itself that listens there, and it has the right of way.
 func (a *app) faces(ctx context.Context, srv *server.Server, wg *sync.WaitGroup) {
-	rules := ipc.SiteRules{Allowed: srv.AllowedOrigin, Unknown: srv.UnknownOrigin}
 	for name, start := range map[string]func(context.Context, *server.Server, ipc.SiteRules, string, *sync.WaitGroup) error{
 		faceNCALayer: a.startNCALayer, faceNexU: a.startNexU,
 	} {
@@ -62,12 +66,27 @@ func (a *app) faces(ctx context.Context, srv *server.Server, wg *sync.WaitGroup)
 			f, err := a.face(name)
 			switch {
 			case err == nil && f.On:
-				err = start(ctx, srv, rules, f.Address, wg)
+				err = start(ctx, srv, facing(srv, f.Sites), f.Address, wg)
 			case err == nil && name == faceNCALayer:
 				err = a.clearLoopback(ctx)
 			}
 			return portProblem(err, f.Address, faceNames[f.Name])
 		})
+	}
+}
+
+// facing are the rules of a face: those of all sites and, where policy names sites for it, no others.
+func facing(srv *server.Server, sites []string) ipc.SiteRules {
+	if sites == nil {
+		return ipc.SiteRules{Allowed: srv.AllowedOrigin, Unknown: srv.UnknownOrigin}
+	}
+	return ipc.SiteRules{
+		Allowed: func(origin string) bool { return config.Named(sites, origin) && srv.AllowedOrigin(origin) },
+		Unknown: func(origin string, p ipc.Peer) {
+			if config.Named(sites, origin) {
+				srv.UnknownOrigin(origin, p)
+			}
+		},
 	}
 }
 
@@ -79,7 +98,11 @@ func portProblem(err error, address, name string) *proto.Error {
 	case err == nil:
 		return nil
 	case errors.As(err, &pe):
-	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.Errno(10048)): // WSAEADDRINUSE
+	case errors.Is(err, ipc.ErrPortService):
+		pe = proto.E(proto.CodePortServiceLost, err, "port", number, "name", name)
+	case errors.Is(err, ipc.ErrForeignUser):
+		return proto.E(proto.CodePortOtherUser, err, "port", number, "name", name)
+	case errors.Is(err, ipc.ErrInUse), errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.Errno(10048)): // WSAEADDRINUSE
 		return proto.E(proto.CodePortTaken, err, "port", number, "name", name)
 	default:
 		pe = proto.E(proto.CodeInternal, err, "ref", name)

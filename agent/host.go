@@ -117,7 +117,7 @@ func inherited() (ipc.FileConn, error) {
 	if err := secret.Harden(); err != nil {
 		return nil, err
 	}
-	return ipc.Inherited(3)
+	return ipc.Inherited()
 }
 
 type nopCloser struct{ io.Writer }

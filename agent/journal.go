@@ -109,6 +109,14 @@ func (a *app) journalReader() (journalFile, error) {
 	return journalFile(p), err
 }
 
+// permittedJournal is journalReader for a command, whose user may lack the right.
+func (a *app) permittedJournal() (journalFile, error) {
+	if err := a.permit(proto.RightJournal); err != nil {
+		return "", err
+	}
+	return a.journalReader()
+}
+
 // List implements server.Journal.
 func (f journalFile) List(q proto.JournalListParams) (*proto.JournalListResult, error) {
 	lines, more, err := journal.Find(string(f), q)
@@ -132,7 +140,7 @@ func (a *app) listJournal(filter journalFilter) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.journalReader()
+	f, err := a.permittedJournal()
 	if err != nil {
 		return err
 	}
@@ -154,7 +162,7 @@ func (a *app) listJournal(filter journalFilter) error {
 }
 
 func (a *app) verifyJournal() error {
-	f, err := a.journalReader()
+	f, err := a.permittedJournal()
 	if err != nil {
 		return err
 	}

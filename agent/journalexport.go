@@ -162,7 +162,7 @@ func (a *app) exportJournal(filter journalFilter, out, format string) error {
 	if err != nil {
 		return err
 	}
-	j, err := a.journalReader()
+	j, err := a.permittedJournal()
 	if err != nil {
 		return err
 	}

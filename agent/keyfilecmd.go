@@ -67,6 +67,9 @@ func (a *app) addBySession(ctx context.Context, path string) (proto.KeyFile, err
 }
 
 func (a *app) addAlone(path string, passFD int) (proto.KeyFile, error) {
+	if err := a.permit(proto.RightKeys); err != nil {
+		return proto.KeyFile{}, err
+	}
 	if err := secret.Harden(); err != nil {
 		return proto.KeyFile{}, err
 	}
@@ -121,6 +124,9 @@ func (a *app) printKeyFile(w io.Writer, f proto.KeyFile) {
 }
 
 func (a *app) removeKeyFile(path string) error {
+	if err := a.permit(proto.RightKeys); err != nil {
+		return err
+	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return err

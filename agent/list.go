@@ -19,31 +19,6 @@ import (
 	"persten/proto"
 )
 
-func (a *app) statusCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "status", Short: a.t("cli.status.short"), Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			s, err := ask[proto.AgentStatusResult](cmd.Context(), c, proto.MethodAgentStatus, proto.AgentStatusParams{})
-			if err != nil {
-				return err
-			}
-			return a.print(s, func(w io.Writer) {
-				fmt.Fprintln(w, a.t("cli.status."+string(s.State), "version", s.Version))
-				fmt.Fprintln(w, text.Plural(a.lang, "count.tokens", s.Tokens)+", "+text.Plural(a.lang, "count.requests", s.Prompts))
-				if s.Unattended > 0 {
-					fmt.Fprintln(w, text.Plural(a.lang, "count.unattended", s.Unattended))
-				}
-				printProblems(w, s.Problems)
-			})
-		},
-	}
-}
-
 func (a *app) tokensCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "tokens", Short: a.t("cli.tokens.short"), Args: noArgs,

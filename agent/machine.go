@@ -4,12 +4,14 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"persten/internal/browser"
 	"persten/internal/config"
 	"persten/internal/doctor"
+	"persten/internal/ipc"
 	"persten/internal/token"
 	"persten/internal/token/pkcs11"
 	"persten/proto"
@@ -19,6 +21,7 @@ import (
 func (a *app) machine(keys token.Inventory) *doctor.Machine {
 	m := doctor.This()
 	m.Keys, m.Version, m.Socket = keys, version, config.SocketFile()
+	m.Sharer = ipc.PortSocket
 	m.Program, _ = self()
 	m.Desktop, _ = desktop()
 	m.State, _ = a.statePath("")
@@ -59,9 +62,14 @@ func (a *app) drivers() (all []doctor.Driver) {
 		return all
 	}
 	for _, named := range c.Modules {
-		all = append(all, doctor.Driver{Name: named.Name, Path: named.Path, Named: true})
+		if named.Policy || c.OnlyModules == nil {
+			all = append(all, doctor.Driver{Name: named.Name, Path: named.Path, Named: true})
+		}
 	}
-	return all
+	if c.OnlyModules == nil {
+		return all
+	}
+	return slices.DeleteFunc(all, func(d doctor.Driver) bool { return !slices.Contains(c.OnlyModules, d.Name) })
 }
 
 // reach asks for an address as signatures would.

@@ -22,6 +22,7 @@ import (
 	"persten/internal/browser"
 	remote "persten/internal/client"
 	"persten/internal/config"
+	"persten/internal/logon"
 	"persten/internal/secret"
 	"persten/internal/signing"
 	"persten/internal/text"
@@ -38,9 +39,17 @@ const (
 	exitUsage
 	exitRefused // the person said no
 	exitUnsure  // a check neither passed nor failed: something is not known
+
+	exitGivesWay = 75 // of a session: start the version that was installed (EX_TEMPFAIL, named in the units)
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	if err := secret.SystemLibraries(); err != nil {
+		fmt.Fprintln(os.Stderr, "persten:", err)
+		os.Exit(exitFailed)
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is main with its edges given, so that scripts can test it in one process.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -96,7 +105,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.sessionCommand(), a.hostCommand(), a.moduleCommand(), a.promptCommand(), a.serviceCommand(),
 		a.statusCommand(), a.tokensCommand(), a.certsCommand(), a.certCommand(), a.trustCommand(), a.signCommand(), a.extendCommand(), a.verifyCommand(),
-		a.doctorCommand(), a.journalCommand(), a.originsCommand(), a.keyfileCommand(), a.settingsCommand(), a.browserCommand(), a.compatCommand(), a.demoCommand(), a.helpPageCommand(), a.versionCommand(),
+		a.doctorCommand(), a.journalCommand(), a.originsCommand(), a.keyfileCommand(), a.settingsCommand(), a.policyCommand(), a.browserCommand(), a.compatCommand(), a.demoCommand(), a.helpPageCommand(), a.updateCommand(), a.versionCommand(),
 	)
 	return root
 }
@@ -161,8 +170,17 @@ func (a *app) report(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	if errors.Is(err, errShown) {
+	switch {
+	case errors.Is(err, errShown):
 		return exitFailed
+	case errors.Is(err, errGivesWay):
+		return exitGivesWay
+	}
+	if code := exitCode(0); errors.As(err, &code) {
+		return int(code)
+	}
+	if errors.Is(err, errWanted) {
+		return logon.Wanted
 	}
 	pe := commandError(err)
 	if pe.Code == proto.CodeInternal {

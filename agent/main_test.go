@@ -8,13 +8,15 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"persten/internal/fleet/fleettest"
 )
 
-// TestMain lets the test binary also be the programs that the tests start: persten itself in scripts, and the pinentry
-// that answers prompts from a file (pinentry_test.go).
-func TestMain(m *testing.M) {
-	testscript.Main(cleaning{m}, map[string]func(){"persten": main, "pinentry": pinentryMain, "card": cardMain})
-}
+// played are the programs that the test binary also is, so that tests can start them: persten itself in scripts, the pinentry
+// that answers prompts from a file (pinentry_test.go), and others.
+var played = map[string]func(){"persten": main, "pinentry": pinentryMain, "card": cardMain, "collector": fleettest.Main, "desks": desksMain}
+
+func TestMain(m *testing.M) { testscript.Main(cleaning{m}, played) }
 
 // cleaning removes what all tests share.
 type cleaning struct{ *testing.M }

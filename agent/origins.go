@@ -21,7 +21,13 @@ func (a *app) origins(allow ...string) (*config.Origins, error) {
 	if err != nil {
 		return nil, err
 	}
-	return config.OpenOrigins(p, c, allow...)
+	o, err := config.OpenOrigins(p, c, allow...)
+	if err != nil {
+		return nil, err
+	}
+	withheld, err := a.withheld()
+	o.Withhold(withheld)
+	return o, err
 }
 
 // originsCommand works on the file of decisions, which a running session reads again when it changes. Granting and

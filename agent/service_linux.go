@@ -16,6 +16,7 @@ import (
 	"github.com/kardianos/service"
 
 	"persten/installer"
+	"persten/internal/ipc"
 	"persten/internal/text"
 	"persten/proto"
 )
@@ -23,12 +24,15 @@ import (
 const socketUnit = serviceName + ".socket"
 
 // newService addresses the person's own systemd (systemctl --user): a system service could not show a window, nor see
-// what the person's session sees.
-func newService(headless bool) (service.Service, error) {
+// what the person's session sees. Only the port that all users share is the system's.
+func newService(o serviceOrder) (controller, error) {
+	if o.system {
+		return newSystemUnits()
+	}
 	if err := requireUserManager(); err != nil {
 		return nil, err
 	}
-	c, err := serviceConfig(headless)
+	c, err := serviceConfig(o.headless)
 	if err != nil {
 		return nil, err
 	}
@@ -38,17 +42,19 @@ func newService(headless bool) (service.Service, error) {
 	if err != nil {
 		return nil, serviceFailed(err)
 	}
-	return userUnit{Service: s, config: c}, nil
+	return userUnit{Service: s, config: c, headless: o.headless}, nil
 }
 
-// userUnit renders its unit only when it is installed, because trying the sandbox starts a process.
+// userUnit is the session under the person's systemd, and its socket. It renders its unit only when it is installed, because
+// trying the sandbox starts a process.
 type userUnit struct {
 	service.Service
-	config *service.Config
+	config   *service.Config
+	headless bool
 }
 
-// Install writes and enables the unit. The library keeps the pointer to the configuration and reads the template here.
-func (u userUnit) Install() error {
+// writeUnit writes and enables the unit. The library keeps the pointer to the configuration and reads the template here.
+func (u userUnit) writeUnit() error {
 	unit := installer.Service
 	if rest, directives := installer.SplitSandbox(unit); !sandboxWorks(directives) {
 		unit = rest
@@ -100,10 +106,10 @@ func requireUserManager() error {
 	return os.Setenv("XDG_RUNTIME_DIR", dir)
 }
 
-// installService writes both units and enables them. An earlier installation is replaced: a person who installs again
+// Install writes both units and enables them. An earlier installation is replaced: a person who installs again
 // has moved the program. A running agent keeps running until the next start.
-func installService(s service.Service, headless bool) error {
-	if headless {
+func (u userUnit) Install() error {
+	if u.headless {
 		if err := linger(); err != nil {
 			return err
 		}
@@ -118,17 +124,18 @@ func installService(s service.Service, headless bool) error {
 	if err := os.WriteFile(filepath.Join(dir, socketUnit), []byte(installer.Socket), 0o644); err != nil {
 		return err
 	}
-	if err := s.Install(); err != nil {
-		return errors.Join(err, uninstallService(s))
+	err = u.writeUnit()
+	if err == nil {
+		err = systemctl("enable", "--now", socketUnit)
 	}
-	if err := systemctl("enable", "--now", socketUnit); err != nil {
-		return errors.Join(err, uninstallService(s))
+	if err != nil {
+		return errors.Join(err, u.Uninstall())
 	}
 	return nil
 }
 
-// uninstallService leaves nothing behind: no process, no socket, no unit. What is already gone is no error.
-func uninstallService(s service.Service) error {
+// Uninstall leaves nothing behind: no process, no socket, no unit. What is already gone is no error.
+func (u userUnit) Uninstall() error {
 	dir, err := unitDir()
 	if err != nil {
 		return err
@@ -145,31 +152,32 @@ func uninstallService(s service.Service) error {
 	if _, err := os.Stat(filepath.Join(dir, serviceName+".service")); err != nil {
 		return systemctl("daemon-reload")
 	}
-	if err := s.Stop(); err != nil {
+	if err := u.Service.Stop(); err != nil {
 		return err
 	}
-	return s.Uninstall()
+	return u.Service.Uninstall()
 }
 
-func startService(s service.Service) error {
-	if _, err := s.Status(); errors.Is(err, service.ErrNotInstalled) {
-		return proto.E("service_absent", err)
-	}
-	if err := systemctl("start", socketUnit); err != nil {
-		return err
-	}
-	return s.Start()
-}
+// Start starts the socket and the session.
+func (u userUnit) Start() error { return u.both("start", u.Service.Start) }
 
-// stopService stops the socket first: with it up, the browser's next message would start the agent again.
-func stopService(s service.Service) error {
-	if _, err := s.Status(); errors.Is(err, service.ErrNotInstalled) {
+// until is for Windows alone: here the service manager ends a session by a signal.
+func until(string, func()) error { return ipc.ErrUnsupported }
+
+// Stop stops the socket first: with it up, the browser's next message would start the agent again.
+func (u userUnit) Stop() error { return u.both("stop", u.Service.Stop) }
+
+// Restart keeps the socket up: what browsers send meanwhile waits for the new session.
+func (u userUnit) Restart() error { return u.both("start", u.Service.Restart) }
+
+func (u userUnit) both(socket string, session func() error) error {
+	if _, err := u.Status(); errors.Is(err, service.ErrNotInstalled) {
 		return proto.E("service_absent", err)
 	}
-	if err := systemctl("stop", socketUnit); err != nil {
+	if err := systemctl(socket, socketUnit); err != nil {
 		return err
 	}
-	return s.Stop()
+	return session()
 }
 
 // unitDir is where kardianos/service writes user units; it does not look at XDG_CONFIG_HOME.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"persten/installer"
+	"persten/internal/config"
+	"persten/internal/ipc"
 	"persten/internal/text"
 	"persten/proto"
 )
@@ -24,9 +26,12 @@ func TestParseService(t *testing.T) {
 		{"--headless install", serviceOrder{action: "install", headless: true}, true},
 		{"status", serviceOrder{action: "status"}, true},
 		{"run --headless", serviceOrder{action: "run", headless: true}, true},
+		{"restart", serviceOrder{action: "restart"}, true},
+		{"install --system", serviceOrder{action: "install", system: true}, true},
+		{"restart --system", serviceOrder{action: "restart", system: true}, true},
 		{"", serviceOrder{}, false},
 		{"start --headless", serviceOrder{}, false},
-		{"restart", serviceOrder{}, false},
+		{"restart --headless", serviceOrder{}, false},
 		{"start stop", serviceOrder{}, false},
 	} {
 		got, err := parseService(strings.Fields(c.args))
@@ -44,8 +49,8 @@ func TestParseService(t *testing.T) {
 
 // TestServiceTexts: everything runService may print or return has words in both languages.
 func TestServiceTexts(t *testing.T) {
-	keys := []string{"service.status.running", "service.status.stopped", "service.status.absent", "service.status.crashed", "service.sandbox.absent"}
-	for _, a := range serviceActions[:4] {
+	keys := []string{"service.status.running", "service.status.stopped", "service.status.absent", "service.status.crashed", "service.status.crashed.system", "service.sandbox.absent"}
+	for _, a := range serviceActions[:5] {
 		keys = append(keys, "service.done."+a)
 	}
 	for _, lang := range []text.Lang{"ru", "en"} {
@@ -82,6 +87,14 @@ func TestServiceFailedKeepsItsCode(t *testing.T) {
 func TestUnitsAgree(t *testing.T) {
 	if !strings.Contains(installer.Service, "ExecStart="+installer.ExecStart+"\n") {
 		t.Error("the service unit does not start installer.ExecStart")
+	}
+	if !strings.Contains(installer.PortService, "ExecStart="+installer.PortExecStart+"\n") {
+		t.Error("the port's unit does not start installer.PortExecStart")
+	}
+	for _, line := range []string{"ListenStream=" + config.DefaultWebSocket + "\n", "ListenStream=" + ipc.PortSocket + "\n"} {
+		if !strings.Contains(installer.PortSocket, line) {
+			t.Errorf("the port's socket unit has no %q", line)
+		}
 	}
 	if !strings.Contains(installer.Service, "Requires=persten.socket\n") {
 		t.Error("the service unit does not require its socket")

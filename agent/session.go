@@ -30,6 +30,7 @@ type sessionOptions struct {
 	headless bool   // no tray, no window
 	demo     string // folder of the demonstration token, empty for none
 	socket   string // path of the user socket
+	until    string // name of the event by which the service of Windows ends the session, empty for none
 	listen   string // address of the WebSocket, empty for none
 	allow    []string
 	ready    func(websocket net.Addr)
@@ -49,13 +50,22 @@ func (a *app) sessionCommand() *cobra.Command {
 			if o.socket, err = config.SocketPath(); err != nil {
 				return err
 			}
-			return a.session(cmd.Context(), o)
+			err = a.session(cmd.Context(), o)
+			if err == nil && o.until != "" {
+				err = errWanted
+			}
+			return err
 		},
 	}
 	c.Flags().BoolVar(&o.headless, "headless", false, a.t("cli.session.headless"))
 	c.Flags().StringVar(&o.demo, "demo-token", "", a.t("cli.session.demo"))
+	c.Flags().StringVar(&o.until, "until", "", "")
+	_ = c.Flags().MarkHidden("until") // the service of Windows sets it
 	return c
 }
+
+// errWanted is the end that the person wanted of a session that the service of Windows would start again.
+var errWanted = errors.New("ended by the person")
 
 func (a *app) sessionLevel() slog.Level {
 	if a.verbose {
@@ -71,6 +81,11 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if o.until != "" {
+		if err := until(o.until, stop); err != nil {
+			return err
+		}
+	}
 	keys, err := a.inventory(o.demo)
 	if err != nil {
 		return err
@@ -89,7 +104,7 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	defer stop()
 	wg.Go(func() { accept(ctx, user, srv, stop) })
 	web := atomic.Pointer[ipc.Listener]{}
-	attend(ctx, srv.Problem, &wg, "websocket", func() *proto.Error {
+	attend(ctx, srv.Problem, &wg, webSocketPort, func() *proto.Error {
 		l, err := listenWeb(srv, o)
 		if l != nil {
 			web.Store(&l)
@@ -101,17 +116,27 @@ func (a *app) session(ctx context.Context, o sessionOptions) error {
 	keys.Watched(false)
 	wg.Go(func() { watch(ctx, keys, srv, tell) })
 	wg.Go(func() { tell.run(ctx) })
+	if keep := a.loaded.Journal.Keep; keep > 0 {
+		wg.Go(func() { a.expireJournal(ctx, keep) })
+	}
 	if a.loaded.PIN.Cache > 0 {
 		wg.Go(func() { watchLock(ctx, func() { keys.modules.Forget(ctx) }) })
+	}
+	if a.loaded.Forward.On() {
+		wg.Go(func() { a.forward(ctx, keys, srv) })
 	}
 	if !o.headless {
 		wg.Go(func() { a.keepTray(ctx, srv, tell) })
 	}
 	ready(o, web.Load())
-	<-ctx.Done()
+	var end error
+	if giveWay(ctx, programs(), srv.Idle, lookForNew, lookForIdle) {
+		end = errGivesWay
+		stop()
+	}
 	a.sealJournal()
 	time.AfterFunc(shutdownGrace, keys.Close) // a driver that hangs must not keep us
-	return nil
+	return end
 }
 
 // sealJournal marks the journal's last record in the system's log.
@@ -122,6 +147,24 @@ func (a *app) sealJournal() {
 	}
 	if err != nil {
 		slog.Debug("the journal's head was not sealed", "cause", err)
+	}
+}
+
+// expireJournal forgets the records that policy keeps no longer, now and once a day.
+func (a *app) expireJournal(ctx context.Context, keep time.Duration) {
+	for ctx.Err() == nil {
+		j, err := a.journal()
+		gone := 0
+		if err == nil {
+			gone, err = j.Expire(ctx, time.Now().Add(-keep))
+		}
+		if gone > 0 || err != nil {
+			slog.Info("journal records are kept no longer", "forgotten", gone, "cause", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(24 * time.Hour):
+		}
 	}
 }
 
@@ -181,9 +224,13 @@ func (a *app) server(keys inventory, o sessionOptions, stop func()) (*server.Ser
 	if err != nil {
 		return nil, nil, err
 	}
+	withheld, err := a.withheld()
+	if err != nil {
+		return nil, nil, err
+	}
 	srv = server.New(server.Options{
 		Engine: engine, Origins: origins, Journal: record, Identity: identity, Doctor: doctor.New(a.machine(keys.Inventory)), Stop: stop, Version: version, User: userName(), Lang: string(a.lang),
-		Watched: keys.Watched, Page: reportPage, Settings: settings, KeyFiles: keyFiles{keys.files, engine, a.loaded.Keyfiles.Forbid},
+		Watched: keys.Watched, Page: reportPage, Settings: settings, KeyFiles: keyFiles{keys.files, engine, a.loaded.Keyfiles.Forbid}, Managed: a.loaded.Managed, Withheld: withheld,
 	})
 	tell.open, tell.keys, tell.send = engine.OpenRequests, engine.Keys, srv.Notice
 	return srv, tell, nil
@@ -201,15 +248,19 @@ func listen(o sessionOptions) (ipc.Listener, error) {
 	return user, nil
 }
 
+// webSocketPort is what problems of the WebSocket's port are filed under.
+const webSocketPort = "websocket"
+
 // listenWeb opens the WebSocket, without which the session still serves browsers with the extension; nil when there is to be none.
 func listenWeb(srv *server.Server, o sessionOptions) (ipc.Listener, error) {
 	if o.listen == "" {
 		return nil, nil
 	}
-	l, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{SiteRules: ipc.SiteRules{
-		Allowed: srv.AllowedOrigin,
-		Unknown: srv.UnknownOrigin,
-	}})
+	l, err := ipc.ListenWebSocket(o.listen, ipc.WebSocketOptions{
+		SiteRules: ipc.SiteRules{Allowed: srv.AllowedOrigin, Unknown: srv.UnknownOrigin},
+		Service:   ipc.PortSocket,
+		Trouble:   func(err error) { srv.Problem(webSocketPort, portProblem(err, o.listen, "WebSocket")) },
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 
 	"persten/internal/cert"
 	"persten/internal/config"
@@ -52,12 +53,8 @@ func (a *app) inventory(demo string) (inventory, error) {
 	if err != nil {
 		return inventory{}, err
 	}
-	list := pkcs11.Catalogue()
-	for _, m := range c.Modules {
-		list = append(list, pkcs11.FromConfig(m.Name, m.Path))
-	}
 	modules := pkcs11.New(pkcs11.Options{
-		Modules: list, Start: pkcs11.Exec(os.Stderr, me, "module"),
+		Modules: libraries(c), Start: pkcs11.Exec(os.Stderr, me, "module"),
 		PINCache: pkcs11.PINCache{Sliding: c.PIN.Cache, Hard: c.PIN.Limit},
 	})
 	joined := []token.Inventory{modules, files}
@@ -70,6 +67,20 @@ func (a *app) inventory(demo string) (inventory, error) {
 		joined = append(joined, d)
 	}
 	return inventory{token.Join(joined...), modules, files}, nil
+}
+
+// libraries are those that are installed and those that files name, as far as policy lets them be loaded.
+func libraries(c *config.Config) []pkcs11.Module {
+	list := pkcs11.Catalogue()
+	for _, m := range c.Modules {
+		if m.Policy || c.OnlyModules == nil {
+			list = append(list, pkcs11.FromConfig(m.Name, m.Path))
+		}
+	}
+	if c.OnlyModules == nil {
+		return list
+	}
+	return slices.DeleteFunc(list, func(m pkcs11.Module) bool { return !slices.Contains(c.OnlyModules, m.Name) })
 }
 
 // journal is the user's record of every use of a key.
@@ -137,12 +148,16 @@ func (a *app) engine(keys token.Inventory, ask signing.Approver, changed func())
 	if err != nil {
 		return nil, err
 	}
+	rules, err := a.rules()
+	if err != nil {
+		return nil, err
+	}
 	m := &remembered{read: func() (cert.Trust, cert.Source) { return a.anchors(c, nil), lists(c.Trust.CRLs) }}
 	trust := m.with(online)
 	return signing.New(keys, ask, j, signing.Options{
 		Stamper: a.stampers(c, trust),
 		Store:   store, Trust: trust, Kept: cert.Sources{m.lists(), kept}, Version: version, Changed: changed, NoSoftware: c.Keyfiles.Forbid,
-		Known: signing.NewKnown(known),
+		Known: signing.NewKnown(known), Rules: rules, Wait: c.UI.Wait,
 	}), nil
 }
 

@@ -3,7 +3,7 @@
 #
 # Installs the Debian or Ubuntu packages that building and testing Persten needs.
 #
-#   installer/deps.sh [build|test|windows|lint|soak|bench]...   install what is missing (default: build)
+#   installer/deps.sh [build|test|windows|msi|wine|lint|soak|bench|package|package-test]... install what is missing (default: build)
 #   installer/deps.sh --list [GROUP]...              print the packages, install nothing
 #   installer/deps.sh --browser                      print the path of a Chromium that loads unpacked extensions
 #
@@ -28,23 +28,32 @@ test_packages=(
     tesseract-ocr tesseract-ocr-rus                                   # reads the screen: the user guide is followed to the letter
     libgl1-mesa-dri fonts-dejavu-core
     pcscd                                                             # the service of card readers, for the doctor
+    rsyslog rsyslog-gnutls                                            # a syslog server the journal is forwarded to
     poppler-utils xdg-utils file                                         # what the viewer of documents uses of the system
     'pinentry-gtk2|pinentry-gnome3'
 )
 debian_test_packages=(chromium firefox-esr)                           # Ubuntu's are snaps: see ubuntu_browser, ubuntu_firefox
 windows_packages=(gcc-mingw-w64-x86-64)
+wine_packages=(gcc-mingw-w64-x86-64 wine wine64 openssl xvfb xdotool) # what runs the Windows programs
+msi_packages=(gcc-mingw-w64-x86-64 wixl msitools osslsigncode)         # make package-windows
 lint_packages=(shellcheck)
 soak_packages=(libbotan-2-dev automake libtool g++)                   # SoftHSM with GOST, testdata/p11/softhsm-gost.sh
 bench_packages=(libbotan-2-dev libgcrypt20-dev g++)                   # GOST of others to compare with, internal/bench/peer
+package_packages=(debian-archive-keyring)                             # what signed the C libraries of Debian 11, installer/linux/sysroot.sh
+package_test_packages=(debootstrap systemd-container rpm rpmlint)     # a machine to install on, installer/test
 
 why() {
     case $1 in
     build) echo "to compile the agent (PKCS#11 through cgo), the approval window and the tray icon" ;;
     test) echo "to test with a real token, a browser, a desktop, and OpenSSL, GnuTLS, libxml2 and xmlsec1 as independent verifiers" ;;
     windows) echo "to check that the Windows build compiles" ;;
+    wine) echo "to run the Windows programs" ;;
+    msi) echo "to compile for Windows, and to build and sign MSI packages" ;;
     lint) echo "to check the shell scripts" ;;
     soak) echo "to build a second token with GOST for the long tests" ;;
     bench) echo "to measure beside other libraries with GOST" ;;
+    package) echo "to make the packages for Linux" ;;
+    package-test) echo "to install the packages in a machine of their own" ;;
     esac
 }
 
@@ -59,10 +68,14 @@ packages_of() {
         if [ "$(distribution)" != ubuntu ]; then printf '%s\n' "${debian_test_packages[@]}"; fi
         ;;
     windows) printf '%s\n' "${windows_packages[@]}" ;;
+    msi) printf '%s\n' "${msi_packages[@]}" ;;
+    wine) printf '%s\n' "${wine_packages[@]}" ;;
     lint) printf '%s\n' "${lint_packages[@]}" ;;
     soak) printf '%s\n' "${soak_packages[@]}" ;;
     bench) printf '%s\n' "${bench_packages[@]}" ;;
-    *) say "unknown group '$1': build, test, windows, lint, soak or bench"; exit 2 ;;
+    package) printf '%s\n' "${package_packages[@]}" ;;
+    package-test) printf '%s\n' "${package_test_packages[@]}" ;;
+    *) say "unknown group '$1': build, test, windows, msi, wine, lint, soak, bench, package or package-test"; exit 2 ;;
     esac
 }
 

@@ -22,6 +22,19 @@ var Service string
 //go:embed linux/persten.socket
 var Socket string
 
+// PortExecStart is the command of [PortService] as packages install it.
+const PortExecStart = "/usr/bin/persten service run"
+
+// PortService is the systemd unit that hands connections to the port of all users to their sessions.
+//
+//go:embed linux/persten-port.service
+var PortService string
+
+// PortSocket is the systemd unit that holds that port, and starts PortService.
+//
+//go:embed linux/persten-port.socket
+var PortSocket string
+
 // The lines of Service that need unprivileged user namespaces stand between these two.
 const (
 	sandboxBegin = "# sandbox begins"
@@ -43,3 +56,8 @@ func SplitSandbox(unit string) (rest string, directives []string) {
 	}
 	return before + strings.TrimLeft(after, "\n"), directives
 }
+
+// ServerPolicy is the example of a policy for a server that signs without people.
+//
+//go:embed examples/server/policy.toml
+var ServerPolicy string

@@ -98,6 +98,12 @@ const (
 	CodePolicyForbids Code = "policy_forbids"
 	// The configuration file or the machine policy sets this, so it cannot be changed here; name is a key of the file. Args: name.
 	CodeSettingFixed Code = "setting_fixed"
+	// Machine policy gives this right (approve, hidden, keys, sites, journal) to groups of the operating system that the person is not in. Nobody was asked. Args: right.
+	CodeRightMissing Code = "right_missing"
+	// Machine policy limits how many signatures a user or a site may have in so many hours. Nobody was asked. Args: limit, hours.
+	CodeLimitReached Code = "limit_reached"
+	// Machine policy limits how many documents one request may have. Nobody was asked. Args: limit.
+	CodeLimitDocuments Code = "limit_documents"
 	// The person pressed Reject, closed the window or gave up at the PIN.
 	CodeUserRejected Code = "user_rejected"
 	// Nobody answered in time.
@@ -286,12 +292,28 @@ const (
 	CodeJournalDamaged Code = "journal_damaged"
 	// The configuration or the machine policy cannot be used. Args: file, line, detail.
 	CodeConfigInvalid Code = "config_invalid"
+	// The file of the machine policy may have been written by somebody other than the administrator. The agent does not run without the policy, and not with this one. Args: file, detail.
+	CodePolicyUnsafe Code = "policy_unsafe"
 	// The command line is wrong. Args: detail.
 	CodeUsage Code = "usage"
 	// A file given on the command line cannot be read. Args: file.
 	CodeFileUnreadable Code = "file_unreadable"
 	// A file given on the command line cannot be written. Args: file.
 	CodeFileUnwritable Code = "file_unwritable"
+	// Looking for updates is switched off in the configuration or forbidden by policy.
+	CodeUpdateOff Code = "update_off"
+	// This build has no keys of a publisher, or no address of a description of updates.
+	CodeUpdateUnavailable Code = "update_unavailable"
+	// The description of updates was changed, is not signed by the publisher, or joins parts that do not belong together. detail is for developers. Args: detail.
+	CodeUpdateUntrusted Code = "update_untrusted"
+	// The description of updates has ended or has not begun by this computer's clock.
+	CodeUpdateOutdated Code = "update_outdated"
+	// The description of updates is older than one that was already seen.
+	CodeUpdateRollback Code = "update_rollback"
+	// A file is none of the packages of the newest release. Args: file, version.
+	CodeUpdateMismatch Code = "update_mismatch"
+	// The file that remembers which updates were seen is damaged. Args: file.
+	CodeUpdateState Code = "update_state"
 	// No session answers. Raised by clients.
 	CodeAgentNotRunning Code = "agent_not_running"
 	// The browser found no native host. Raised by the extension and the SDK.
@@ -310,6 +332,8 @@ const (
 	CodeServiceAbsent Code = "service_absent"
 	// The service manager refused. Args: detail.
 	CodeServiceFailed Code = "service_failed"
+	// The command changes a service of the whole computer and was not run by root.
+	CodeServiceRoot Code = "service_root"
 	// What answered is not Persten. Raised by the SDK.
 	CodeAgentUnknown Code = "agent_unknown"
 	// An answer came that does not follow the protocol. Raised by the extension and the SDK.
@@ -340,10 +364,16 @@ const (
 	CodeAgentKeyUnsafe Code = "agent_key_unsafe"
 	// Another program listens where pages of a foreign protocol expect an answer: usually the product itself. Persten leaves the port to it. Args: port, name.
 	CodePortTaken Code = "port_taken"
+	// A program of another user of this computer listens on the port: usually that user's Persten, and no service shares the port between users. Args: port, name.
+	CodePortOtherUser Code = "port_other_user"
+	// The service that shares the port between the users of this computer does not give this session its connections. The session asks again every second. Args: port, name.
+	CodePortServiceLost Code = "port_service_lost"
 	// The certificate of the loopback address could not be put into a certificate store of a browser, or taken out. Args: detail.
 	CodeBrowserTrust Code = "browser_trust"
 	// The program certutil, which changes the certificate stores of browsers, is not installed. Args: package, file.
 	CodeBrowserTrustTool Code = "browser_trust_tool"
+	// The journal has not reached the organization's collector for ten minutes. It stays on this machine and goes out when the collector answers again; signing goes on. Args: host.
+	CodeForwardFailed Code = "forward_failed"
 	// Anything else. The cause is in the log under ref, never in the answer. Args: ref.
 	CodeInternal Code = "internal"
 )
@@ -569,6 +599,18 @@ type OpenRequest struct {
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v OpenRequest) Validate() error { return validate("OpenRequest", v) }
+
+// Right: what machine policy may keep to groups of the operating system: approving signatures and logins, signing what cannot be shown, adding and removing keys, deciding about sites, reading the journal.
+type Right string
+
+// The values of Right.
+const (
+	RightApprove Right = "approve"
+	RightHidden  Right = "hidden"
+	RightKeys    Right = "keys"
+	RightSites   Right = "sites"
+	RightJournal Right = "journal"
+)
 
 // OriginSource: who decided about a site: machine policy, the configuration file, or the person when asked.
 type OriginSource string
@@ -1502,6 +1544,8 @@ type AgentStatusResult struct {
 	Requests    []OpenRequest `json:"requests,omitempty"`   // The windows, oldest first. Told to local callers only.
 	PausedUntil time.Time     `json:"pausedUntil,omitzero"` // When the agent goes on by itself; absent when it is not paused, or until the person says so. Told to local callers only.
 	Unattended  int           `json:"unattended,omitempty"` // Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only.
+	Policy      bool          `json:"policy,omitempty"`     // There is a machine policy. Told to local callers only.
+	Withheld    []Right       `json:"withheld,omitempty"`   // What the machine policy does not permit this person; absent when there is nothing. Told to local callers only.
 	Problems    []Problem     `json:"problems"`
 }
 
@@ -1948,7 +1992,7 @@ type JournalListParams struct {
 	From   time.Time  `json:"from,omitzero"`    // Not before this moment.
 	To     time.Time  `json:"to,omitzero"`      // Before this moment.
 	Origin OriginName `json:"origin,omitempty"` // Of this site alone; "local": of no site.
-	Kind   string     `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown.
+	Kind   string     `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired.
 	Result string     `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
 	Text   string     `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
 }
@@ -2054,7 +2098,7 @@ type JournalExportParams struct {
 	From   time.Time     `json:"from,omitzero"`    // Not before this moment.
 	To     time.Time     `json:"to,omitzero"`      // Before this moment.
 	Origin OriginName    `json:"origin,omitempty"` // Of this site alone; "local": of no site.
-	Kind   string        `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown.
+	Kind   string        `json:"kind,omitempty"`   // Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired.
 	Result string        `json:"result,omitempty"` // ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code.
 	Text   string        `json:"text,omitempty"`   // Stands in the name of a document, the site, the program, the user, or a number of the certificate or token; large and small letters are one.
 }
@@ -2355,6 +2399,7 @@ func init() {
 			{"since", &schema{kind: kindTime}, true},
 			{"decided", &schema{kind: kindBoolean}, false},
 		}},
+		"Right":          {kind: kindString, enum: []string{"approve", "hidden", "keys", "sites", "journal"}},
 		"OriginSource":   {kind: kindString, enum: []string{"policy", "config", "user"}},
 		"ErrorCode":      {kind: kindCode},
 		"RequestID":      {kind: kindID},
@@ -2802,6 +2847,8 @@ func init() {
 			{"requests", &schema{kind: kindArray, maxItems: 8, items: &schema{ref: "OpenRequest"}}, false},
 			{"pausedUntil", &schema{kind: kindTime}, false},
 			{"unattended", &schema{kind: kindInteger, min: bound(1)}, false},
+			{"policy", &schema{kind: kindBoolean}, false},
+			{"withheld", &schema{kind: kindArray, maxItems: 5, items: &schema{ref: "Right"}}, false},
 			{"problems", &schema{kind: kindArray, maxItems: 64, items: &schema{ref: "Problem"}}, true},
 		}},
 		"TokensListParams": {kind: kindObject, members: []member{

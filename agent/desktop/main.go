@@ -18,10 +18,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	"persten/internal/secret"
 	"persten/internal/ui/home"
 )
 
 func main() {
+	if err := secret.SystemLibraries(); err != nil {
+		exit(err)
+	}
 	if len(os.Args) < 2 {
 		usage()
 	}

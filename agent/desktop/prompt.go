@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 
+	"persten/internal/ipc"
 	"persten/internal/secret"
 	"persten/internal/ui"
 	"persten/internal/ui/display"
@@ -20,7 +21,7 @@ func prompt() {
 	if err := secret.Harden(); err != nil {
 		exit(err)
 	}
-	conn, err := inherited()
+	conn, err := ipc.Inherited()
 	if err != nil {
 		exit(err)
 	}

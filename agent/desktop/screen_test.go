@@ -136,7 +136,8 @@ func (s *screen) child(role string, env ...string) (ipc.FileConn, *exec.Cmd) {
 	}
 	cmd := s.command(s.program, role)
 	cmd.Env = append(append(cmd.Env, s.env...), env...)
-	cmd.ExtraFiles, cmd.Stderr = []*os.File{theirs}, os.Stderr
+	cmd.Stderr = os.Stderr
+	theirs.Give(cmd)
 	s.start(cmd)
 	theirs.Close()
 	return ours, cmd

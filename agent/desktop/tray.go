@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"persten/internal/ipc"
 	"persten/internal/text"
 	"persten/internal/ui/tray"
 	"persten/proto"
@@ -15,7 +16,7 @@ import (
 
 // icon is the role of the panel icon. The toolkit keeps the main goroutine.
 func icon() {
-	conn, err := inherited()
+	conn, err := ipc.Inherited()
 	if err != nil {
 		exit(err)
 	}

@@ -32,6 +32,12 @@ export const ERROR_NUMBERS = {
   policy_forbids: 1105,
   /** The configuration file or the machine policy sets this, so it cannot be changed here; name is a key of the file. Args: name. */
   setting_fixed: 1106,
+  /** Machine policy gives this right (approve, hidden, keys, sites, journal) to groups of the operating system that the person is not in. Nobody was asked. Args: right. */
+  right_missing: 1107,
+  /** Machine policy limits how many signatures a user or a site may have in so many hours. Nobody was asked. Args: limit, hours. */
+  limit_reached: 1108,
+  /** Machine policy limits how many documents one request may have. Nobody was asked. Args: limit. */
+  limit_documents: 1109,
   /** The person pressed Reject, closed the window or gave up at the PIN. */
   user_rejected: 1201,
   /** Nobody answered in time. */
@@ -220,12 +226,28 @@ export const ERROR_NUMBERS = {
   journal_damaged: 1802,
   /** The configuration or the machine policy cannot be used. Args: file, line, detail. */
   config_invalid: 1803,
+  /** The file of the machine policy may have been written by somebody other than the administrator. The agent does not run without the policy, and not with this one. Args: file, detail. */
+  policy_unsafe: 1807,
   /** The command line is wrong. Args: detail. */
   usage: 1804,
   /** A file given on the command line cannot be read. Args: file. */
   file_unreadable: 1805,
   /** A file given on the command line cannot be written. Args: file. */
   file_unwritable: 1806,
+  /** Looking for updates is switched off in the configuration or forbidden by policy. */
+  update_off: 1811,
+  /** This build has no keys of a publisher, or no address of a description of updates. */
+  update_unavailable: 1812,
+  /** The description of updates was changed, is not signed by the publisher, or joins parts that do not belong together. detail is for developers. Args: detail. */
+  update_untrusted: 1813,
+  /** The description of updates has ended or has not begun by this computer's clock. */
+  update_outdated: 1814,
+  /** The description of updates is older than one that was already seen. */
+  update_rollback: 1815,
+  /** A file is none of the packages of the newest release. Args: file, version. */
+  update_mismatch: 1816,
+  /** The file that remembers which updates were seen is damaged. Args: file. */
+  update_state: 1817,
   /** No session answers. Raised by clients. */
   agent_not_running: 1901,
   /** The browser found no native host. Raised by the extension and the SDK. */
@@ -244,6 +266,8 @@ export const ERROR_NUMBERS = {
   service_absent: 1908,
   /** The service manager refused. Args: detail. */
   service_failed: 1909,
+  /** The command changes a service of the whole computer and was not run by root. */
+  service_root: 1917,
   /** What answered is not Persten. Raised by the SDK. */
   agent_unknown: 1910,
   /** An answer came that does not follow the protocol. Raised by the extension and the SDK. */
@@ -274,10 +298,16 @@ export const ERROR_NUMBERS = {
   agent_key_unsafe: 1924,
   /** Another program listens where pages of a foreign protocol expect an answer: usually the product itself. Persten leaves the port to it. Args: port, name. */
   port_taken: 1950,
+  /** A program of another user of this computer listens on the port: usually that user's Persten, and no service shares the port between users. Args: port, name. */
+  port_other_user: 1953,
+  /** The service that shares the port between the users of this computer does not give this session its connections. The session asks again every second. Args: port, name. */
+  port_service_lost: 1954,
   /** The certificate of the loopback address could not be put into a certificate store of a browser, or taken out. Args: detail. */
   browser_trust: 1951,
   /** The program certutil, which changes the certificate stores of browsers, is not installed. Args: package, file. */
   browser_trust_tool: 1952,
+  /** The journal has not reached the organization's collector for ten minutes. It stays on this machine and goes out when the collector answers again; signing goes on. Args: host. */
+  forward_failed: 1960,
   /** Anything else. The cause is in the log under ref, never in the answer. Args: ref. */
   internal: 1999,
 } as const;
@@ -318,6 +348,9 @@ export interface OpenRequest {
   /** The person has said yes; the key is in use. */
   decided?: boolean;
 }
+
+/** What machine policy may keep to groups of the operating system: approving signatures and logins, signing what cannot be shown, adding and removing keys, deciding about sites, reading the journal. */
+export type Right = 'approve' | 'hidden' | 'keys' | 'sites' | 'journal';
 
 /** Who decided about a site: machine policy, the configuration file, or the person when asked. */
 export type OriginSource = 'policy' | 'config' | 'user';
@@ -1106,6 +1139,10 @@ export interface AgentStatusResult {
   pausedUntil?: string;
   /** Rules of machine policy by which signatures are made without a person; absent when there are none. Told to local callers only. */
   unattended?: number;
+  /** There is a machine policy. Told to local callers only. */
+  policy?: boolean;
+  /** What the machine policy does not permit this person; absent when there is nothing. Told to local callers only. */
+  withheld?: Right[];
   problems: Problem[];
 }
 
@@ -1490,7 +1527,7 @@ export interface JournalListParams {
   to?: string;
   /** Of this site alone; "local": of no site. */
   origin?: OriginName;
-  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown. */
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired. */
   kind?: string;
   /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
   result?: string;
@@ -1580,7 +1617,7 @@ export interface JournalExportParams {
   to?: string;
   /** Of this site alone; "local": of no site. */
   origin?: OriginName;
-  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown. */
+  /** Of this kind alone: sign, login, test, refused, pin, origin, hidden, select, pause, cooldown, expired. */
   kind?: string;
   /** ok; failed: anything else that is known; unknown: a use of a key whose outcome was never written; or an error code. */
   result?: string;

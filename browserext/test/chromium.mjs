@@ -23,8 +23,8 @@ export async function workshop() {
 
 /**
  * Starts Chromium with the built extension, or the one unpacked at extension, or none, on a fresh profile under dir. hosts are
- * names that mean this computer; what publicPort serves counts as a page from the internet; without are options of the driver's
- * that are left out. program is run in place of Chromium, and runs it.
+ * names that mean this computer; what publicPort serves counts as a page from the internet; without are options of the driver's,
+ * and of these tests, that are left out. program is run in place of Chromium, and runs it.
  */
 export async function startChromium(dir, { extension = true, headless = true, env, args = [], hosts = [], publicPort, program, without = [] } = {}) {
   const net = [
@@ -36,7 +36,7 @@ export async function startChromium(dir, { extension = true, headless = true, en
   return chromium.launchPersistentContext(path.join(dir, 'profile'), {
     executablePath: program ?? chromiumProgram,
     headless, acceptDownloads: true, locale: 'ru-RU',
-    args: [...flags, ...load, ...net, ...args],
+    args: [...flags.filter((f) => !without.includes(f)), ...load, ...net, ...args],
     ignoreDefaultArgs: ['--disable-extensions', ...without],
     ...(env ? { env } : {}),
   });

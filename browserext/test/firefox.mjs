@@ -33,13 +33,13 @@ const preferences = {
 
 /**
  * Starts Firefox with the built extension, or the one unpacked at extension, or none, on a fresh profile under dir. Its native
- * host is that of env's HOME. hosts and publicPort mean what they mean to startChromium.
+ * host is that of env's HOME. hosts, publicPort and program mean what they mean to startChromium.
  */
-export async function startFirefox(dir, { extension = true, headless = true, env = process.env, args = [], prefs = {}, hosts = [], publicPort } = {}) {
+export async function startFirefox(dir, { extension = true, headless = true, env = process.env, args = [], prefs = {}, hosts = [], publicPort, program = firefox } = {}) {
   const profile = path.join(dir, 'firefox');
   await mkdir(profile, { recursive: true });
   const browser = await puppeteer.launch({
-    browser: 'firefox', executablePath: firefox, headless, userDataDir: profile, args: ['--no-remote', '--remote-allow-system-access', ...args], env, acceptInsecureCerts: true,
+    browser: 'firefox', executablePath: program, headless, userDataDir: profile, args: ['--no-remote', '--remote-allow-system-access', ...args], env, acceptInsecureCerts: true,
     defaultViewport: null, timeout: 60_000, protocolTimeout: 120_000,
     extraPrefsFirefox: {
       ...preferences, 'network.dns.localDomains': hosts.join(','),

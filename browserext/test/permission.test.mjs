@@ -2,7 +2,6 @@
 // The permission a public page needs in Chromium before it may open a WebSocket to this computer: given and refused by a real
 // click on the browser's own question, and given by the machine's policy. With a real session.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
@@ -10,6 +9,7 @@ import { persten, perstenDesktop, startAgent } from './agent.mjs';
 import { browsers } from './browsers.mjs';
 import { chromiumProgram, workshop } from './chromium.mjs';
 import { pause, startDesktop, until } from './desktop.mjs';
+import { CHROMIUM_POLICIES, noPolicy, seeing } from './policy.mjs';
 import { startSite } from './site.mjs';
 
 const missing = [persten, perstenDesktop].filter((p) => !existsSync(p));
@@ -74,22 +74,11 @@ test('Chromium on a screen asks the person, and a real click blocks or allows', 
   }
 });
 
-/** Why no policy can be put in place for one browser, or false. */
-function noPolicy() {
-  try {
-    execFileSync('unshare', ['-m', 'mount', '--bind', '/etc', '/etc'], { stdio: 'ignore' });
-    return !existsSync('/etc/chromium') && 'NOT RUN: no /etc/chromium, where Debian\'s Chromium has its policies';
-  } catch {
-    return 'NOT RUN: a machine policy for one browser needs root and a mount namespace of its own';
-  }
-}
-
-test('Chromium under the policy LoopbackNetworkAllowedForUrls asks nobody, and only for that site', { skip: skip || noPolicy(), timeout: 60_000 }, async () => {
+test('Chromium under the policy LoopbackNetworkAllowedForUrls asks nobody, and only for that site', { skip: skip || noPolicy(CHROMIUM_POLICIES), timeout: 60_000 }, async () => {
   const etc = path.join(shop.dir, 'etc');
   mkdirSync(path.join(etc, 'policies/managed'), { recursive: true });
   writeFileSync(path.join(etc, 'policies/managed/persten.json'), JSON.stringify({ LoopbackNetworkAllowedForUrls: [site.origin] }));
-  const program = path.join(shop.dir, 'chromium');
-  writeFileSync(program, `#!/bin/sh\nexec unshare -m sh -c 'mount --bind "${etc}" /etc/chromium && exec "${chromiumProgram}" "$@"' sh "$@"\n`, { mode: 0o755 });
+  const program = seeing(path.join(shop.dir, 'chromium'), etc, CHROMIUM_POLICIES, chromiumProgram);
   const browser = await start('governed', { program });
   try {
     const p = await open(browser, site.origin);

@@ -118,7 +118,7 @@ func Install(o Options) ([]Target, error) {
 		if !t.Found && !t.System {
 			continue
 		}
-		b, ok := o.manifest(t.Family)
+		b, ok := o.Manifest(t.Family)
 		if !ok {
 			continue
 		}
@@ -173,9 +173,13 @@ func (o Options) state(t Target) (TargetState, error) {
 	if json.Unmarshal(b, &m) != nil {
 		return s, nil
 	}
+	if t.Key != "" && !filepath.IsAbs(m.Path) { // Windows' packages name the program relative to the manifest
+		m.Path = filepath.Join(filepath.Dir(t.Path), m.Path)
+		b, _ = m.bytes()
+	}
 	s.Executable = m.Path
 	s.Ours = slices.Contains(m.AllowedOrigins, "chrome-extension://"+ExtensionID+"/") || slices.Contains(m.AllowedExtensions, GeckoID)
-	if want, ok := o.manifest(t.Family); ok && string(want) == string(b) {
+	if want, ok := o.Manifest(t.Family); ok && string(want) == string(b) {
 		s.State = Installed
 	}
 	return s, nil
@@ -191,8 +195,8 @@ func (o Options) targets() []Target {
 	return userTargets()
 }
 
-// manifest is the file for one family; false when no allowed extension is of that family.
-func (o Options) manifest(f Family) ([]byte, bool) {
+// Manifest is the file for one family; false when no allowed extension is of that family.
+func (o Options) Manifest(f Family) ([]byte, bool) {
 	ids := o.Extensions
 	if len(ids) == 0 {
 		ids = []string{ExtensionID, GeckoID}
@@ -209,8 +213,13 @@ func (o Options) manifest(f Family) ([]byte, bool) {
 	if len(m.AllowedOrigins)+len(m.AllowedExtensions) == 0 {
 		return nil, false
 	}
+	b, err := m.bytes()
+	return b, err == nil
+}
+
+func (m manifest) bytes() ([]byte, error) {
 	b, err := json.MarshalIndent(m, "", "  ")
-	return append(b, '\n'), err == nil
+	return append(b, '\n'), err
 }
 
 // HostCaller reports whether a browser started this process as the native host, and for which extension. args is the

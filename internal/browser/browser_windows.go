@@ -12,24 +12,6 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// place is where one browser's registry settings are, below Software.
-type place struct {
-	name   string
-	key    string
-	family Family
-}
-
-var places = []place{
-	{"Google Chrome, Opera", `Google\Chrome`, Chromium},
-	{"Chromium, Chromium-Gost", `Chromium`, Chromium},
-	{"Microsoft Edge", `Microsoft\Edge`, Chromium},
-	{"Yandex Browser", `Yandex\YandexBrowser`, Chromium},
-	{"Brave", `BraveSoftware\Brave-Browser`, Chromium},
-	{"Opera", `Opera Software\Opera Stable`, Chromium},
-	{"Vivaldi", `Vivaldi`, Chromium},
-	{"Firefox", `Mozilla`, Firefox},
-}
-
 func userTargets() []Target {
 	base, err := os.UserCacheDir() // %LocalAppData%
 	if err != nil {
@@ -48,7 +30,7 @@ func systemTargets(string) []Target {
 
 func targetsIn(dir string, system bool) []Target {
 	var all []Target
-	for _, p := range places {
+	for _, p := range registryPlaces {
 		all = append(all, Target{
 			Browser: p.name, Family: p.family, System: system,
 			Found: keyExists(registry.CURRENT_USER, `Software\`+p.key) || keyExists(registry.LOCAL_MACHINE, `Software\`+p.key),

@@ -10,28 +10,19 @@
 // short sentence. A file that is wrong is never used in part. A relative path is refused, because a daemon's working
 // folder means nothing to the person; "~/" is the home folder.
 //
-//	[[module]]        name, path                     a PKCS#11 library beside those found by themselves
-//	[keyfiles]        dirs, forbid (policy only)     folders with key files; no software keys at all
-//	[ui]              approver, pinentry, language   "window" (and what can take its place), "pinentry" or "terminal"; a program; "ru" or "en"
-//	                  theme, notifications           "light" or "dark"; true or false
-//	[origins]         allow, visible (policy only)   sites: https://portal.example; true: no signatures of ready digests for sites
-//	[trust]           roots, crls, tsa, ocsp, system         folders or files, an address, true or false
-//	[network]         offline, proxy, allow          see [Network]
-//	[listen]          websocket                      "127.0.0.1:PORT", or "off"
-//	[pin]             policy only, see [PIN]: cache_seconds, limit_seconds
-//	[content]         max_mib, channel_mib           bytes of one document, and of all that one page or command holds; see [Content]
-//	[compat]          ncalayer, nexu                 true or false: answer pages written for those programs; see [Compat]
-//	[[unattended]]    policy only, see [Unattended]: origin or user, certificate, per_hour, per_day, pin_file
+// What can be set, by whom and within which bounds is one table, [Sections]: files and the registry are read by it, and the
+// administrators' reference is made from it.
 //
 // # Machine policy
 //
-// On Unix it is /etc/persten/policy.toml. It counts only when root owns it and its folder and nobody else may write to
-// either; otherwise it is ignored with a warning. A policy that counts but is wrong or cannot be read stops the agent: to
-// run without the administrator's rules would be worse. What policy sets replaces what the person's file says, with three
-// exceptions: modules add up (of one name, policy's is kept), sites allowed by either are allowed, and of the limits in
-// [content] the lower one counts.
+// On Unix it is /etc/persten/policy.toml. A policy that is there counts, or the agent does not run: one that is wrong or cannot
+// be read, and one that others than root could have changed, stop it. A policy restricts, so to go on without it would be worse.
+// What policy sets replaces what the person's file says, with three exceptions: modules add up (of one name, policy's is kept),
+// sites allowed by either are allowed, and of some numbers the lower one counts, see [Knob].
 //
-// On Windows no policy is read: any user may create folders where the file would be, and the registry is not read yet.
+// On Windows it is HKLM\Software\Policies\Persten, where only administrators may write. A section is a key and a knob a value:
+// REG_SZ for a text, REG_DWORD for a number and for true (1) and false (0). A list is a key of its own with the values 1, 2, 3 ..., and
+// so is a list of tables, whose values are inline tables of TOML. A value of another type stops the agent as a wrong line does.
 //
 // # Sites
 //
@@ -56,6 +47,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"time"
 
 	"persten/proto"
@@ -63,23 +56,31 @@ import (
 
 // Config is the configuration in force. Its zero value is usable: it asks in a window and opens no WebSocket.
 type Config struct {
-	Modules    []Module
-	Keyfiles   Keyfiles
-	UI         UI
-	Origins    OriginRules
-	Trust      Trust
-	Network    Network
-	Listen     Listen
-	Unattended []Unattended // from policy alone
-	PIN        PIN          // from policy alone
-	Content    Content
-	Compat     Compat
-	Warnings   []string // what was ignored and why; for the log
+	Modules     []Module // the person's first, then policy's
+	OnlyModules []string // from policy alone: nothing else is loaded, and of Modules only policy's; nil: anything
+	Keyfiles    Keyfiles
+	UI          UI
+	Origins     OriginRules
+	Trust       Trust
+	Network     Network
+	Listen      Listen
+	Unattended  []Unattended // from policy alone
+	PIN         PIN          // from policy alone
+	Content     Content
+	Compat      Compat
+	Rights      Rights  // from policy alone
+	Limits      []Limit // from policy alone
+	Journal     Journal // from policy alone
+	Update      Update
+	Forward     Forward  // from policy alone
+	Managed     bool     // there is a machine policy
+	Warnings    []string // what is questionable; for the log
 }
 
 // Module is a PKCS#11 library. Path is absolute.
 type Module struct {
 	Name, Path string
+	Policy     bool // the machine policy names it
 }
 
 // Keyfiles are folders in which key files are looked for; absolute.
@@ -96,12 +97,18 @@ type UI struct {
 
 	Theme         string // "light", "dark" or empty for the desktop's
 	Notifications *bool  // nil leaves notices of the desktop to the person
+
+	Wait time.Duration // for a person's answer; 0 leaves what the agent has by itself
 }
+
+// MaxWait is the longest a window may wait for the person.
+const MaxWait = 30 * time.Minute
 
 // OriginRules are the sites named in files, in the form [ParseOrigin] gives.
 type OriginRules struct {
 	Allow  []string // by the person's file
 	Policy []string // by policy; may hold wildcards
+	Deny   []string // by policy, before all others; may hold wildcards
 
 	Visible bool // by policy alone: sites get no signature of what the person cannot see
 }
@@ -131,6 +138,35 @@ type Content struct {
 // what stands here goes before it, and policy before all.
 type Compat struct {
 	NCALayer, NexU *bool
+
+	NCALayerSites, NexUSites []string // from policy alone: nobody else is answered; may hold wildcards; nil: every allowed site
+}
+
+// Rights are groups of the operating system whose members may do something; nil: everybody.
+type Rights struct {
+	Approve, Hidden, Keys, Sites, Journal []string
+}
+
+// Limit bounds what is signed, whoever approves it. With neither Origin nor User it is about everything. 0 is no limit of a kind.
+type Limit struct {
+	Origin    string // a site, or a wildcard whose sites share the numbers
+	User      string // a user of this machine
+	PerHour   int    // signatures
+	PerDay    int    // signatures
+	Documents int    // in one request
+	Size      int64  // of a document, in bytes
+}
+
+// Journal is what becomes of the journal.
+type Journal struct {
+	Keep time.Duration // for how long records are kept; 0: for ever
+	Stay *bool         // when the program is removed; nil: it stays
+}
+
+// Update is how `persten update check` looks for a newer version. Nothing else ever does.
+type Update struct {
+	Check string // the channel, "stable", or "off"; empty is stable
+	URL   string // of the publisher's description, or of a copy inside the organisation; empty for the one built in
 }
 
 // MaxContent is the most a file may set as either.
@@ -155,7 +191,7 @@ type Unattended struct {
 	Certificate string // SHA-256 of the certificate, or its SHA-1 thumbprint; lower hex
 	PerHour     int    // most signatures in an hour, 0 for no limit of this kind
 	PerDay      int    // most signatures in a day, 0 for no limit of this kind; at least one of the two is set
-	PINFile     string // absolute, or empty
+	PINFile     string // absolute, %d/NAME for a credential of systemd, or empty
 }
 
 // DefaultWebSocket is the address of the WebSocket when no file names another.
@@ -168,7 +204,54 @@ func defaults() *Config {
 // Load reads the person's configuration and the machine policy. The person's file is the named one, else the one
 // PERSTEN_CONFIG names, else config.toml in [ConfigDir]. A named file that is not there is proto.CodeFileUnreadable; the
 // usual one may be absent.
-func Load(file string) (*Config, error) { return load(file, policyFile, policyOwner) }
+func Load(file string) (*Config, error) {
+	c, err := load(file, policyFile, policyOwner)
+	if err != nil {
+		return nil, err
+	}
+	k, err := registryPolicy()
+	if err == nil && k != nil {
+		c.Managed = true
+		err = c.mergeRegistry(k)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// CheckPolicy reads a file as the machine's policy would be read, wherever it lies and whoever owns it. Errors are those of [Load].
+func CheckPolicy(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return unreadable(file, err)
+	}
+	defer f.Close()
+	data, err := readAll(file, f)
+	if err != nil {
+		return err
+	}
+	return defaults().merge(file, data, true)
+}
+
+// Get is the value in force of a knob such as "ui.language", nil when it is nothing; known is false for what is no knob or
+// stands in a list of tables.
+func (c *Config) Get(key string) (v any, known bool) {
+	name, rest, _ := strings.Cut(key, ".")
+	t := section(name)
+	if t == nil || t.Many || t.knob(rest) == nil {
+		return nil, false
+	}
+	k := t.knob(rest)
+	held := reflect.ValueOf(k.to(place{c: c, policy: true})).Elem()
+	switch {
+	case held.IsZero():
+		return nil, true
+	case k.Kind == Number:
+		return held.Int() / max(1, k.unit), true
+	}
+	return reflect.Indirect(held).Interface(), true
+}
 
 func load(file, policy string, owner int) (*Config, error) {
 	c := defaults()
@@ -213,24 +296,22 @@ func (c *Config) readUser(file string) error {
 }
 
 func (c *Config) readPolicy(file string, owner int) error {
-	data, warning, err := readOwned(file, owner)
-	if warning != "" {
-		c.Warnings = append(c.Warnings, warning)
-	}
+	data, err := readOwned(file, owner)
 	if err != nil || data == nil {
 		return err
 	}
+	c.Managed = true
 	return c.merge(file, data, true)
 }
 
 // merge reads one file over what is there.
 func (c *Config) merge(file string, data []byte, policy bool) error {
 	s := source{file: file, policy: policy}
-	d, err := s.decode(data)
+	tree, err := s.decode(data)
 	if err != nil {
 		return err
 	}
-	return s.apply(c, d)
+	return s.apply(c, tree)
 }
 
 func unreadable(file string, err error) error {

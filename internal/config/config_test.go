@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"persten/proto"
 )
@@ -40,18 +41,18 @@ var malformed = []struct {
 	{"[ui.deep]\na = 1\n", false, 1, "unknown key ui.deep"},
 	{"ui.colour = 1\n", false, 1, "unknown key ui.colour"},
 	{module1 + "slot = 1\n", false, 4, "unknown key module.slot"},
-	{"module = [\n {name=\"a\", path=\"/a\"},\n {name=\"b\", pth=\"/b\"},\n]\n", false, 3, "unknown key pth"},
-	{"[origins]\nallow = []\ndeny = []\n", false, 3, "unknown key origins.deny"},
+	{"module = [\n {name=\"a\", path=\"/a\"},\n {name=\"b\", pth=\"/b\"},\n]\n", false, 3, "unknown key module.pth"},
+	{"[origins]\nallow = []\ndeny = []\n", false, 3, "only the machine policy may set origins.deny"},
 	{"[trust]\nroot = []\n", false, 2, "unknown key trust.root"},
 	{"[[unattended]]\npin = \"1234\"\n", true, 2, "unknown key unattended.pin"},
 	{"\"\" = 1\n", false, 1, `unknown key ""`},
 	{"\"a\\u0000b\" = 1\n", false, 1, `unknown key "a\x00b"`},
 	{strings.Repeat("k", 500) + " = 1\n", false, 1, "unknown key kkk"},
 	// a key in another case
-	{"[UI]\nlanguage = \"ru\"\n", false, 1, `unknown key "UI"`},
-	{"[ui]\nLanguage = \"ru\"\n", false, 2, `unknown key "Language"`},
+	{"[UI]\nlanguage = \"ru\"\n", false, 1, "unknown key UI: keys are written in lower case"},
+	{"[ui]\nLanguage = \"ru\"\n", false, 2, "unknown key ui.Language"},
 	{"[trust]\nocsp = true\n\nOCSP = false\n", false, 4, ""},
-	{"ui = {\n Language = \"ru\"}\n", false, 2, `unknown key "Language"`},
+	{"ui = {\n Language = \"ru\"}\n", false, 2, "unknown key ui.Language"},
 	// not TOML
 	{"=\n", false, 1, ""},
 	{"[ui\n", false, 1, ""},
@@ -77,9 +78,9 @@ var malformed = []struct {
 	{"[trust]\n\nocsp = \"yes\"\n", false, 3, "trust.ocsp has a value of the wrong kind"},
 	{"[trust]\nroots = \"/a\"\n", false, 2, "wrong kind"},
 	{"[trust]\nroots = [\"/a\",\n1]\n", false, 3, "wrong kind"},
-	{"\n[module]\nname = \"a\"\npath = \"/a\"\n", false, 3, "must stand under [[module]]"},
-	{"[module]\n", false, 1, "needs name"},
-	{"module = {name = \"a\", path = \"/a\"}\n", false, 1, "wrong kind"},
+	{"\n[module]\nname = \"a\"\npath = \"/a\"\n", false, 2, "must stand under [[module]]"},
+	{"[module]\n", false, 1, "must stand under [[module]]"},
+	{"module = {name = \"a\", path = \"/a\"}\n", false, 1, "must stand under"},
 	{"module.name = \"a\"\nmodule.path = \"/a\"\n", false, 1, "must stand under [[module]]"},
 	{"[[ui]]\nlanguage = \"ru\"\n", false, 1, ""},
 	{"ui = []\n", false, 1, ""},
@@ -159,7 +160,7 @@ var malformed = []struct {
 	{"[origins]\nallow = [\"https://*.10.0.0.1\"]\n", true, 2, "before an address"},
 	{"[origins]\nallow = [\"https://*.a.example/x\"]\n", true, 2, "has a path"},
 	// unattended signing
-	{grant("user = \"robot\"", "per_day = 1"), false, 1, "only machine policy"},
+	{grant("user = \"robot\"", "per_day = 1"), false, 1, "only the machine policy"},
 	{"[pin]\ncache_seconds = 60\nlimit_seconds = 600\n", false, 1, "only the machine policy"},
 	{"[pin]\ncache_seconds = 60\n", true, 1, "go together"},
 	{"[keyfiles]\nforbid = true\n", false, 2, "only the machine policy"},
@@ -172,18 +173,20 @@ var malformed = []struct {
 	{"[content]\nmax_mib = \"1 GiB\"\n", false, 2, "wrong kind"},
 	{"[content]\nmax_mib = 1.5\n", false, 2, "wrong kind"},
 	{"[content]\nmax = 1\n", false, 2, "unknown key content.max"},
-	{"[[unattended]]\ncertificate = \"00\"\n", true, 1, "either origin or user"},
+	{"[[unattended]]\ncertificate = \"00\"\n", true, 2, "64 or 40"},
 	{grant("user = \"robot\"", "origin = \"https://a.example\"", "per_day = 1"), true, 1, "either origin or user"},
 	{grant("user = \"\"", "per_day = 1"), true, 2, "user is empty"},
-	{grant("origin = \"https://*.a.example\"", "per_day = 1"), true, 2, "only in origins.allow"},
+	{grant("origin = \"https://*.a.example\"", "per_day = 1"), true, 2, "wildcards are not allowed"},
 	{grant("origin = \"a.example\"", "per_day = 1"), true, 2, "https://"},
 	{grant("user = \"robot\""), true, 1, "needs per_hour or per_day"},
 	{grant("user = \"robot\"", "per_day = 0"), true, 4, "from 1 to"},
 	{grant("user = \"robot\"", "per_day = 5", "per_hour = -1"), true, 5, "from 1 to"},
 	{grant("user = \"robot\"", "per_day = 5", "pin_file = \"pin\""), true, 5, "absolute"},
+	{grant("user = \"robot\"", "per_day = 5", "pin_file = \"%d/\""), true, 5, "absolute"},
+	{grant("user = \"robot\"", "per_day = 5", "pin_file = \"%d/../pin\""), true, 5, "absolute"},
 	{"[[unattended]]\nuser = \"u\"\nper_day = 1\n", true, 1, "needs certificate"},
 	{"[[unattended]]\nuser = \"u\"\nper_day = 1\ncertificate = \"0123\"\n", true, 4, "64 or 40"},
-	{grant("user = \"a\"", "per_day = 1") + "[[unattended]]\nper_day = 1\n", true, 5, "either origin or user"},
+	{grant("user = \"a\"", "per_day = 1") + "[[unattended]]\nper_day = 1\n", true, 5, "needs certificate"},
 }
 
 // grant is an entry for unattended signing: the lines given, the certificate in third place.
@@ -253,7 +256,7 @@ func TestFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := &Config{
-			Modules:  []Module{{"softhsm", "/usr/lib/softhsm/libsofthsm2.so"}, {"other", "/opt/other.so"}},
+			Modules:  []Module{{"softhsm", "/usr/lib/softhsm/libsofthsm2.so", false}, {"other", "/opt/other.so", false}},
 			Keyfiles: Keyfiles{Dirs: []string{"/home/person/keys", "/srv/keys", "/home/person"}},
 			UI:       UI{Approver: "pinentry", Pinentry: "/usr/bin/pinentry", Language: "ru"},
 			Origins:  OriginRules{Allow: []string{"https://portal.example", "http://127.0.0.1:8080"}},
@@ -310,7 +313,7 @@ func TestPolicyWins(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 	}
-	check("modules", c.Modules, []Module{{"other", "/opt/other.so"}, {"softhsm", "/corp/softhsm.so"}})
+	check("modules", c.Modules, []Module{{"other", "/opt/other.so", false}, {"softhsm", "/corp/softhsm.so", true}})
 	check("ui", c.UI, UI{Approver: "window", Pinentry: "/usr/bin/pinentry", Language: "ru"})
 	check("trust", c.Trust, Trust{Roots: []string{"/corp/roots"}, CRLs: []string{}, OCSP: true})
 	check("listen", c.Listen, Listen{})
@@ -373,6 +376,31 @@ func TestTooLarge(t *testing.T) {
 	writeFile(t, p, strings.Repeat("#", maxFile+1), 0o600)
 	if _, err := load(p, "", os.Getuid()); !errors.Is(err, proto.CodeConfigInvalid) {
 		t.Errorf("above the limit: %v", err)
+	}
+}
+
+// TestHostileForms: a file at its limit whose form is costly is refused like any other, soon and without much memory.
+func TestHostileForms(t *testing.T) {
+	n := maxFile / 4
+	for name, text := range map[string]string{
+		"a long name of a long list": strings.Repeat("k", 2*n) + " = [" + strings.Repeat("1,", n) + "]\n",
+		"lists in lists":             "a = " + strings.Repeat("[", n) + strings.Repeat("]", n) + "\n",
+		"tables in tables":           "a = " + strings.Repeat("{a=", n) + "1" + strings.Repeat("}", n) + "\n",
+		"a name of many parts":       strings.Repeat("a.", 2*n) + "a = 1\n",
+		"many tables":                strings.Repeat("[[a]]\n", maxFile/6),
+		"many tables in tables":      strings.Repeat("[[a.a.a.a.a.a]]\n", maxFile/16),
+		"many entries":               "limit = [" + strings.Repeat("{},", n) + "]\n",
+	} {
+		begin := time.Now()
+		_, err := read(text, true)
+		if !errors.Is(err, proto.CodeConfigInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("%s took %v", name, took)
+		} else {
+			t.Logf("%s: %v, %.80v", name, took, err)
+		}
 	}
 }
 

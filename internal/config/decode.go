@@ -4,9 +4,11 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -20,91 +22,26 @@ import (
 
 // Limits of one file.
 const (
-	maxFile = 256 << 10
-	maxList = 1024 // entries of a list
-	maxText = 4096 // bytes of a value
+	maxFile  = 256 << 10
+	maxList  = 1024 // entries of a list
+	maxText  = 4096 // bytes of a value
+	maxDepth = 4    // of names whose lines are remembered: no knob lies deeper
+	maxPath  = 200  // of the names of one, together, below which lines are remembered: no knob's is longer
 )
-
-// document is a file as written. A nil pointer or list is a key that is not there.
-type document struct {
-	Module     []moduleTable     `toml:"module"`
-	Keyfiles   keyfilesTable     `toml:"keyfiles"`
-	UI         uiTable           `toml:"ui"`
-	Origins    originsTable      `toml:"origins"`
-	Trust      trustTable        `toml:"trust"`
-	Network    networkTable      `toml:"network"`
-	Listen     listenTable       `toml:"listen"`
-	Unattended []unattendedTable `toml:"unattended"`
-	PIN        pinTable          `toml:"pin"`
-	Content    contentTable      `toml:"content"`
-	Compat     compatTable       `toml:"compat"`
-}
-
-type moduleTable struct {
-	Name *string `toml:"name"`
-	Path *string `toml:"path"`
-}
-
-type keyfilesTable struct {
-	Dirs   []string `toml:"dirs"`
-	Forbid *bool    `toml:"forbid"`
-}
-
-type uiTable struct {
-	Approver *string `toml:"approver"`
-	Pinentry *string `toml:"pinentry"`
-	Language *string `toml:"language"`
-
-	Theme         *string `toml:"theme"`
-	Notifications *bool   `toml:"notifications"`
-}
-
-type originsTable struct {
-	Allow   []string `toml:"allow"`
-	Visible *bool    `toml:"visible"`
-}
-
-type trustTable struct {
-	Roots  []string `toml:"roots"`
-	CRLs   []string `toml:"crls"`
-	TSA    *string  `toml:"tsa"`
-	OCSP   *bool    `toml:"ocsp"`
-	System *bool    `toml:"system"`
-}
-
-type listenTable struct {
-	WebSocket *string `toml:"websocket"`
-}
-
-type pinTable struct {
-	Cache *int64 `toml:"cache_seconds"`
-	Limit *int64 `toml:"limit_seconds"`
-}
-
-type contentTable struct {
-	Max     *int64 `toml:"max_mib"`
-	Channel *int64 `toml:"channel_mib"`
-}
-
-type compatTable struct {
-	NCALayer *bool `toml:"ncalayer"`
-	NexU     *bool `toml:"nexu"`
-}
-
-type unattendedTable struct {
-	Origin      *string `toml:"origin"`
-	User        *string `toml:"user"`
-	Certificate *string `toml:"certificate"`
-	PerHour     *int64  `toml:"per_hour"`
-	PerDay      *int64  `toml:"per_day"`
-	PINFile     *string `toml:"pin_file"`
-}
 
 // source is one file being read.
 type source struct {
 	file   string
 	policy bool
 	lines  map[string]int // line of every key by its path, such as module[1].path or origins.allow[0]
+	faults []fault        // what is wrong with it, in no order
+	places []string       // of each line, where it came from, if that is no file
+}
+
+// fault is one thing that is wrong.
+type fault struct {
+	line   int
+	detail string
 }
 
 // fail is the error at a line; line 0 is the whole file.
@@ -112,22 +49,37 @@ func (s *source) fail(line int, cause error, detail string) error {
 	if cause == nil {
 		cause = fmt.Errorf("%s:%d: %s", s.file, line, detail)
 	}
-	n := ""
-	if line > 0 {
+	file, n := s.file, ""
+	switch {
+	case line > 0 && line <= len(s.places):
+		file = s.places[line-1]
+	case line > 0:
 		n = strconv.Itoa(line)
 	}
-	return proto.E(proto.CodeConfigInvalid, cause, "file", s.file, "line", n, "detail", detail)
+	return proto.E(proto.CodeConfigInvalid, cause, "file", file, "line", n, "detail", detail)
 }
 
-// at is the error at the key of a path, or at the nearest table above it.
-func (s *source) at(path, detail string) error {
-	for p := path; p != ""; {
-		if n, ok := s.lines[p]; ok {
-			return s.fail(n, nil, detail)
-		}
-		p = p[:max(strings.LastIndexAny(p, ".["), 0)]
+// wrong notes a fault at the key of a path, or at the nearest table above it.
+func (s *source) wrong(path, detail string) {
+	line := s.lines[path]
+	for p := path; p != "" && line == 0; p = p[:max(strings.LastIndexAny(p, ".["), 0)] {
+		line = s.lines[p]
 	}
-	return s.fail(0, nil, detail)
+	s.faults = append(s.faults, fault{line, detail})
+}
+
+// has reports whether a key stands in the file.
+func (s *source) has(path string) bool { return s.lines[path] > 0 }
+
+// first is the error of the fault that stands first in the file, or nil.
+func (s *source) first() error {
+	if len(s.faults) == 0 {
+		return nil
+	}
+	f := slices.MinFunc(s.faults, func(a, b fault) int {
+		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.detail, b.detail))
+	})
+	return s.fail(f.line, nil, f.detail)
 }
 
 func readAll(file string, r io.Reader) ([]byte, error) {
@@ -142,24 +94,20 @@ func readAll(file string, r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// decode reads strictly and remembers the lines of all keys.
-func (s *source) decode(data []byte) (*document, error) {
+// decode reads TOML and remembers the lines of all keys. What the keys are, it does not know.
+func (s *source) decode(data []byte) (map[string]any, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors on Windows write one
 	if !utf8.Valid(data) {
 		return nil, s.fail(invalidLine(data), nil, "not UTF-8 text")
 	}
-	d := new(document)
-	dec := toml.NewDecoder(bytes.NewReader(data))
-	if err := dec.DisallowUnknownFields().Decode(d); err != nil {
+	tree := map[string]any{}
+	if err := toml.Unmarshal(data, &tree); err != nil {
 		return nil, s.syntax(err)
 	}
 	s.lines = make(map[string]int)
 	w := walker{data: data, lines: s.lines, tables: make(map[string]int)}
 	w.walk()
-	if w.wrong != "" {
-		return nil, s.fail(w.wrongLine, nil, w.wrong)
-	}
-	return d, nil
+	return tree, nil
 }
 
 func invalidLine(data []byte) int {
@@ -179,41 +127,28 @@ func invalidLine(data []byte) int {
 
 // syntax turns what the TOML reader says into a line and a short sentence.
 func (s *source) syntax(err error) error {
-	var unknown *toml.StrictMissingError
 	var wrong *toml.DecodeError
-	switch {
-	case errors.As(err, &unknown) && len(unknown.Errors) > 0:
-		first := unknown.Errors[0]
-		line, _ := first.Position()
-		return s.fail(line, err, "unknown key "+keyName(first.Key()))
-	case errors.As(err, &wrong):
-		line, _ := wrong.Position()
-		return s.fail(line, err, sentence(wrong))
+	if !errors.As(err, &wrong) {
+		return s.fail(0, err, "not TOML")
 	}
-	return s.fail(0, err, "not TOML")
+	line, _ := wrong.Position()
+	text := strings.TrimPrefix(wrong.Error(), "toml: ")
+	if key := wrong.Key(); len(key) > 0 {
+		text = printableKey(key...) + ": " + text
+	}
+	return s.fail(line, err, text)
 }
 
-func sentence(err *toml.DecodeError) string {
-	text := strings.TrimPrefix(err.Error(), "toml: ")
-	key := keyName(err.Key())
-	switch {
-	case key != "" && strings.Contains(text, "into"): // names types of this package, which tell the person nothing
-		return key + " has a value of the wrong kind"
-	case key != "":
-		return key + ": " + text
-	}
-	return text
-}
-
-func keyName(k toml.Key) string {
-	parts := make([]string, len(k))
-	for i, p := range k {
-		parts[i] = p
+// printableKey writes a dotted key as it may be shown.
+func printableKey(parts ...string) string {
+	shown := make([]string, len(parts))
+	for i, p := range parts {
+		shown[i] = p
 		if p == "" || strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
-			parts[i] = strconv.Quote(p)
+			shown[i] = strconv.Quote(p)
 		}
 	}
-	name := []rune(strings.Join(parts, "."))
+	name := []rune(strings.Join(shown, "."))
 	if len(name) > 80 {
 		return string(name[:80]) + "..."
 	}
@@ -226,9 +161,7 @@ type walker struct {
 	newlines []int
 	lines    map[string]int
 	tables   map[string]int // how many of an array of tables were seen
-
-	wrong     string // the first thing the TOML reader lets pass and we do not
-	wrongLine int
+	at       int            // line of the key read last
 }
 
 func (w *walker) walk() {
@@ -247,10 +180,9 @@ func (w *walker) walk() {
 			prefix = w.keys("", e.Key())
 		case unstable.ArrayTable:
 			name := w.keys("", e.Key())
-			line := w.lines[name]
 			prefix = fmt.Sprintf("%s[%d]", name, w.tables[name])
 			w.tables[name]++
-			w.lines[prefix] = line
+			w.lines[prefix] = w.at
 		case unstable.KeyValue:
 			w.keyValue(prefix, e)
 		}
@@ -259,10 +191,7 @@ func (w *walker) walk() {
 
 func (w *walker) keyValue(prefix string, e *unstable.Node) {
 	path := w.keys(prefix, e.Key())
-	if name, _, single := strings.Cut(path, "."); single && (name == "module" || name == "unattended") {
-		w.refuse(w.lines[path], fmt.Sprintf("must stand under [[%s]]", name)) // the reader makes a list of one of it
-	}
-	w.value(path, w.lines[path], e.Value())
+	w.value(path, w.at, e.Value())
 }
 
 func (w *walker) value(path string, line int, v *unstable.Node) {
@@ -271,6 +200,9 @@ func (w *walker) value(path string, line int, v *unstable.Node) {
 	}
 	if _, known := w.lines[path]; !known {
 		w.lines[path] = line
+	}
+	if deep(path) {
+		return
 	}
 	switch v.Kind {
 	case unstable.Array:
@@ -285,27 +217,28 @@ func (w *walker) value(path string, line int, v *unstable.Node) {
 	}
 }
 
-// keys joins a dotted key to prefix and notes its line.
+// keys joins a dotted key to prefix and notes its line, the first one of a table that is written in pieces.
 func (w *walker) keys(prefix string, it unstable.Iterator) string {
 	for it.Next() {
-		n := it.Node()
-		key, line := string(n.Data), w.line(n.Raw)
-		if key != strings.ToLower(key) {
-			w.refuse(line, fmt.Sprintf("unknown key %q: keys are written in lower case", key))
+		if deep(prefix) {
+			continue
 		}
+		n := it.Node()
 		if prefix != "" {
 			prefix += "."
 		}
-		prefix += key
-		w.lines[prefix] = line
+		prefix += string(n.Data)
+		w.at = w.line(n.Raw)
+		if _, known := w.lines[prefix]; !known {
+			w.lines[prefix] = w.at
+		}
 	}
 	return prefix
 }
 
-func (w *walker) refuse(line int, detail string) {
-	if w.wrong == "" {
-		w.wrong, w.wrongLine = detail, line
-	}
+// deep bounds the work: nesting costs one byte a level in the file and a path a level here, an entry two bytes and a path.
+func deep(path string) bool {
+	return len(path) > maxPath || strings.Count(path, ".")+strings.Count(path, "[") >= maxDepth
 }
 
 func (w *walker) line(r unstable.Range) int {

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -16,27 +15,11 @@ type Network struct {
 	Allow   []string // ranges, addresses and host names that are called although they are not public
 }
 
-type networkTable struct {
-	Offline *bool    `toml:"offline"`
-	Proxy   *string  `toml:"proxy"`
-	PAC     *string  `toml:"pac"`
-	Allow   []string `toml:"allow"`
-}
-
-func (s *source) network(c *Config, d *document) error {
-	if d.Network.Offline != nil {
-		c.Network.Offline = *d.Network.Offline
+func proxy(_ *source, v string) (string, string) {
+	if v != "" && v != "system" && v != "none" && !proxyAddress(v) {
+		return "", `must be "system", "none" or http://HOST:PORT without a user name`
 	}
-	if d.Network.PAC != nil { // known, to say more than "unknown key"
-		return s.at("network.pac", "PAC scripts are not run: set proxy to the address the script returns, such as http://proxy.example:3128")
-	}
-	if p := d.Network.Proxy; p != nil {
-		if *p != "" && *p != "system" && *p != "none" && !proxyAddress(*p) {
-			return s.at("network.proxy", `must be "system", "none" or http://HOST:PORT without a user name`)
-		}
-		c.Network.Proxy = *p
-	}
-	return s.allow(c, d.Network.Allow)
+	return v, ""
 }
 
 func proxyAddress(s string) bool {
@@ -44,23 +27,16 @@ func proxyAddress(s string) bool {
 	return err == nil && webAddress(s) && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && ascii(s)
 }
 
-func (s *source) allow(c *Config, list []string) error {
-	if list == nil {
-		return nil
+func noScripts(*source, string) (string, string) {
+	return "", "PAC scripts are not run: set proxy to the address the script returns, such as http://proxy.example:3128"
+}
+
+func reach(_ *source, v string) (string, string) {
+	canonical, ok := reachable(v)
+	if !ok {
+		return "", "must be a range such as 10.0.0.0/8, an address or the name of a host"
 	}
-	if len(list) > maxList {
-		return s.at("network.allow", "too many entries")
-	}
-	out := make([]string, 0, len(list))
-	for i, entry := range list {
-		canonical, ok := reachable(entry)
-		if !ok {
-			return s.at(fmt.Sprintf("network.allow[%d]", i), "must be a range such as 10.0.0.0/8, an address or the name of a host")
-		}
-		out = append(out, canonical)
-	}
-	c.Network.Allow = out
-	return nil
+	return canonical, ""
 }
 
 // reachable is the one spelling of a range, an address or a host name.

@@ -25,13 +25,16 @@ const maxAnswers = 4096
 // clock of the file system may share it.
 const settle = 2 * time.Second
 
-// Origins tells which sites may talk to the agent. Machine policy comes first, then the person's answers, then the
-// configuration and the sites allowed for this run. The answers are read again whenever their file changes.
+// Origins tells which sites may talk to the agent. What machine policy denies comes first, then what it allows, then the
+// person's answers, then the configuration and the sites allowed for this run. The answers are read again whenever their file changes.
 type Origins struct {
 	path    string
 	policy  []string
+	deny    []string // by policy
 	config  []string
 	visible bool // policy: nothing is signed for sites that cannot be shown
+
+	withheld []proto.Right // by policy from this person
 
 	mu      sync.Mutex
 	answers map[string]answer
@@ -50,10 +53,12 @@ type answer struct {
 // OpenOrigins reads the person's answers from the file at path, which may be absent, and joins them with c, which may be
 // nil, and with further allowed sites. A file that is damaged, or that others may write, is proto.CodeConfigInvalid; a
 // site that is none is proto.CodeOriginInvalid.
+//
+// From whom the right sites is withheld, for those there are only the sites that policy allows; see [Rights.Withheld].
 func OpenOrigins(path string, c *Config, allow ...string) (*Origins, error) {
 	o := &Origins{path: path}
 	if c != nil {
-		o.policy, o.visible = slices.Clone(c.Origins.Policy), c.Origins.Visible
+		o.policy, o.deny, o.visible = slices.Clone(c.Origins.Policy), slices.Clone(c.Origins.Deny), c.Origins.Visible
 		o.config = slices.Clone(c.Origins.Allow)
 	}
 	for _, s := range allow {
@@ -80,8 +85,13 @@ func (o *Origins) Decision(origin string) (allowed, known bool) {
 	if canonical, reason := parseOrigin(origin); reason != "" || canonical != origin {
 		return false, true
 	}
-	if o.byPolicy(origin) {
+	switch {
+	case Named(o.deny, origin):
+		return false, true
+	case Named(o.policy, origin):
 		return true, true
+	case o.lacks(proto.RightSites):
+		return false, true
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -97,21 +107,34 @@ func (o *Origins) Decision(origin string) (allowed, known bool) {
 	return allowed, allowed
 }
 
+// Withhold takes rights from the person, before anything is asked of o.
+func (o *Origins) Withhold(rights []proto.Right) { o.withheld = rights }
+
+func (o *Origins) lacks(r proto.Right) bool { return slices.Contains(o.withheld, r) }
+
+// byPolicy reports whether policy says of a site what it may.
 func (o *Origins) byPolicy(origin string) bool {
-	return slices.ContainsFunc(o.policy, func(rule string) bool { return covers(rule, origin) })
+	return Named(o.deny, origin) || Named(o.policy, origin)
 }
 
-// Allow keeps that the person allows a site. A site that policy allows stays as it is.
+// Allow keeps that the person allows a site. A site that policy allows stays as it is; one that it denies is
+// proto.CodePolicyForbids.
 func (o *Origins) Allow(origin string) error {
 	origin, err := ParseOrigin(origin)
-	if err != nil || o.byPolicy(origin) {
+	if err == nil && Named(o.policy, origin) && !Named(o.deny, origin) {
+		return nil
+	}
+	if err == nil {
+		origin, err = o.changeable(origin)
+	}
+	if err != nil {
 		return err
 	}
 	return o.answer(origin, true)
 }
 
-// Deny keeps that the person refuses a site, also one the configuration allows. For a site that policy allows it is
-// proto.CodePolicyForbids.
+// Deny keeps that the person refuses a site, also one the configuration allows. For a site that policy names it is
+// proto.CodePolicyForbids, without the right proto.CodeRightMissing.
 func (o *Origins) Deny(origin string) error {
 	origin, err := o.changeable(origin)
 	if err != nil {
@@ -136,8 +159,12 @@ func (o *Origins) Forget(origin string) error {
 
 func (o *Origins) changeable(origin string) (string, error) {
 	origin, err := ParseOrigin(origin)
-	if err == nil && o.byPolicy(origin) {
-		err = proto.E(proto.CodePolicyForbids, fmt.Errorf("policy allows %s", origin))
+	switch {
+	case err != nil:
+	case o.byPolicy(origin):
+		err = proto.E(proto.CodePolicyForbids, fmt.Errorf("policy names %s", origin))
+	default:
+		err = Permit(o.withheld, proto.RightSites)
 	}
 	return origin, err
 }
@@ -164,7 +191,7 @@ func (o *Origins) answer(origin string, allowed bool) error {
 // Hidden tells whether a site that may talk to the agent may also ask for signatures of what the person cannot see; known is
 // false when nobody has said. Only the person can give this right, and policy can forbid it for all sites.
 func (o *Origins) Hidden(origin string) (allowed, known bool) {
-	if ok, _ := o.Decision(origin); !ok || o.visible {
+	if ok, _ := o.Decision(origin); !ok || o.visible || o.lacks(proto.RightHidden) {
 		return false, true
 	}
 	o.mu.Lock()
@@ -176,9 +203,12 @@ func (o *Origins) Hidden(origin string) (allowed, known bool) {
 }
 
 // SetHidden keeps the person's answer about this right of a site, which may talk to the agent by then. When policy forbids it,
-// it is proto.CodePolicyForbids.
+// it is proto.CodePolicyForbids, without the right proto.CodeRightMissing.
 func (o *Origins) SetHidden(origin string, allowed bool) error {
 	origin, err := ParseOrigin(origin)
+	if err == nil && allowed {
+		err = Permit(o.withheld, proto.RightHidden)
+	}
 	if err == nil && allowed && o.visible {
 		err = proto.E(proto.CodePolicyForbids, errors.New("policy forbids signatures of what cannot be shown"))
 	}
@@ -212,17 +242,20 @@ func (o *Origins) List() ([]proto.Origin, error) {
 	if o.err != nil {
 		return nil, o.err
 	}
-	list := make([]proto.Origin, 0, len(o.policy)+len(o.answers)+len(o.config))
+	list := make([]proto.Origin, 0, len(o.deny)+len(o.policy)+len(o.answers)+len(o.config))
+	for _, rule := range o.deny { // before the same rule among those allowed
+		list = append(list, proto.Origin{Origin: rule, Source: proto.OriginSourcePolicy})
+	}
 	for _, rule := range o.policy {
 		list = append(list, proto.Origin{Origin: rule, Allowed: true, Source: proto.OriginSourcePolicy, Hidden: o.hidden(o.answers[rule])})
 	}
 	for origin, a := range o.answers {
-		if !o.byPolicy(origin) {
+		if !o.byPolicy(origin) && !o.lacks(proto.RightSites) {
 			list = append(list, proto.Origin{Origin: origin, Allowed: a.allowed, Source: proto.OriginSourceUser, Since: a.since, Hidden: o.hidden(a)})
 		}
 	}
 	for _, origin := range o.config {
-		if _, answered := o.answers[origin]; !answered && !o.byPolicy(origin) {
+		if _, answered := o.answers[origin]; !answered && !o.byPolicy(origin) && !o.lacks(proto.RightSites) {
 			list = append(list, proto.Origin{Origin: origin, Allowed: true, Source: proto.OriginSourceConfig})
 		}
 	}
@@ -231,7 +264,7 @@ func (o *Origins) List() ([]proto.Origin, error) {
 }
 
 func (o *Origins) hidden(a answer) bool {
-	return a.allowed && !o.visible && a.hidden != nil && *a.hidden
+	return a.allowed && !o.visible && !o.lacks(proto.RightHidden) && a.hidden != nil && *a.hidden
 }
 
 // refresh reads the file again when it may have changed. It needs o.mu.

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"persten/proto"
 )
 
 const (
@@ -19,35 +21,38 @@ const (
 	policyOwner = 0 // root
 )
 
-// readOwned is a file that only its owner can have written: the file and its folder are owner's and nobody else may
-// write to them. Anything else is left unread with a warning; no file is neither.
-func readOwned(file string, owner int) (data []byte, warning string, err error) {
+// readOwned is a file that only its owner can have written: the file and its folder are owner's and nobody else may write to
+// them. Anything else is proto.CodePolicyUnsafe; no file is neither.
+func readOwned(file string, owner int) ([]byte, error) {
 	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe in its place must not stop the agent
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil, "", nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, "", unreadable(file, err)
+		return nil, unreadable(file, err)
 	}
 	defer f.Close()
 	fi, err := f.Stat() // of what was opened, not of what the name means by now
 	if err != nil {
-		return nil, "", unreadable(file, err)
+		return nil, unreadable(file, err)
 	}
 	dir, err := os.Stat(filepath.Dir(file))
 	if err != nil {
-		return nil, "", unreadable(file, err)
+		return nil, unreadable(file, err)
 	}
 	if !fi.Mode().IsRegular() {
-		return nil, fmt.Sprintf("policy %s ignored: not a file", file), nil
+		return nil, unsafePolicy(file, "not a file")
 	}
 	for _, i := range []fs.FileInfo{fi, dir} {
 		if why := changeable(i, owner); why != "" {
-			return nil, fmt.Sprintf("policy %s ignored: %s", file, why), nil
+			return nil, unsafePolicy(file, why)
 		}
 	}
-	data, err = readAll(file, f)
-	return data, "", err
+	return readAll(file, f)
+}
+
+func unsafePolicy(file, why string) error {
+	return proto.E(proto.CodePolicyUnsafe, errors.New(why), "file", file, "detail", why)
 }
 
 // changeable says how somebody other than owner could have changed a file or folder.
@@ -97,3 +102,8 @@ func looseFile(f *os.File) string {
 	}
 	return fmt.Sprintf("configuration %s: %s", f.Name(), why)
 }
+
+func sameName(whole, named string) bool { return whole == named }
+
+// registryPolicy is nothing: there is no registry.
+func registryPolicy() (*registryKey, error) { return nil, nil }

@@ -6,9 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
+
+	"persten/proto"
 )
 
 // init makes a process that TestPolicyInUserNamespace starts load its policy.
@@ -19,15 +20,15 @@ func init() {
 	}
 	c, err := load(os.DevNull, policy, policyOwner)
 	if err != nil {
-		os.Stdout.WriteString(err.Error())
-		os.Exit(1)
+		os.Stdout.WriteString(string(proto.AsError(err).Code))
+		os.Exit(0)
 	}
-	os.Stdout.WriteString(c.UI.Language + " " + strings.Join(c.Warnings, ";"))
+	os.Stdout.WriteString(c.UI.Language)
 	os.Exit(0)
 }
 
 // TestPolicyInUserNamespace: root's policy counts where root has no number, as in a sandboxed user unit, and what the user
-// could have written does not.
+// could have written ends the agent.
 func TestPolicyInUserNamespace(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("not root: a user namespace without root was not tried (4 cases)")
@@ -59,7 +60,11 @@ func TestPolicyInUserNamespace(t *testing.T) {
 		if err != nil {
 			t.Skipf("no user namespaces here (%v): 4 cases not run", err)
 		}
-		if counts := strings.HasPrefix(out, "en"); counts != c.counts {
+		want := string(proto.CodePolicyUnsafe)
+		if c.counts {
+			want = "en"
+		}
+		if out != want {
 			t.Errorf("%s: %q", name, out)
 		}
 	}

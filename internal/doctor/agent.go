@@ -28,11 +28,7 @@ func checkConfig(_ context.Context, m *Machine) (list []Finding) {
 		return []Finding{failure(err)}
 	}
 	for _, w := range c.Warnings {
-		if strings.HasPrefix(w, "policy ") { // says package config
-			list = append(list, warning("policy_ignored", "", "detail", w))
-		} else {
-			list = append(list, warning("config_loose", "", "detail", w))
-		}
+		list = append(list, warning("config_loose", "", "detail", w))
 	}
 	return list
 }
@@ -84,7 +80,7 @@ func judgeStatus(m *Machine, s *proto.AgentStatusResult) (list []Finding) {
 
 // ownPort tells that a problem is about the port for sites.
 func (m *Machine) ownPort(p proto.Problem) bool {
-	if p.Code != proto.CodePortTaken || m.Config == nil {
+	if p.Code != proto.CodePortTaken && p.Code != proto.CodePortOtherUser || m.Config == nil {
 		return false
 	}
 	c, err := m.Config()

@@ -35,6 +35,7 @@ type Machine struct {
 	Version string // of this program
 	State   string // folder of the journal and the decisions
 	Socket  string // of the user's session
+	Sharer  string // socket of the service that shares the port between users
 
 	Config func() (*config.Config, error)
 	// Status asks the running session. The error is proto.CodeAgentNotRunning when there is none.

@@ -106,9 +106,9 @@ func TestListening(t *testing.T) {
 // Who answers on the port decides what is said of it.
 func TestKnock(t *testing.T) {
 	for answer, want := range map[string]error{
-		"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npersten\n":                 nil,
-		"HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\nanother user's persten\n": errForeign,
-		"HTTP/1.1 404 Not Found\r\n\r\npersten\n":                               errOther,
+		"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npersten\n":                        nil,
+		"HTTP/1.1 403 Forbidden\r\nContent-Length: 23\r\n\r\nanother user's persten\n": errForeign,
+		"HTTP/1.1 404 Not Found\r\n\r\npersten\n":                                      errOther,
 		"SSH-2.0-x\r\n": errOther,
 		"":              io.EOF,
 	} {

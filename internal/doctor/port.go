@@ -67,7 +67,7 @@ func (m *Machine) knock(ctx context.Context, address string) error {
 	switch _, text, _ := strings.Cut(string(answer), "\r\n\r\n"); {
 	case ok && text == health:
 		return nil
-	case ok && text == foreignHealth:
+	case text == foreignHealth:
 		return errForeign
 	case len(answer) > 0:
 		return errOther
@@ -81,6 +81,8 @@ func (m *Machine) knock(ctx context.Context, address string) error {
 func judgePort(ctx context.Context, m *Machine, port string, knocked error) []Finding {
 	h, known := listener(m, port)
 	switch {
+	case known && h.system && m.Sharer != "" && m.exists(m.Sharer) && !errors.Is(knocked, errForeign):
+		return nil // whether connections come, the session knows: checkAgent asks it
 	case knocked == nil && known && h.foreign, errors.Is(knocked, errForeign):
 		return []Finding{warning("port_other_user", port, "user", h.user())}
 	case knocked == nil:
@@ -113,6 +115,7 @@ type holder struct {
 	uid     int
 	ours    bool
 	foreign bool // another user's
+	system  bool // the system's own
 }
 
 func (h holder) user() string {

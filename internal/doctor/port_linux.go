@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // stateListen is TCP_LISTEN in the table of proc(5) net/tcp.
@@ -25,12 +26,20 @@ func listener(m *Machine, port string) (h holder, ok bool) {
 			continue
 		}
 		if uid, inode, found := listening(string(text), uint16(n)); found {
-			h = holder{uid: uid, foreign: uid != os.Getuid()}
+			h = holder{uid: uid, foreign: uid != os.Getuid(), system: uid == systemUser()}
 			h.fill(m, inode)
 			return h, true
 		}
 	}
 	return h, false
+}
+
+// systemUser owns what belongs to the system; in the user namespace of the sandboxed unit root has no number of its own.
+func systemUser() int {
+	if fi, err := os.Stat("/"); err == nil {
+		return int(fi.Sys().(*syscall.Stat_t).Uid)
+	}
+	return 0
 }
 
 // listening looks in the table for a socket that listens on port.

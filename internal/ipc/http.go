@@ -45,7 +45,7 @@ type PagePort struct {
 
 // ListenPages opens an HTTP port at addr, 127.0.0.1 and a port number (0 picks one).
 func ListenPages(addr string, o PageOptions) (*PagePort, error) {
-	p, err := openPort(addr, o.SiteRules, "localhost")
+	p, err := openPort(addr, listenOwn, o.SiteRules, "localhost")
 	if err != nil {
 		return nil, fmt.Errorf("http port: %w", err)
 	}

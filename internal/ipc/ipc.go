@@ -20,7 +20,7 @@
 //   - [ListenUser]: a unix socket (0600, in a 0700 folder) or a named pipe that only its owner may open. The kernel names
 //     the peer's user, and another user is refused before a byte is read. The first frame is a hello, see below.
 //   - [ListenWebSocket]: 127.0.0.1 only, RFC 6455 messages, one message each. Every check stands before the upgrade.
-//   - [Pair] and [Inherited]: an anonymous socket pair for a child process, the only way descriptors travel.
+//   - [Pair] and [Inherited]: an unnamed socket pair, or a pipe of one instance, for a child process, the only way descriptors travel.
 //   - [Stdio]: the framing over any reader and writer, such as a native host's standard streams.
 //
 // Each way in makes a [Peer] from what the operating system and the browser say, never from what a page says.
@@ -141,6 +141,12 @@ var (
 	ErrSlow        = errors.New("peer does not read")
 	ErrProtocol    = errors.New("peer breaks the protocol")
 )
+
+func closeFiles(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
 
 // FrameError is a frame or message over the limit.
 type FrameError struct {

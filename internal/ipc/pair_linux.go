@@ -9,21 +9,28 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// Pair makes a connected pair of sockets for a child process. The caller keeps ours, hands theirs to the child as an extra
-// file, and closes theirs once the child has started. The child calls [Inherited].
-func Pair() (ours FileConn, theirs *os.File, err error) {
+// inheritedFD is where a child finds its end.
+const inheritedFD = 3
+
+// End is the child's end of a [Pair] on its way to the child.
+type End struct{ f *os.File }
+
+// Pair makes a connected pair of sockets for a child process. The caller keeps ours, gives theirs to the child's command, and
+// closes theirs once the child has started. The child calls [Inherited].
+func Pair() (ours FileConn, theirs *End, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make socket pair: %w", err)
 	}
-	theirs = os.NewFile(uintptr(fds[1]), "pair")
-	ours, err = Adopt(os.NewFile(uintptr(fds[0]), "pair"))
+	theirs = &End{os.NewFile(uintptr(fds[1]), "pair")}
+	ours, err = Adopt(&End{os.NewFile(uintptr(fds[0]), "pair")})
 	if err != nil {
 		theirs.Close()
 		return nil, nil, err
@@ -31,19 +38,20 @@ func Pair() (ours FileConn, theirs *os.File, err error) {
 	return ours, theirs, nil
 }
 
-// Inherited makes a connection of a descriptor this process was started with, and takes it over.
-func Inherited(fd uintptr) (FileConn, error) {
-	f := os.NewFile(fd, "inherited")
-	if f == nil {
-		return nil, fmt.Errorf("descriptor %d: %w", fd, os.ErrInvalid)
-	}
-	return Adopt(f)
-}
+// Give has the process of cmd inherit the end. It is called after what else sets cmd's environment and attributes, and before
+// cmd starts.
+func (e *End) Give(cmd *exec.Cmd) { cmd.ExtraFiles = []*os.File{e.f} }
 
-// Adopt makes a connection of one end of a [Pair] and takes f over.
-func Adopt(f *os.File) (FileConn, error) {
-	c, err := net.FileConn(f) // a duplicate, close-on-exec
-	f.Close()
+// Close gives the end up.
+func (e *End) Close() error { return e.f.Close() }
+
+// Inherited makes a connection of the end this process was started with.
+func Inherited() (FileConn, error) { return Adopt(&End{os.NewFile(inheritedFD, "inherited")}) }
+
+// Adopt makes a connection of the child's end of a [Pair] and takes e over.
+func Adopt(e *End) (FileConn, error) {
+	c, err := net.FileConn(e.f) // a duplicate, close-on-exec
+	e.f.Close()
 	if err != nil {
 		return nil, fmt.Errorf("adopt socket: %w", err)
 	}
@@ -133,15 +141,17 @@ func (s *fileStream) writeFiles(frame []byte, files []*os.File) (int, error) {
 	return n, send(files)
 }
 
-func (s *fileStream) RecvFiles() ([]byte, []*os.File, error) {
+func (s *fileStream) RecvFiles() ([]byte, []*os.File, error) { return s.recvFiles(MaxFrame) }
+
+func (s *fileStream) recvFiles(max int64) ([]byte, []*os.File, error) {
 	r := &rightsReader{c: s.c}
 	var header [headerSize]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
 		return r.fail(err)
 	}
 	size := int64(binary.NativeEndian.Uint32(header[:]))
-	if size > MaxFrame {
-		return r.fail(&FrameError{Size: size, Max: MaxFrame})
+	if size > max {
+		return r.fail(&FrameError{Size: size, Max: max})
 	}
 	body, err := readBody(r, int(size))
 	if err == nil {
@@ -202,10 +212,4 @@ func (r *rightsReader) collect(oob []byte) error {
 		}
 	}
 	return nil
-}
-
-func closeFiles(files []*os.File) {
-	for _, f := range files {
-		f.Close()
-	}
 }

@@ -42,15 +42,14 @@ type port struct {
 	total     int
 }
 
-// openPort listens at addr, which must be 127.0.0.1 and a port (0 picks one). Other addresses, names included, are refused.
-// Names are further names of ours that the Host header may hold.
-func openPort(addr string, rules SiteRules, names ...string) (*port, error) {
+// openPort makes a port of what listen opens at addr, which must be 127.0.0.1 and a port (0 picks one). Other addresses, names
+// included, are refused. Names are further names of ours that the Host header may hold.
+func openPort(addr string, listen func(addr string) (net.Listener, error), rules SiteRules, names ...string) (*port, error) {
 	ap, err := netip.ParseAddrPort(addr)
 	if err != nil || ap.Addr() != netip.AddrFrom4([4]byte{127, 0, 0, 1}) {
 		return nil, fmt.Errorf("listen on %s: only 127.0.0.1 is allowed", addr)
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(context.Background(), "tcp4", addr)
+	l, err := listen(addr)
 	if err != nil {
 		return nil, err
 	}

@@ -14,28 +14,61 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
+
+// exclusive has nothing to ask for: here a listening port is one program's.
+func exclusive(_, _ string, _ syscall.RawConn) error { return nil }
 
 // tcpOwner asks the kernel which user's socket connected client to server, both on loopback of this machine, and refuses
 // another user. What the kernel does not list is refused too. The process is found where /proc shows it, else 0.
 func tcpOwner(client, server netip.AddrPort) (uid, pid int, err error) {
-	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} { // an IPv6 socket may hold a mapped address
+	uid, inode, err := tcpListed(client, server)
+	if err != nil {
+		return 0, 0, err
+	}
+	if uid != os.Getuid() {
+		return 0, 0, fmt.Errorf("%w: uid %d", ErrForeignUser, uid)
+	}
+	return uid, socketHolder(inode), nil
+}
+
+var tcpTables = []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} // an IPv6 socket may hold a mapped address
+
+// tcpListed finds a socket in the kernel's tables, which it writes out whole.
+func tcpListed(client, server netip.AddrPort) (uid int, inode string, err error) {
+	for _, table := range tcpTables {
 		f, err := os.Open(table)
 		if err != nil {
 			continue // no IPv6
 		}
 		uid, inode, ok := findTCP(f, client, server)
 		f.Close()
-		if !ok {
+		if ok {
+			return uid, inode, nil
+		}
+	}
+	return 0, "", fmt.Errorf("%w: owner of %s is not known", ErrForeignUser, client)
+}
+
+// heldByOther reports whether another user listens on a port of this machine.
+func heldByOther(port uint16) bool {
+	for _, table := range tcpTables {
+		text, err := os.ReadFile(table)
+		if err != nil {
 			continue
 		}
-		if uid != os.Getuid() {
-			return 0, 0, fmt.Errorf("%w: uid %d", ErrForeignUser, uid)
+		for line := range strings.Lines(string(text)) {
+			f := strings.Fields(line)
+			if len(f) >= 10 && f[3] == tcpListen && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) {
+				return f[7] != strconv.Itoa(os.Getuid())
+			}
 		}
-		return uid, socketHolder(inode), nil
 	}
-	return 0, 0, fmt.Errorf("%w: owner of %s is not known", ErrForeignUser, client)
+	return false
 }
+
+const tcpListen = "0A" // TCP_LISTEN in these tables
 
 // findTCP looks in a table of proc(5) net/tcp for the socket local→remote.
 func findTCP(table io.Reader, local, remote netip.AddrPort) (uid int, inode string, ok bool) {

@@ -4,6 +4,7 @@ package ipc
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"syscall"
@@ -19,6 +20,16 @@ const (
 	tcpRowSize             = 24      // MIB_TCPROW_OWNER_PID: state, local, port, remote, port, pid
 	maxTCPTable            = 8 << 20 // bytes
 )
+
+// exclusive keeps other programs from listening on the same port beside us, which SO_REUSEADDR of theirs would allow.
+func exclusive(_, _ string, c syscall.RawConn) error {
+	const exclusiveAddrUse = ^windows.SO_REUSEADDR // SO_EXCLUSIVEADDRUSE
+	var inner error
+	err := c.Control(func(fd uintptr) {
+		inner = windows.SetsockoptInt(windows.Handle(fd), windows.SOL_SOCKET, exclusiveAddrUse, 1)
+	})
+	return errors.Join(err, inner)
+}
 
 // tcpOwner asks the system which process connected client to server, both on loopback of this machine, and refuses one of
 // another user or logon session. What the system does not list is refused too.

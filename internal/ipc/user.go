@@ -58,19 +58,29 @@ func (u *userListener) Serve(ctx context.Context, accept func(Conn, Peer)) error
 	defer context.AfterFunc(ctx, func() { u.Close() })()
 	conns := newConnSet(maxUserConns)
 	defer conns.closeAndWait()
-	for {
-		c, err := u.l.Accept()
-		switch {
-		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
-			return ctx.Err()
-		case err != nil:
-			warnRefused("user socket: accept failed", "err", err)
-			time.Sleep(dialPause) // out of descriptors: it passes
-			continue
-		}
+	return acceptAll(ctx, u.l, "user socket", func(c net.Conn) {
 		if !conns.start(c, func() { serveUser(c, accept) }) {
 			warnRefused("user socket: too many connections")
 			c.Close()
+		}
+	})
+}
+
+// acceptAll calls each with every connection until the listener is closed. Name is a constant, for the log.
+func acceptAll(ctx context.Context, l net.Listener, name string, each func(net.Conn)) error {
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil && ctx.Err() == nil:
+			each(c)
+		case err == nil:
+			c.Close()
+			return ctx.Err()
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return ctx.Err()
+		default:
+			warnRefused(name+": accept failed", "err", err)
+			time.Sleep(dialPause) // out of descriptors: it passes
 		}
 	}
 }
@@ -110,13 +120,8 @@ func readHello(c net.Conn) (hello, error) {
 	if err != nil {
 		return h, err
 	}
-	if err := CheckJSON(b, 1); err != nil {
-		return h, fmt.Errorf("%w: hello: %w", ErrProtocol, err)
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&h); err != nil {
-		return h, fmt.Errorf("%w: hello", ErrProtocol)
+	if err := decodeHello(b, &h); err != nil {
+		return h, err
 	}
 	local := h.Role == roleLocal && h.Extension == ""
 	host := h.Role == roleHost && h.Extension != "" && len(h.Extension) <= maxExtension
@@ -124,6 +129,19 @@ func readHello(c net.Conn) (hello, error) {
 		return h, fmt.Errorf("%w: hello names no role", ErrProtocol)
 	}
 	return h, c.SetReadDeadline(time.Time{})
+}
+
+// decodeHello reads the first frame of a connection, an object with no members but those of h.
+func decodeHello(b []byte, h any) error {
+	if err := CheckJSON(b, 1); err != nil {
+		return fmt.Errorf("%w: hello: %w", ErrProtocol, err)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(h); err != nil {
+		return fmt.Errorf("%w: hello", ErrProtocol)
+	}
+	return nil
 }
 
 // DialUser connects a program of the user to the session at path and says hello as a local client. While nobody answers it

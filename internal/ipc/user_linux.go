@@ -119,30 +119,42 @@ func removeSocket(path string) error {
 
 // activated returns the listener systemd passed for path, or nil. Descriptors for other paths are left alone.
 func activated(path string) (net.Listener, error) {
+	for _, fd := range passedFDs() {
+		if name, err := unix.Getsockname(fd); err == nil && sameSocket(name, path) {
+			return passed(fd)
+		}
+	}
+	return nil, nil
+}
+
+// passedFDs are the descriptors that systemd started this process with.
+func passedFDs() (fds []int) {
 	if pid, err := strconv.Atoi(os.Getenv("LISTEN_PID")); err != nil || pid != os.Getpid() {
-		return nil, nil
+		return nil
 	}
 	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
 	if err != nil || n < 1 || n > 16 {
-		return nil, nil
+		return nil
 	}
 	for fd := activatedFirst; fd < activatedFirst+n; fd++ {
 		unix.CloseOnExec(fd)
-		if name, err := unix.Getsockname(fd); err != nil || !sameSocket(name, path) {
-			continue
-		}
-		f := os.NewFile(uintptr(fd), path)
-		l, err := net.FileListener(f)
-		f.Close()
-		if err != nil {
-			return nil, fmt.Errorf("socket from systemd: %w", err)
-		}
-		if u, ok := l.(*net.UnixListener); ok {
-			u.SetUnlinkOnClose(false) // the unit owns the file
-		}
-		return l, nil
+		fds = append(fds, fd)
 	}
-	return nil, nil
+	return fds
+}
+
+// passed makes a listener of a socket that systemd listens on.
+func passed(fd int) (net.Listener, error) {
+	f := os.NewFile(uintptr(fd), "passed")
+	l, err := net.FileListener(f)
+	f.Close()
+	if err != nil {
+		return nil, fmt.Errorf("socket from systemd: %w", err)
+	}
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false) // the unit owns the file
+	}
+	return l, nil
 }
 
 func sameSocket(name unix.Sockaddr, path string) bool {
@@ -160,15 +172,15 @@ func starting(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EAGAIN)
 }
 
-// peerOf asks the kernel who connected, and refuses another user, root included.
-func peerOf(c net.Conn) (Peer, error) {
+// credentials asks the kernel who connected, or who listened.
+func credentials(c net.Conn) (*unix.Ucred, error) {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
-		return Peer{}, fmt.Errorf("peer of %T: %w", c, ErrUnsupported)
+		return nil, fmt.Errorf("peer of %T: %w", c, ErrUnsupported)
 	}
 	rc, err := u.SyscallConn()
 	if err != nil {
-		return Peer{}, err
+		return nil, err
 	}
 	var cred *unix.Ucred
 	var inner error
@@ -176,7 +188,16 @@ func peerOf(c net.Conn) (Peer, error) {
 		cred, inner = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	})
 	if err := errors.Join(err, inner); err != nil {
-		return Peer{}, fmt.Errorf("peer credentials: %w", err)
+		return nil, fmt.Errorf("peer credentials: %w", err)
+	}
+	return cred, nil
+}
+
+// peerOf is who connected; another user is refused, root included.
+func peerOf(c net.Conn) (Peer, error) {
+	cred, err := credentials(c)
+	if err != nil {
+		return Peer{}, err
 	}
 	if int(cred.Uid) != os.Getuid() {
 		return Peer{}, fmt.Errorf("%w: uid %d, pid %d", ErrForeignUser, cred.Uid, cred.Pid)

@@ -35,6 +35,10 @@ func TestMain(m *testing.M) {
 		foreignClient()
 	case "activated":
 		activatedSession()
+	case "sharing":
+		sharingUser()
+	case "knocking":
+		knockingUser()
 	}
 }
 
@@ -477,7 +481,7 @@ func TestPairHostileFiles(t *testing.T) {
 		fds[i] = 0
 	}
 	frame := binary.NativeEndian.AppendUint32(nil, 1)
-	if err := syscall.Sendmsg(int(theirs.Fd()), frame, syscall.UnixRights(fds...), nil, 0); err != nil {
+	if err := syscall.Sendmsg(int(theirs.f.Fd()), frame, syscall.UnixRights(fds...), nil, 0); err != nil {
 		t.Fatal(err)
 	}
 	theirs.Close()

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -37,15 +38,22 @@ type WebSocketOptions struct {
 	TLS        *tls.Config // nil: ws, else wss
 	Foreign    bool        // pages written for another program: their handshakes name no subprotocol
 	MaxMessage int         // of one message, when not [MaxFrame]; a foreign answer may have [Grown] times that
+
+	// Service is the socket of a service that may share the port between users, such as [PortSocket]; empty for none. Where nobody
+	// shares it, the port is our own.
+	Service string
+	// Trouble, if set, hears when no connections come any more because Service is gone, and nil when they come again.
+	Trouble func(error)
 }
 
 // Grown is how many times as long as a foreign request its answer may be: it holds the documents again, in base64, and signatures.
 const Grown = 3
 
 // ListenWebSocket opens a WebSocket at addr, which must be 127.0.0.1 and a port (0 picks one). Other addresses, names
-// included, are refused.
+// included, are refused. A port that another user has is [ErrForeignUser].
 func ListenWebSocket(addr string, o WebSocketOptions) (Listener, error) {
-	p, err := openPort(addr, o.SiteRules)
+	listen := func(addr string) (net.Listener, error) { return listenShared(o.Service, addr, o.Trouble) }
+	p, err := openPort(addr, listen, o.SiteRules)
 	if err != nil {
 		return nil, fmt.Errorf("websocket: %w", err)
 	}

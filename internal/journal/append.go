@@ -24,16 +24,13 @@ func (j *Journal) append(ctx context.Context, l Line) (Line, error) {
 
 // write chains l to the end of the file and returns it as written.
 func (j *Journal) write(ctx context.Context, l Line) (Line, error) {
-	f, err := openFile(j.path)
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	f, err := locked(ctx, j.path, true, func() (*os.File, error) { return openFile(j.path) })
 	if err != nil {
 		return l, unwritable(err)
 	}
 	defer f.Close() // also lets the lock go
-	ctx, cancel := context.WithTimeout(ctx, lockWait)
-	defer cancel()
-	if err := lock(ctx, f, true); err != nil {
-		return l, unwritable(err)
-	}
 	head := openHead(j.path, true)
 	if head == nil {
 		return l, unwritable(errors.New("the head cannot be opened"))
@@ -88,6 +85,28 @@ func openFile(path string) (*os.File, error) {
 		}
 	}
 	return f, nil
+}
+
+// locked opens the journal and locks it. Between the two, Expire may put another file in its place: then that one is opened.
+func locked(ctx context.Context, path string, exclusive bool, open func() (*os.File, error)) (*os.File, error) {
+	for {
+		f, err := open()
+		if err != nil {
+			return nil, err
+		}
+		if err := lock(ctx, f, exclusive); err != nil {
+			f.Close()
+			return nil, err
+		}
+		mine, err := f.Stat()
+		if now, gone := os.Lstat(path); err == nil && (gone != nil || os.SameFile(mine, now)) {
+			return f, nil
+		}
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // lock waits for the lock between processes until ctx ends.

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -28,18 +27,11 @@ const Local = "local"
 // result of its end and counts as one with it; q.Limit 0 is no limit. Lines that cannot be read are left out; [Verify] tells of
 // them. A journal that does not exist is empty.
 func Find(path string, q proto.JournalListParams) (list []Line, more bool, err error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, nil
-	}
-	if err != nil {
+	f, size, err := openSteady(path)
+	if f == nil {
 		return nil, false, err
 	}
 	defer f.Close()
-	size, err := steady(f)
-	if err != nil {
-		return nil, false, err
-	}
 	s := search{q: q, words: strings.ToLower(q.Text), ends: map[uint64]Line{}}
 	if err := backwards(f, size, s.line); err != nil && !errors.Is(err, ErrDamaged) { // what is before the damage is not to be had
 		return nil, false, err

@@ -17,6 +17,9 @@
 // the chain is only as good as a copy of the head kept elsewhere. That copy is a [Seal] in the system's own log, one every 32
 // records and one at the end of a session.
 //
+// Lines may be forgotten when policy says how long they are kept ([Journal.Expire]); NAME.base then holds seq and hash of the last
+// that went.
+//
 // A line cut short by a power loss is set aside, in base64, in a line of type torn, and the chain goes on after it.
 // A begin without an end is a use of the key whose outcome is not known; [Verify] counts them.
 //
@@ -50,7 +53,7 @@ const lockWait = 5 * time.Second
 
 // Record is what one line says. Empty fields are left out.
 type Record struct {
-	Kind              string            `json:"kind"` // sign, refused, pin, origin, pause ...
+	Kind              string            `json:"kind"` // sign, refused, pin, origin, expired ...
 	User              string            `json:"user,omitempty"`
 	Origin            string            `json:"origin,omitempty"`
 	Top               string            `json:"top,omitempty"`

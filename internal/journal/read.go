@@ -64,16 +64,13 @@ func (s Summary) Proto() proto.JournalVerifyResult {
 func Verify(path string) (Summary, error) { return verifyWith(path, nil) }
 
 func verifyWith(path string, seals []Seal) (Summary, error) {
-	v := verifier{prev: firstPrev, open: map[uint64]bool{}, seals: map[uint64][]Seal{}}
-	for i, s := range seals {
-		v.seals[s.Seq] = append(v.seals[s.Seq], s)
-		v.Newest = &seals[i]
-	}
+	v := newVerifier(path, seals)
 	head := openHead(path, false)
 	if head != nil {
 		defer head.Close()
 	}
 	err := eachLocked(path, v.line, func() {
+		v.base = readBase(path)
 		if head != nil {
 			v.headSeq, v.headHash, v.Anchored = readHead(head)
 		}
@@ -88,9 +85,20 @@ func verifyWith(path string, seals []Seal) (Summary, error) {
 	return v.Summary, err
 }
 
+func newVerifier(path string, seals []Seal) *verifier {
+	v := &verifier{base: readBase(path), open: map[uint64]bool{}, seals: map[uint64][]Seal{}}
+	for i, s := range seals {
+		v.seals[s.Seq] = append(v.seals[s.Seq], s)
+		v.Newest = &seals[i]
+	}
+	return v
+}
+
 // verifier walks the chain. After a line that does not fit it goes on from that line, so that the counts are of the whole.
 type verifier struct {
 	Summary
+	base     base
+	from     uint64 // the line before the first
 	seq      uint64
 	prev     string
 	open     map[uint64]bool
@@ -117,10 +125,17 @@ func (v *verifier) line(n int, raw []byte, whole bool) {
 	case err != nil:
 		v.bad(n, proto.JournalDamageLineDamaged)
 		return
+	case n == 1:
+		first := v.base.begins(l)
+		v.from, v.seq, v.prev = first.seq, first.seq, first.hash
+	}
+	switch {
 	case l.Seq != v.seq+1:
 		v.bad(n, proto.JournalDamageLinesMissing)
 	case l.Prev != v.prev:
 		v.bad(n, proto.JournalDamageLineBeforeChanged)
+	case l.Seq == v.base.seq && l.Hash != v.base.hash:
+		v.bad(n, proto.JournalDamageLinesMissing)
 	case l.Seq == v.headSeq && v.Anchored && l.Hash != v.headHash:
 		v.bad(n, proto.JournalDamageHeadDiffers)
 	}
@@ -135,7 +150,7 @@ func (v *verifier) count(n int, l Line) {
 	case TypeBegin:
 		v.open[l.Seq] = true
 	case TypeEnd:
-		if !v.open[l.Of] {
+		if !v.open[l.Of] && l.Of > v.from { // else its begin was forgotten
 			v.bad(n, proto.JournalDamageEndWithoutBegin)
 		}
 		delete(v.open, l.Of)
@@ -168,16 +183,13 @@ func each(path string, fn func(n int, raw []byte, whole bool)) error {
 
 // eachLocked is each, with a call under the lock before the first line.
 func eachLocked(path string, fn func(n int, raw []byte, whole bool), first func()) error {
-	f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	f, err := locked(ctx, path, false, func() (*os.File, error) { return os.OpenFile(path, os.O_RDONLY|noFollow, 0) })
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
-	defer cancel()
-	if err := lock(ctx, f, false); err != nil {
-		return err
-	}
 	first()
 	return lines(f, fn)
 }

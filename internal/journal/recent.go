@@ -19,7 +19,9 @@ const block = 256 << 10
 // what is counted in it bounds what may be done: a line that does not fit its hash or the one after it, and an end that was
 // cut off, are [ErrDamaged]. A journal that never was is empty.
 func Recent(path string, since time.Time, fn func(Line)) error {
-	f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	f, err := locked(ctx, path, false, func() (*os.File, error) { return os.OpenFile(path, os.O_RDONLY|noFollow, 0) })
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -28,11 +30,6 @@ func Recent(path string, since time.Time, fn func(Line)) error {
 		return r.finish(path)
 	}
 	defer f.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
-	defer cancel()
-	if err := lock(ctx, f, false); err != nil {
-		return err
-	}
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -84,7 +81,8 @@ func (r *recent) finish(path string) error {
 			return fmt.Errorf("%w: lines were cut off the end", ErrDamaged)
 		}
 	}
-	if r.first != nil && !r.old && r.seq != 1 {
+	oldest := readBase(path).begins(Line{Seq: r.seq, Prev: r.prev})
+	if r.first != nil && !r.old && (r.seq != oldest.seq+1 || r.prev != oldest.hash) {
 		return fmt.Errorf("%w: lines before line %d are missing", ErrDamaged, r.seq)
 	}
 	return nil

@@ -31,6 +31,12 @@ type Seals interface {
 	Place() string // journald or eventlog
 }
 
+// SystemLog is a log of the system that takes whole records.
+type SystemLog interface {
+	// Tell writes one line of text about the record whose hash is id.
+	Tell(text, id string, warn bool) error
+}
+
 // SealTo has every 32nd record sealed from now on. That the log does not take a seal hinders nobody.
 func (j *Journal) SealTo(s Seals) { j.seals = s }
 

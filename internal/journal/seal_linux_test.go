@@ -4,6 +4,7 @@ package journal
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -145,4 +146,27 @@ func FuzzSeals(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Whole records go to the same log, as one line each, whatever is in them.
+func TestTellSystem(t *testing.T) {
+	j := startJournald(t)
+	if err := j.Tell("{\"kind\":\"sign\"}\nPRIORITY=0", "abc", true); err != nil {
+		t.Fatal(err)
+	}
+	var said []byte
+	for range 100 {
+		said, _ = exec.Command("journalctl", "--namespace="+j.namespace, "--output=json", "--no-pager", "--quiet", "PERSTEN_RECORD=abc").Output()
+		if len(said) > 0 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	var e map[string]any
+	if err := json.Unmarshal(said, &e); err != nil {
+		t.Fatalf("%q, %v", said, err)
+	}
+	if e["MESSAGE"] != `{"kind":"sign"} PRIORITY=0` || e["PRIORITY"] != "4" || e["SYSLOG_IDENTIFIER"] != "persten" {
+		t.Errorf("journald has %s", said)
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -31,10 +32,28 @@ type journald struct{ namespace string }
 // SystemSeals is the log of this system.
 func SystemSeals() Seals { return journald{} }
 
+// System is the same log, for whole records.
+func System() SystemLog { return journald{} }
+
 func (journald) Place() string { return "journald" }
 
-// Put sends one entry by journald's native protocol: a datagram of NAME=value lines.
+// Put implements Seals.
 func (j journald) Put(path string, s Seal) error {
+	return j.send(fmt.Sprintf("MESSAGE=Persten journal sealed at record %d\nPRIORITY=6\n"+
+		"PERSTEN_JOURNAL=%s\nPERSTEN_SEQ=%d\nPERSTEN_HASH=%s\n", s.Seq, path, s.Seq, s.Hash))
+}
+
+// Tell implements SystemLog.
+func (j journald) Tell(text, id string, warn bool) error {
+	priority := 5
+	if warn {
+		priority = 4
+	}
+	return j.send(fmt.Sprintf("MESSAGE=%s\nPRIORITY=%d\nPERSTEN_RECORD=%s\n", strings.ReplaceAll(text, "\n", " "), priority, id))
+}
+
+// send sends one entry by journald's native protocol: a datagram of NAME=value lines.
+func (j journald) send(entry string) error {
 	dir := "/run/systemd/journal"
 	if j.namespace != "" {
 		dir += "." + j.namespace
@@ -47,8 +66,7 @@ func (j journald) Put(path string, s Seal) error {
 	if err := c.SetWriteDeadline(time.Now().Add(sealWait)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c, "MESSAGE=Persten journal sealed at record %d\nPRIORITY=6\nSYSLOG_IDENTIFIER=persten\n"+
-		"PERSTEN_JOURNAL=%s\nPERSTEN_SEQ=%d\nPERSTEN_HASH=%s\n", s.Seq, path, s.Seq, s.Hash)
+	_, err = fmt.Fprint(c, entry+"SYSLOG_IDENTIFIER=persten\n")
 	return err
 }
 

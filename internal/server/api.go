@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"persten/internal/config"
 	"persten/internal/signing"
 	"persten/proto"
 )
@@ -40,7 +41,8 @@ func (c *client) AgentHello(_ context.Context, p proto.AgentHelloParams) (*proto
 func (c *client) capabilities() []string {
 	var names []string
 	for _, m := range proto.Methods() {
-		if a, _ := proto.Audience(m); a == proto.AudiencePage || c.local() {
+		a, _ := proto.Audience(m)
+		if a == proto.AudiencePage || c.local() && config.Permit(c.o.Withheld, rights[m]) == nil {
 			names = append(names, m)
 		}
 	}
@@ -62,6 +64,7 @@ func (c *client) AgentStatus(ctx context.Context, _ proto.AgentStatusParams) (*p
 	}
 	if c.local() {
 		out.Unattended, out.Requests, out.PausedUntil = c.o.Engine.Unattended(), c.openRequests(), c.respite.until()
+		out.Policy, out.Withheld = c.o.Managed, c.o.Withheld
 	}
 	return out, nil
 }

@@ -152,6 +152,26 @@ func TestOpenRequests(t *testing.T) {
 	eventually(t, "it is over", func() bool { return len(b.engine.OpenRequests()) == 0 })
 }
 
+// TestIdle: the agent may end while pages are connected, and not while one waits for an answer or has a document here.
+func TestIdle(t *testing.T) {
+	b := newBench(t, &person{decide: never}, demo)
+	page := b.dial(t, native)
+	code(t, page, proto.MethodAgentStatus, proto.AgentStatusParams{}) // it is there
+	eventually(t, "idle with a page that asks nothing", b.Idle)
+	h := upload(t, page, "Договор.txt", []byte("x"))
+	if b.Idle() {
+		t.Error("idle with a document of a page")
+	}
+	go page.Call(context.Background(), proto.MethodSignCMS, proto.SignCMSParams{Certificate: certificate(t), Content: &proto.Content{Handle: h}}, nil)
+	eventually(t, "the question", func() bool { return len(b.engine.OpenRequests()) == 1 })
+	code(t, page, proto.MethodContentDrop, proto.ContentDropParams{Handle: h})
+	if b.Idle() {
+		t.Error("idle with a question open")
+	}
+	page.Close()
+	eventually(t, "idle again", b.Idle)
+}
+
 func waiting(r proto.OpenRequest) proto.AgentNoticeParams {
 	return proto.AgentNoticeParams{Kind: proto.NoticeKindRequestWaiting, Title: "A request waits", Body: "b", Page: proto.WindowPageTokens, Request: r.ID}
 }

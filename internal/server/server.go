@@ -23,6 +23,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"persten/internal/config"
 	"persten/internal/ipc"
 	"persten/internal/rpc"
 	"persten/internal/signing"
@@ -79,6 +80,9 @@ type Options struct {
 	User     string // operating-system user the agent runs for
 	Lang     string // of questions no caller named a language for
 
+	Managed  bool          // there is a machine policy
+	Withheld []proto.Right // by it, from the person
+
 	// Page writes a report as a page for people in a language; nil: there are none.
 	Page func(w io.Writer, form proto.PageForm, lang string, r *proto.Report) error
 }
@@ -90,6 +94,7 @@ type Server struct {
 	rates  *rates
 	opens  *rates
 	paused atomic.Bool
+	atwork atomic.Int64 // requests that wait for their answer
 
 	respite respite
 	windows windows
@@ -194,6 +199,8 @@ func via(p ipc.Peer) signing.Via {
 
 // handle answers one request. A notification is none: nothing runs whose result nobody could get.
 func (c *client) handle(ctx context.Context, r *rpc.Request) (result any, err error) {
+	c.atwork.Add(1)
+	defer c.atwork.Add(-1)
 	for _, f := range r.Files {
 		f.Close() // no method takes descriptors
 	}
@@ -220,12 +227,15 @@ func (c *client) handle(ctx context.Context, r *rpc.Request) (result any, err er
 	return result, nil
 }
 
+// Idle reports whether nobody waits for an answer and no document lies here: the agent may end without anybody losing anything.
+func (s *Server) Idle() bool { return s.atwork.Load() == 0 && s.o.Engine.Store().Empty() }
+
 // permit decides whether this caller may call this method at all.
 func (c *client) permit(r *rpc.Request) error {
 	method := r.Method
 	audience, _ := proto.Audience(method) // Dispatch refuses unknown ones, to those it answers at all
 	if c.local() {
-		return nil
+		return config.Permit(c.o.Withheld, rights[method])
 	}
 	if audience == proto.AudienceLocal {
 		return proto.E(proto.CodeMethodLocalOnly, nil, "method", method)
@@ -243,6 +253,13 @@ func (c *client) permit(r *rpc.Request) error {
 		return proto.E(proto.CodeAgentPaused, nil)
 	}
 	return nil
+}
+
+// rights are what local methods need that machine policy may keep to some. Those of pages are the engine's and the origins' matter.
+var rights = map[string]proto.Right{
+	proto.MethodOriginsAllow: proto.RightSites, proto.MethodOriginsDeny: proto.RightSites, proto.MethodOriginsForget: proto.RightSites,
+	proto.MethodKeyfilesAdd: proto.RightKeys, proto.MethodKeyfilesRemove: proto.RightKeys,
+	proto.MethodJournalList: proto.RightJournal, proto.MethodJournalVerify: proto.RightJournal, proto.MethodJournalExport: proto.RightJournal,
 }
 
 // admit lets an allowed site in. One that only looks raises no question.

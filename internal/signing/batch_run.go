@@ -32,6 +32,9 @@ func (b *batch) approved(ctx context.Context) error {
 	progress(ctx, StepWaiting)
 	b.q.by = approvedBy(b.prompt)
 	d, err := b.e.desk.decide(ctx, b.q, b.prompt)
+	if err == nil {
+		err = b.e.rules.use(b.q)
+	}
 	if err != nil {
 		return b.e.refused(b.who, b.noted(), fault(err))
 	}

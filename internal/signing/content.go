@@ -338,6 +338,18 @@ func (s *Store) DropChannel(channel string) {
 	}
 }
 
+// Empty reports whether no channel holds a content.
+func (s *Store) Empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sh := range s.channels {
+		if len(sh.contents) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (s *Store) find(channel, handle string) (*Content, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -201,7 +201,7 @@ func TestApprovalIsRedeemedOnce(t *testing.T) {
 }
 
 func TestDeskForgetsOrigins(t *testing.T) {
-	d := newDesk(nil, func() {})
+	d := newDesk(nil, func() {}, time.Minute)
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
 	for range 100 {

@@ -18,7 +18,7 @@ import (
 const (
 	maxPrompts  = 3                // windows at once
 	maxWaiting  = 16               // further requests of one origin
-	decideLimit = 30 * time.Minute // for a person to answer
+	decideLimit = 30 * time.Minute // for a person to answer, when policy says nothing shorter
 	redeemLimit = 120 * time.Second
 )
 
@@ -28,6 +28,7 @@ type desk struct {
 	changed func()         // called when a prompt opens or closes
 	cooled  func(Question) // called when the person's refusals make a site wait
 	refused patience
+	wait    time.Duration // for a person's answer
 
 	explained patience // windows that only say why nothing can be chosen: closing one refuses nothing, yet may be wanted too often
 
@@ -43,8 +44,8 @@ type line struct {
 	waiting int
 }
 
-func newDesk(ask Approver, changed func()) *desk {
-	return &desk{ask: ask, changed: changed, slots: make(chan struct{}, maxPrompts), origins: map[string]*line{}, refused: newPatience(), explained: newPatience()}
+func newDesk(ask Approver, changed func(), wait time.Duration) *desk {
+	return &desk{ask: ask, changed: changed, wait: wait, slots: make(chan struct{}, maxPrompts), origins: map[string]*line{}, refused: newPatience(), explained: newPatience()}
 }
 
 // open waits for a place at the desk and opens the prompt. The returned release gives the place back.
@@ -184,8 +185,8 @@ func (a *approval) redeem() error {
 }
 
 // decide waits for the person, for a limited time.
-func decide(ctx context.Context, p Prompt) (Decision, error) {
-	limited, cancel := context.WithTimeout(ctx, decideLimit)
+func decide(ctx context.Context, p Prompt, wait time.Duration) (Decision, error) {
+	limited, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	d, err := p.Decide(limited)
 	if late := overdue(ctx, limited, err); late != nil {
@@ -199,7 +200,7 @@ func decide(ctx context.Context, p Prompt) (Decision, error) {
 
 // decide waits for the person's answer to q, which counts for the site that asks.
 func (d *desk) decide(ctx context.Context, q Question, p Prompt) (Decision, error) {
-	answer, err := decide(ctx, p)
+	answer, err := decide(ctx, p, d.wait)
 	answered := err == nil || code(err) == proto.CodeUserRejected
 	counted := &d.refused
 	if q.explains() {
@@ -223,13 +224,13 @@ func overdue(ctx, limited context.Context, cause error) error {
 }
 
 // pins asks the prompt for PINs, notes wrong ones in the journal and keeps the approval fresh.
-func pins(p Prompt, a *approval, wrong func(token.PINRequest)) token.PINFunc {
+func pins(p Prompt, a *approval, wait time.Duration, wrong func(token.PINRequest)) token.PINFunc {
 	return func(ctx context.Context, r token.PINRequest) (secret.PIN, error) {
 		if r.Wrong {
 			wrong(r)
 		}
 		p.Progress(StepWaiting)
-		limited, cancel := context.WithTimeout(ctx, decideLimit)
+		limited, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
 		pin, err := p.PIN(limited, r)
 		if late := overdue(ctx, limited, err); late != nil {

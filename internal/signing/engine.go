@@ -49,6 +49,7 @@ type Engine struct {
 	known      *Known
 	version    string
 	noSoftware bool
+	rules      *Rules
 }
 
 // Options are what New needs besides its three partners.
@@ -66,6 +67,9 @@ type Options struct {
 	Known *Known // what was seen on tokens and chosen at sites; may be nil
 
 	NoSoftware bool // policy: keys in Persten's own code, which is not a certified means, do not sign
+
+	Rules *Rules        // of the machine policy; nil permits all
+	Wait  time.Duration // for a person's answer; 0: 30 minutes
 }
 
 // New makes an engine over keys, people and a journal.
@@ -76,7 +80,7 @@ func New(keys token.Inventory, ask Approver, log Journal, o Options) *Engine {
 	if o.Changed == nil {
 		o.Changed = func() {}
 	}
-	e := &Engine{keys: keys, desk: newDesk(ask, o.Changed), log: log, store: o.Store, trust: o.Trust, kept: o.Kept, stamper: o.Stamper, version: o.Version, known: o.Known, noSoftware: o.NoSoftware}
+	e := &Engine{keys: keys, desk: newDesk(ask, o.Changed, cmp.Or(o.Wait, decideLimit)), log: log, store: o.Store, trust: o.Trust, kept: o.Kept, stamper: o.Stamper, version: o.Version, known: o.Known, noSoftware: o.NoSoftware, rules: o.Rules}
 	e.desk.cooled = e.noteCooldown
 	return e
 }

@@ -55,8 +55,12 @@ func (e *Engine) ask(ctx context.Context, q Question) (Prompt, func(), error) {
 	gone := func(cause error) error {
 		return proto.E(proto.CodeCertificateAbsent, cause, "id", q.Certificate.ID)
 	}
-	if q.Absent && e.desk.decided(q) {
+	decided := e.desk.decided(q)
+	if q.Absent && decided {
 		return nil, nil, gone(nil)
+	}
+	if err := e.rules.admit(q, decided); err != nil {
+		return nil, nil, err
 	}
 	p, leave, err := e.desk.open(ctx, q)
 	if q.Absent && code(err) == proto.CodePromptUnavailable {

@@ -33,7 +33,7 @@ func (e *Engine) Password(ctx context.Context, who Caller, t token.Info, try fun
 }
 
 func (e *Engine) passwords(ctx context.Context, p Prompt, t token.Info, try func(secret.PIN) error) (err error) {
-	limited, cancel := context.WithTimeout(ctx, decideLimit)
+	limited, cancel := context.WithTimeout(ctx, e.desk.wait)
 	defer cancel()
 	for n := range maxPasswords {
 		pin, askErr := p.PIN(limited, t.Request("", n > 0))

@@ -39,6 +39,9 @@ func (e *Engine) Select(ctx context.Context, who Caller, r SelectRequest) (token
 		return fit[0], nil
 	}
 	q := who.question(KindSelect)
+	if err := e.rules.admit(q, false); err != nil {
+		return nil, err
+	}
 	q.For, q.Note, q.Choices = r.Purpose, r.Note, e.choices(who, r, fit, refused)
 	if len(fit) == 0 {
 		return nil, e.explainNone(ctx, q)

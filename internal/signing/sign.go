@@ -142,6 +142,9 @@ func (e *Engine) approved(ctx context.Context, who Caller, key token.Key, alg al
 	q.by = approvedBy(p)
 	tell(ctx, p, StepWaiting)
 	d, err := e.desk.decide(ctx, q, p)
+	if err == nil {
+		err = e.rules.use(q)
+	}
 	if err != nil {
 		return e.refused(who, q, fault(err))
 	}
@@ -217,7 +220,7 @@ func (e *Engine) unlock(ctx context.Context, key token.Key, p Prompt, a *approva
 		return nil, err
 	}
 	tell(ctx, p, StepToken)
-	session, err := openKey(token.OnKeypad(ctx, keypad(p, a, wrong)), key, p, pins(p, a, wrong))
+	session, err := openKey(token.OnKeypad(ctx, keypad(p, a, wrong)), key, p, pins(p, a, e.desk.wait, wrong))
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,8 @@ func (s *stops) recall(file string) {
 		os.Remove(s.path(file))
 		return
 	}
-	slog.Error("unattended signing with this PIN file stays stopped: change the file and restart the session", "file", file)
+	slog.Error("unattended signing with this PIN file stays stopped: change the file, or remove what keeps the stop, and restart the session",
+		"file", file, "stop", s.path(file))
 	s.files[file] = true
 }
 

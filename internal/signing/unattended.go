@@ -198,9 +198,10 @@ func (u *Unattended) refusal(g *grant, q Question, now time.Time) error {
 		return proto.E(proto.CodeUnattendedKeypad, nil)
 	}
 	key := usesKey(q.Origin, q.User, q.Certificate.Thumbprint)
-	after, err := u.used[key].take(now, max(1, len(q.Documents)), g.PerHour, g.PerDay)
+	n := max(1, len(q.Documents))
+	err := u.used[key].room(now, n, g.PerHour, g.PerDay, proto.CodeUnattendedLimit)
 	if err == nil {
-		u.used[key] = after
+		u.used[key] = u.used[key].take(now, n, g.PerDay)
 	}
 	return err
 }

@@ -39,21 +39,25 @@ func (u uses) within(now time.Time, span time.Duration) int {
 	return to - from
 }
 
-// take adds n uses now, if both limits leave room for them; 0 is no limit. What no limit needs is forgotten.
-func (u uses) take(now time.Time, n, perHour, perDay int) (uses, error) {
-	keep := time.Hour
-	if perDay > 0 {
-		keep = day
-	}
+// room is over when n uses now would be more than a limit lets; 0 is no limit.
+func (u uses) room(now time.Time, n, perHour, perDay int, over proto.Code) error {
 	for _, l := range []struct {
 		most int
 		span time.Duration
 	}{{perHour, time.Hour}, {perDay, day}} {
 		if l.most > 0 && u.within(now, l.span)+n > l.most {
-			return u, proto.E(proto.CodeUnattendedLimit, nil,
-				"limit", strconv.Itoa(l.most), "hours", strconv.Itoa(int(l.span/time.Hour)))
+			return proto.E(over, nil, "limit", strconv.Itoa(l.most), "hours", strconv.Itoa(int(l.span/time.Hour)))
 		}
 	}
+	return nil
+}
+
+// take adds n uses now. What no limit needs is forgotten.
+func (u uses) take(now time.Time, n, perDay int) uses {
+	keep := time.Hour
+	if perDay > 0 {
+		keep = day
+	}
 	old, _ := slices.BinarySearch(u, now.Add(-keep).UnixNano()+1)
-	return u[old:].add(now, n), nil
+	return u[old:].add(now, n)
 }

@@ -13,10 +13,13 @@ import (
 // firstPiece is the memory an answer gets on its word alone.
 const firstPiece = 1 << 20
 
-// collect reads an answer. Every one begins with a DER SEQUENCE, whose header tells the whole length; it is believed as far
-// as what comes bears it out. Where PEM is allowed it is told by its first character.
+// collect reads an answer. Every one that is not plain begins with a DER SEQUENCE, whose header tells the whole length; it is
+// believed as far as what comes bears it out. Where PEM is allowed it is told by its first character.
 func collect(r io.Reader, k kind) ([]byte, error) {
 	b := bufio.NewReaderSize(r, 16<<10)
+	if k.plain {
+		return collectAll(b, k.limit)
+	}
 	first, err := b.Peek(1)
 	if err != nil {
 		return nil, short(err)
@@ -82,7 +85,10 @@ func sequence(b *bufio.Reader) (int64, error) {
 
 // collectText reads PEM. It is a third larger than what is in it, and copied: a quarter of the limit is allowed.
 func collectText(b *bufio.Reader, limit int64) ([]byte, error) {
-	limit = max(limit/4, min(limit, 512<<10))
+	return collectAll(b, max(limit/4, min(limit, 512<<10)))
+}
+
+func collectAll(b *bufio.Reader, limit int64) ([]byte, error) {
 	var buf bytes.Buffer
 	if _, err := io.Copy(&buf, io.LimitReader(b, limit+1)); err != nil {
 		return nil, short(err)

@@ -30,13 +30,14 @@ type kind struct {
 	ask     string   // media type of the request; empty for GET
 	answers []string // media types of the answer; empty for all but HTML
 	text    bool     // an answer may be PEM
+	plain   bool     // an answer is neither PEM nor DER
 }
 
 var (
-	kindStamp  = kind{"tsp", 1 << 20, "application/timestamp-query", []string{"application/timestamp-reply"}, false}
-	kindOCSP   = kind{"ocsp", 1 << 20, "application/ocsp-request", []string{"application/ocsp-response"}, false}
-	kindCRL    = kind{"crl", 30 << 20, "", nil, true}
-	kindIssuer = kind{"issuer", 256 << 10, "", nil, true}
+	kindStamp  = kind{name: "tsp", limit: 1 << 20, ask: "application/timestamp-query", answers: []string{"application/timestamp-reply"}}
+	kindOCSP   = kind{name: "ocsp", limit: 1 << 20, ask: "application/ocsp-request", answers: []string{"application/ocsp-response"}}
+	kindCRL    = kind{name: "crl", limit: 30 << 20, text: true}
+	kindIssuer = kind{name: "issuer", limit: 256 << 10, text: true}
 )
 
 // question is one request; etag and modified make it conditional. until ends it before the usual deadline, unless it is zero.
@@ -103,6 +104,16 @@ func (c *Client) fetch(ctx context.Context, q question) (*answer, error) {
 		err = ErrTimeout
 	}
 	return nil, failure(at, err)
+}
+
+// Document fetches a file of at most limit bytes that is neither a certificate nor a signature, as the description of updates. It
+// is not kept. named: somebody wrote this very address down, see [Stamper.Named].
+func (c *Client) Document(ctx context.Context, address string, limit int64, named bool) ([]byte, error) {
+	a, err := c.fetch(ctx, question{kind: kind{name: "document", limit: limit, plain: true}, url: address, named: named})
+	if err != nil {
+		return nil, err
+	}
+	return a.body, nil
 }
 
 // Reach asks for an address and returns the server's clock, zero when it does not tell. Any answer will do but that the server is

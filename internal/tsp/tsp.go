@@ -2,7 +2,7 @@
 
 // Package tsp is the one network client of signatures: time-stamps (RFC 3161), OCSP (RFC 6960), revocation lists and
 // issuers' certificates (RFC 5280 sections 4.2.1.13 and 4.2.2.1). No other package that makes or checks signatures opens a
-// connection.
+// connection. The description of updates is fetched by it, too ([Client.Document]), so that one set of rules holds for all.
 //
 // # Where it connects
 //

@@ -53,6 +53,7 @@ func (k *keeper) running(ctx context.Context) (*child, error) {
 	}
 	k.o.Log.Debug("module started", "module", k.m.Name, "pid", proc.PID())
 	k.child = k.attend(conn, proc)
+	k.starts++
 	k.entries = nil
 	return k.child, nil
 }

@@ -28,7 +28,8 @@ func Exec(stderr io.Writer, program string, args ...string) func(context.Context
 		cmd.Env = append(os.Environ(), argsVariable+"="+m.Args)
 		cmd.Stderr = stderr
 		cmd.WaitDelay = killWait
-		inherit(cmd, theirs)
+		apart(cmd)
+		theirs.Give(cmd)
 		if err := cmd.Start(); err != nil {
 			ours.Close()
 			return nil, nil, fmt.Errorf("module process: %w", err)

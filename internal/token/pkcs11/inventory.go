@@ -144,6 +144,19 @@ func (inv *Inventory) Close() error {
 	return nil
 }
 
+// Restarts counts, by the name of the module, how often a child had to be started again.
+func (inv *Inventory) Restarts() map[string]int {
+	counts := map[string]int{}
+	for _, k := range inv.keepers {
+		k.mu.Lock()
+		if k.starts > 0 {
+			counts[k.m.Name] += k.starts - 1
+		}
+		k.mu.Unlock()
+	}
+	return counts
+}
+
 // Forget drops the PINs kept by policy, as when the screen is locked or the machine sleeps.
 func (inv *Inventory) Forget(ctx context.Context) {
 	var wg sync.WaitGroup

@@ -43,6 +43,7 @@ type keeper struct {
 	mu        sync.Mutex // also held while a child starts, so that one starts
 	child     *child
 	failures  int // in a row
+	starts    int // of children
 	notBefore time.Time
 	last      error
 	open      int             // sessions

@@ -46,7 +46,7 @@ func childMain(path string) int {
 			return 1
 		}
 	}
-	conn, err := ipc.Inherited(3)
+	conn, err := ipc.Inherited()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

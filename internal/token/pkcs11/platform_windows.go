@@ -8,15 +8,13 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/windows"
 )
 
-// inherit passes the handle of the child's end; the child learns its value from the environment.
-func inherit(cmd *exec.Cmd, socket *os.File) {
-	cmd.Env = append(cmd.Env, fmt.Sprintf("PERSTEN_CHANNEL=%d", socket.Fd()))
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		HideWindow:                 true,
-		AdditionalInheritedHandles: []syscall.Handle{syscall.Handle(socket.Fd())},
-	}
+// apart keeps a Ctrl-C meant for a command from the child, which might be between login and logout, and shows no console for it.
+func apart(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{HideWindow: true, CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 }
 
 // administered accepts the folders that only administrators may write to.

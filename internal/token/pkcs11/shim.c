@@ -158,13 +158,17 @@ static struct ck_function_list *functions(list_fn get, char *why, int size)
 
 struct ck_function_list *persten_load(const char *path, char *why, int size)
 {
-	wchar_t wide[LONGEST];
+	wchar_t wide[LONGEST], folder[LONGEST], *end;
 	HMODULE h;
 
 	if (!MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, LONGEST)) {
 		snprintf(why, size, "path is not UTF-8 or too long");
 		return NULL;
 	}
+	wcscpy(folder, wide);
+	if ((end = wcsrchr(folder, L'\\')))
+		*end = 0;
+	AddDllDirectory(folder); /* for what the module loads by name later */
 	h = LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32);
 	if (!h) {
 		snprintf(why, size, "LoadLibraryEx: error %lu", GetLastError());

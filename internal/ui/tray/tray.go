@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -53,6 +54,10 @@ type icon struct {
 	window  func(page proto.WindowPage) error
 }
 
+// patience is how long the toolkit may take to be ready. Where it cannot make its icon, as on Windows before the taskbar is
+// there, it waits for ever and cannot be ended: then the process ends, and is started again.
+const patience = 20 * time.Second
+
 // Run shows the icon until the connection or ctx ends. window starts the main window at a page.
 func Run(ctx context.Context, c ipc.Conn, lang text.Lang, window func(page proto.WindowPage) error) error {
 	debug.SetMemoryLimit(memoryLimit)
@@ -64,7 +69,12 @@ func Run(ctx context.Context, c ipc.Conn, lang text.Lang, window func(page proto
 	t.news = &news{conn: t.conn, system: lang, lang: lang, stale: true}
 	t.desk = newDesk(ctx, t.orders)
 	var lost error
+	hopeless := time.AfterFunc(patience, func() {
+		slog.Error("the desktop takes no icon")
+		os.Exit(1)
+	})
 	systray.Run(func() {
+		hopeless.Stop()
 		t.slots = build(t.orders)
 		t.draw()
 		go func() {

@@ -16,6 +16,13 @@ enum { MAX_SIGNATURE = 1024, MAX_DIGEST = 64 };
 
 int crypto_start(void);
 
+/* der_rsa_private, for the one library that does not read keys itself. */
+struct number {
+	const byte *p;
+	size_t n;
+};
+int der_rsa_private(const byte *pkcs8, size_t n, struct number out[8], struct number *algorithm);
+
 /* key_read takes a PKCS#8 PrivateKeyInfo. */
 struct key *key_read(const byte *pkcs8, size_t len);
 /* key_make generates; params is the DER OID of the curve or parameter set, or for RSA NULL and len the bits. */

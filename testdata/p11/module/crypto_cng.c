@@ -17,7 +17,129 @@
 
 static NCRYPT_PROV_HANDLE provider;
 
-static NCRYPT_KEY_HANDLE handle(struct key *k) { return (NCRYPT_KEY_HANDLE)k; }
+/* RSA keys of files are BCrypt's: wine 8 has that half of CNG only. Others are NCrypt's. */
+struct key {
+	NCRYPT_KEY_HANDLE stored;
+	BCRYPT_KEY_HANDLE rsa;
+	byte *spki;
+	size_t spkilen;
+};
+
+static struct key *stored(NCRYPT_KEY_HANDLE h)
+{
+	struct key *k = calloc(1, sizeof *k);
+
+	if (k)
+		k->stored = h;
+	return k;
+}
+
+/* put writes a number in the width the blob has for it. */
+static byte *put(byte *at, struct number v, size_t width)
+{
+	memcpy(at + width - v.n, v.p, v.n);
+	return at + width;
+}
+
+static int import_rsa(struct key *k, const struct number v[8])
+{
+	enum { N, E, D, P, Q, DP, DQ, QINV };
+	size_t half = v[P].n, len = sizeof(BCRYPT_RSAKEY_BLOB) + v[E].n + 2 * v[N].n + 3 * half + 2 * v[Q].n;
+	BCRYPT_RSAKEY_BLOB *head = calloc(1, len);
+	BCRYPT_ALG_HANDLE a = NULL;
+	byte *at;
+	int bad;
+
+	if (!head || BCryptOpenAlgorithmProvider(&a, BCRYPT_RSA_ALGORITHM, NULL, 0))
+		return -1;
+	*head = (BCRYPT_RSAKEY_BLOB){BCRYPT_RSAFULLPRIVATE_MAGIC, (ULONG)v[N].n * 8, (ULONG)v[E].n, (ULONG)v[N].n, (ULONG)half, (ULONG)v[Q].n};
+	at = put((byte *)(head + 1), v[E], v[E].n);
+	at = put(at, v[N], v[N].n);
+	at = put(at, v[P], half);
+	at = put(at, v[Q], v[Q].n);
+	at = put(at, v[DP], half);
+	at = put(at, v[DQ], v[Q].n);
+	at = put(at, v[QINV], half);
+	put(at, v[D], v[N].n);
+	bad = BCryptImportKeyPair(a, NULL, BCRYPT_RSAFULLPRIVATE_BLOB, &k->rsa, (byte *)head, (ULONG)len, 0);
+	free(head);
+	return bad ? -1 : 0;
+}
+
+/* wrap puts a DER header before the contents that already lie at the end of the buffer, and returns where it begins. */
+static size_t wrap(byte *buffer, size_t begin, size_t end, byte tag)
+{
+	size_t n = end - begin;
+
+	buffer[--begin] = (byte)n;
+	if (n > 127) {
+		buffer[--begin] = (byte)(n >> 8);
+		buffer[--begin] = 0x82;
+	}
+	buffer[--begin] = tag;
+	return begin;
+}
+
+/* write_spki puts the public half together, from its end to its beginning. */
+static int write_spki(struct key *k, struct number algorithm, const struct number v[8])
+{
+	byte b[4096];
+	size_t end = sizeof b, at = end;
+
+	for (int i = 1; i >= 0; i--) {
+		size_t from = at;
+
+		memcpy(b + (at -= v[i].n), v[i].p, v[i].n);
+		b[--at] = 0;
+		at = wrap(b, at + (v[i].p[0] < 128), from, 0x02);
+	}
+	at = wrap(b, at, end, 0x30);
+	b[--at] = 0;
+	at = wrap(b, at, end, 0x03);
+	memcpy(b + (at -= algorithm.n), algorithm.p, algorithm.n);
+	at = wrap(b, at, end, 0x30);
+	k->spkilen = end - at;
+	k->spki = malloc(k->spkilen);
+	if (k->spki)
+		memcpy(k->spki, b + at, k->spkilen);
+	return k->spki ? 0 : -1;
+}
+
+static struct key *rsa_read(const byte *pkcs8, size_t len)
+{
+	struct number v[8], algorithm;
+	struct key *k;
+
+	if (der_rsa_private(pkcs8, len, v, &algorithm) || v[0].n > 1024 || !(k = stored(0)))
+		return NULL;
+	if (!import_rsa(k, v) && !write_spki(k, algorithm, v))
+		return k;
+	free(k);
+	return NULL;
+}
+
+/* rsa_sign takes apart the DigestInfo that PKCS#11 signs, because CNG wants the digest and its name. */
+static int rsa_sign(struct key *k, const byte *in, size_t n, byte *out, size_t *outlen)
+{
+	static const struct {
+		size_t len;
+		byte last; /* of the digest's OID, 2.16.840.1.101.3.4.2.x */
+		const wchar_t *name;
+	} digests[] = {{32, 1, BCRYPT_SHA256_ALGORITHM}, {48, 2, BCRYPT_SHA384_ALGORITHM}, {64, 3, BCRYPT_SHA512_ALGORITHM}};
+	DWORD len = 0;
+
+	for (size_t i = 0; i < sizeof digests / sizeof *digests; i++) {
+		BCRYPT_PKCS1_PADDING_INFO padding = {digests[i].name};
+
+		if (n != 19 + digests[i].len || in[14] != digests[i].last)
+			continue;
+		if (BCryptSignHash(k->rsa, &padding, (byte *)in + 19, (ULONG)digests[i].len, out, MAX_SIGNATURE, &len, BCRYPT_PAD_PKCS1))
+			return -1;
+		*outlen = len;
+		return 0;
+	}
+	return -1;
+}
 
 int crypto_start(void)
 {
@@ -29,10 +151,13 @@ void wipe(void *p, size_t n) { SecureZeroMemory(p, n); }
 struct key *key_read(const byte *pkcs8, size_t len)
 {
 	NCRYPT_KEY_HANDLE k = 0;
+	struct key *rsa = rsa_read(pkcs8, len);
 
+	if (rsa)
+		return rsa;
 	if (NCryptImportKey(provider, 0, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NULL, &k, (byte *)pkcs8, (DWORD)len, NCRYPT_SILENT_FLAG))
 		return NULL;
-	return (struct key *)k;
+	return stored(k);
 }
 
 struct key *key_make(enum kind kind, const byte *params, size_t len)
@@ -58,7 +183,7 @@ struct key *key_make(enum kind kind, const byte *params, size_t len)
 		NCryptFreeObject(k);
 		return NULL;
 	}
-	return (struct key *)k;
+	return stored(k);
 }
 
 byte *key_write(struct key *k, size_t *len)
@@ -66,9 +191,9 @@ byte *key_write(struct key *k, size_t *len)
 	DWORD n = 0;
 	byte *der;
 
-	if (NCryptExportKey(handle(k), 0, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NULL, NULL, 0, &n, 0) || !(der = malloc(n)))
+	if (NCryptExportKey(k->stored, 0, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NULL, NULL, 0, &n, 0) || !(der = malloc(n)))
 		return NULL;
-	if (NCryptExportKey(handle(k), 0, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NULL, der, n, &n, 0)) {
+	if (NCryptExportKey(k->stored, 0, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NULL, der, n, &n, 0)) {
 		free(der);
 		return NULL;
 	}
@@ -82,8 +207,13 @@ byte *key_spki(struct key *k, size_t *len)
 	byte *der = NULL;
 	DWORD n = 0;
 
-	if (CryptExportPublicKeyInfo(handle(k), 0, X509_ASN_ENCODING, NULL, &n) && (info = malloc(n)) &&
-		CryptExportPublicKeyInfo(handle(k), 0, X509_ASN_ENCODING, info, &n) &&
+	if (k->spki) {
+		if ((der = malloc(*len = k->spkilen)))
+			memcpy(der, k->spki, k->spkilen);
+		return der;
+	}
+	if (CryptExportPublicKeyInfo(k->stored, 0, X509_ASN_ENCODING, NULL, &n) && (info = malloc(n)) &&
+		CryptExportPublicKeyInfo(k->stored, 0, X509_ASN_ENCODING, info, &n) &&
 		CryptEncodeObject(X509_ASN_ENCODING, X509_PUBLIC_KEY_INFO, info, NULL, &n) && (der = malloc(n)) &&
 		CryptEncodeObject(X509_ASN_ENCODING, X509_PUBLIC_KEY_INFO, info, der, &n)) {
 		*len = n;
@@ -100,7 +230,9 @@ int key_sign(struct key *k, enum kind kind, const byte *in, size_t n, byte *out,
 	BCRYPT_PKCS1_PADDING_INFO plain = {NULL};
 	DWORD len = 0;
 
-	if (NCryptSignHash(handle(k), kind == KIND_RSA ? &plain : NULL, (byte *)in, (DWORD)n, out, MAX_SIGNATURE, &len,
+	if (k->rsa)
+		return rsa_sign(k, in, n, out, outlen);
+	if (NCryptSignHash(k->stored, kind == KIND_RSA ? &plain : NULL, (byte *)in, (DWORD)n, out, MAX_SIGNATURE, &len,
 			kind == KIND_RSA ? BCRYPT_PAD_PKCS1 : 0))
 		return -1;
 	*outlen = len;

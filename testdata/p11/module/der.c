@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads a SubjectPublicKeyInfo, which the crypto library made: nothing here is hardened against hostile input. */
+/* Reads a SubjectPublicKeyInfo, which the crypto library made, and keys of tests: nothing here is hardened against hostile input. */
 #include "module.h"
 
 #include <string.h>
@@ -103,6 +103,30 @@ int der_rsa(const byte *spki, size_t n, const byte **modulus, size_t *mlen, cons
 	while (m.n > 1 && *m.p == 0)
 		m.p++, m.n--;
 	*modulus = m.p, *mlen = m.n, *exponent = e.p, *elen = e.n;
+	return 0;
+}
+
+/*
+ * der_rsa_private gives the eight numbers of an RSA PrivateKeyInfo, n e d p q dp dq qinv, without leading zeros, and its
+ * AlgorithmIdentifier with its header.
+ */
+int der_rsa_private(const byte *pkcs8, size_t n, struct number out[8], struct number *algorithm)
+{
+	struct der d = {pkcs8, n}, in, whole, ignored;
+	byte tag;
+
+	if (take(&d, &tag, &in, NULL) || take(&in, &tag, &ignored, NULL) || take(&in, &tag, &ignored, &whole) || tag != 0x30)
+		return -1;
+	*algorithm = (struct number){whole.p, whole.n};
+	if (take(&in, &tag, &d, NULL) || tag != 0x04 || take(&d, &tag, &in, NULL) || take(&in, &tag, &ignored, NULL))
+		return -1;
+	for (int i = 0; i < 8; i++) {
+		if (take(&in, &tag, &d, NULL) || tag != 0x02)
+			return -1;
+		while (d.n > 1 && *d.p == 0)
+			d.p++, d.n--;
+		out[i] = (struct number){d.p, d.n};
+	}
 	return 0;
 }
 

@@ -1,5 +1,5 @@
-# how: others than root may change the machine's policy, so it does not count
-# code: policy_ignored
+# how: others than root may change the machine's policy
+# code: policy_unsafe
 . "$CASES/program.inc"
 mkdir -p "$DIR/etc/persten"
 printf '[listen]\nwebsocket = "off"\n' > "$DIR/etc/persten/policy.toml"

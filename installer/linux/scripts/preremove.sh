@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Before removal (.deb "remove", .rpm 0), not before an upgrade: what was told to browsers and systemd in people's homes is taken
+# back by the program itself while it is there, and everything of ours that runs is ended.
+set -e
+
+case "$1" in remove | 0) ;; *) exit 0 ;; esac
+
+running() {
+    for exe in /proc/[0-9]*/exe; do
+        case "$(readlink "$exe" 2>/dev/null)" in
+        /usr/bin/persten | "/usr/bin/persten (deleted)")
+            pid=${exe#/proc/}
+            echo "${pid%/exe}"
+            ;;
+        esac
+    done
+}
+
+/usr/lib/persten/for-users /usr/bin/persten browser uninstall >/dev/null || true
+/usr/lib/persten/for-users /usr/bin/persten service uninstall >/dev/null 2>&1 || true
+if command -v systemctl >/dev/null; then
+    if [ -d /run/systemd/system ]; then
+        systemctl stop 'persten-*.service' || true
+        /usr/lib/persten/for-users systemctl --user stop persten.socket persten.service || true
+    fi
+    for unit in /usr/lib/systemd/system/persten-*.service; do systemctl disable "${unit##*/}" >/dev/null 2>&1 || true; done
+    systemctl --global disable persten.socket persten.service >/dev/null 2>&1 || true
+fi
+for signal in TERM KILL; do
+    for pid in $(running); do kill -s "$signal" "$pid" 2>/dev/null || true; done
+    if [ -n "$(running)" ]; then sleep 2; fi
+done

@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Runs the Windows programs under wine: the tests of packages with code of their own for Windows, libraries planted beside the
+# programs, a signature approved in the window by typed keys, and the service. It needs wine64, mingw, Xvfb and xdotool.
+#
+#   testdata/scripts/wine.sh
+#
+# KEEP=1 leaves the work folder behind. What wine cannot show is listed in installer/TESTED.md.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+work=$(mktemp -d)
+export WINEPREFIX=$work/prefix WINEARCH=win64 WINEDEBUG=${WINEDEBUG:--all} WINEDLLOVERRIDES='mscoree=;mshtml=;winemenubuilder.exe=' LC_ALL=C.UTF-8
+unset DISPLAY
+drive=$WINEPREFIX/drive_c
+token=$drive/token
+programs=$drive/Persten
+background=()
+packages='ipc logon secret'
+# A request that ended is in no table of wine's, so its refusal is not the one that the test wants.
+skip=TestPageLimits
+
+say() { printf 'wine: %s\n' "$*"; }
+die() { printf 'wine: FAILED: %s\n' "$*" >&2; exit 1; }
+cross() { GOOS=windows GOARCH=amd64 CGO_ENABLED=1 CC=x86_64-w64-mingw32-gcc go "$@"; }
+# agent runs persten; its output has CR LF. A program it leaves behind does not hold our pipe.
+agent() { timeout "${patience:-60}" wine 'C:\Persten\persten.exe' "$@" >"$work/out" 2>&1 || { tr -d '\r' <"$work/out"; return 1; }; tr -d '\r' <"$work/out"; }
+
+finish() {
+    wineserver -k 2>/dev/null || true
+    local pid
+    for pid in "${background[@]}"; do kill "$pid" 2>/dev/null || true; done
+    if [ -n "${KEEP:-}" ]; then say "kept: $work"; else rm -rf "$work"; fi
+}
+trap finish EXIT
+
+prepare() {
+    mkdir -p "$WINEPREFIX"
+    timeout 300 wineboot -i >"$work/boot.log" 2>&1 || die "wineboot: $(tail -n 3 "$work/boot.log")"
+    x86_64-w64-mingw32-gcc -shared -O -o "$drive/windows/system32/bcryptprimitives.dll" installer/windows/wine/bcryptprimitives.c -ladvapi32
+    wineserver -w
+    wineserver -p
+    mkdir -p "$programs" "$token" "$drive/users/$(id -un)/AppData/Roaming/persten"
+    cross build -o "$programs/persten.exe" ./agent
+    cross build -o "$programs/persten-desktop.exe" ./agent/desktop
+    x86_64-w64-mingw32-gcc -shared -O -o "$token/p11test.dll" testdata/p11/module/*.c -lbcrypt -lncrypt -lcrypt32
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$token/key.pem" -out "$token/cert.pem" -days 30 -utf8 \
+        -subj '/CN=Демонстрационный Подписант' -addext keyUsage=critical,digitalSignature,nonRepudiation 2>/dev/null
+    openssl pkcs8 -topk8 -nocrypt -in "$token/key.pem" -outform DER -out "$token/key.der"
+    openssl x509 -in "$token/cert.pem" -outform DER -out "$token/cert.der"
+    printf 'contract\n' >"$token/contract.txt"
+    printf '%s\n' 'slot 1' 'label Test token' 'serial 0001' 'pin 12345678' 'tries C:\token\tries' 'mechanisms rsa' \
+        'key C:\token\key.der id=01' 'cert C:\token\cert.der id=01' >"$token/scenario"
+    printf "[[module]]\nname = 'test'\npath = 'C:\\\\token\\\\p11test.dll'\n[listen]\nwebsocket = 'off'\n" \
+        >"$drive/users/$(id -un)/AppData/Roaming/persten/config.toml"
+    export PERSTEN_P11_CONFIG='C:\token\scenario'
+}
+
+# unit_tests runs what was compiled for Windows.
+unit_tests() {
+    local p
+    for p in $packages; do
+        cross test -c -o "$programs/$p.test.exe" "./internal/$p"
+        (cd "$programs" && timeout 300 wine "$p.test.exe" -test.timeout 280s -test.skip "$skip" >"$work/$p.log" 2>&1) || die "$p: $(grep -a -A 8 -e '--- FAIL' -e '^panic' "$work/$p.log" | head -n 40)"
+        say "ok   tests of internal/$p"
+    done
+    rm "$programs"/*.test.exe
+}
+
+# planted puts libraries of many names beside the programs, into the current folder and into PATH: none is loaded. Without the
+# programs' own defence some are, which shows that the test can fail.
+planted() {
+    local name dir traps=$drive/traps
+    mkdir -p "$traps"
+    printf '%s\n' '#include <windows.h>' 'BOOL WINAPI DllMain(HINSTANCE h, DWORD why, LPVOID p)' \
+        '{ HANDLE f = CreateFileA("C:\\loaded", GENERIC_WRITE, 0, 0, CREATE_ALWAYS, 0, 0); CloseHandle(f); return TRUE; }' >"$work/trap.c"
+    x86_64-w64-mingw32-gcc -shared -o "$work/trap.dll" "$work/trap.c"
+    for name in advapi32 bcrypt bcryptprimitives crypt32 d3d11 dbghelp dnsapi dwmapi dxgi imm32 iphlpapi mswsock ncrypt netapi32 opengl32 \
+        powrprof profapi propsys secur32 sspicli userenv uxtheme version winhttp wininet winmm winsta wsock32 ws2_32 wtsapi32 persten-planted; do
+        for dir in "$programs" "$traps"; do cp "$work/trap.dll" "$dir/$name.dll"; done
+    done
+    printf '%s\n' 'package main' 'import "syscall"' 'func main() { _ = syscall.NewLazyDLL("persten-planted.dll").Load() }' >"$work/open.go"
+    cross build -o "$programs/open.exe" "$work/open.go"
+    (cd "$traps" && timeout 60 wine 'C:\Persten\open.exe')
+    [ -e "$drive/loaded" ] || die "the trap does not work"
+    rm "$drive/loaded"
+    for name in 'persten.exe status' 'persten.exe certs --standalone' 'persten.exe doctor' 'persten.exe browser status' 'persten.exe service status' \
+        'persten-desktop.exe window'; do
+        # shellcheck disable=SC2086,SC1003 # words; the backslash is a backslash
+        (cd "$traps" && WINEPATH='C:\traps' timeout 20 wine 'C:\Persten\'$name >/dev/null 2>&1) || true
+        [ ! -e "$drive/loaded" ] || die "$name loads a planted library"
+    done
+    rm -rf "$traps" "$programs"/open.exe
+    for name in "$programs"/*.dll; do rm "$name"; done
+    say "ok   31 names of planted libraries in 3 places: 0 loaded"
+}
+
+# again ends all that runs under wine, and wine.
+again() {
+    wineserver -k || true
+    wineserver -w
+    wineserver -p
+}
+
+display() {
+    local n
+    for n in $(seq 90 120); do [ -e "/tmp/.X11-unix/X$n" ] || break; done
+    Xvfb ":$n" -screen 0 1280x900x24 >/dev/null 2>&1 &
+    background+=($!)
+    export DISPLAY=:$n
+    for _ in $(seq 50); do [ -e "/tmp/.X11-unix/X$n" ] && return; sleep 0.1; done
+    die "no display"
+}
+
+# running waits for a session, and for one that is over.
+running() {
+    local tries patience=10
+    for tries in $(seq 60); do
+        if agent status >/dev/null; then [ "$1" = yes ] && return; else [ "$1" = no ] && return; fi
+        sleep 0.5
+    done
+    die "session running: not $1 after $tries tries: $(agent status || true)"
+}
+
+# window signs by way of the session: the document and the PIN go to processes of their own.
+window() {
+    local id='' tries
+    again # without a display wine makes a desktop on which no window opens
+    display
+    timeout 600 wine 'C:\Persten\persten.exe' session >"$work/session.log" 2>&1 &
+    running yes
+    id=$(openssl x509 -in "$token/cert.pem" -outform DER | sha256sum | cut -c1-64)
+    agent certs | grep -q "$id" || die "certs: $(agent certs)"
+    agent sign cms --cert "$id" --in 'C:\token\contract.txt' --out 'C:\token\window.p7s' >"$work/sign.log" &
+    local signing=$!
+    for tries in $(seq 60); do xdotool search --onlyvisible --name '^Persten:' >/dev/null 2>&1 && break; sleep 0.5; done
+    sleep 2 # deaf to the first keys
+    xdotool mousemove 260 580 click 1
+    xdotool type --delay 80 12345678
+    xdotool key Return
+    wait "$signing" || die "signing after $tries tries: $(cat "$work/sign.log")"
+    openssl cms -verify -binary -inform DER -in "$token/window.p7s" -content "$token/contract.txt" -CAfile "$token/cert.pem" -purpose any -out /dev/null 2>/dev/null ||
+        die "OpenSSL does not verify"
+    agent journal list | grep -q 'contract.txt  done' || die "journal: $(agent journal list)"
+    say "ok   signed in the window with a PIN typed there; OpenSSL verifies it"
+    again
+    unset DISPLAY
+}
+
+service() {
+    agent service install >/dev/null || die "service install"
+    agent service start >/dev/null || die "service start: $(agent service status)"
+    running yes
+    local pid began=$SECONDS
+    pid=$(wine winedbg --command 'info proc' 2>/dev/null | sed -n "s/^[^0-9a-f]*\([0-9a-f]*\) .*'persten.exe'.*/\1/p" | tail -n 1)
+    wine taskkill /f /pid $((16#$pid)) >/dev/null || die "no session $pid to kill"
+    running yes
+    say "ok   a killed session is back after $((SECONDS - began)) s"
+    agent service stop >/dev/null || die "service stop"
+    running no
+    agent service uninstall >/dev/null || die "service uninstall"
+    agent service status | grep -q 'not installed' || die "service status: $(agent service status)"
+    say "ok   the service starts a session in the logon session and takes it along"
+}
+
+prepare
+say "$(wine --version 2>/dev/null)"
+unit_tests
+planted
+window
+service
