@@ -11,11 +11,12 @@ import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { freePort, persten, perstenDesktop, PIN, startAgent } from './agent.mjs';
 import { browsers } from './browsers.mjs';
-import { permitted, registerHost, startChromium, workshop } from './chromium.mjs';
+import { chromiumProgram, permitted, registerHost, startChromium, workshop } from './chromium.mjs';
 import { startDesktop, until } from './desktop.mjs';
 import { SQUATTERS, startSquatter } from './fixtures/squatter.mjs';
 import { startWebSocketAgent } from './fixtures/websocket.mjs';
 import { insideFirefox } from './firefox.mjs';
+import { uninstalled } from './policy.mjs';
 import { startSite } from './site.mjs';
 
 const missing = [persten, perstenDesktop].filter((p) => !existsSync(p));
@@ -331,7 +332,7 @@ check('with the extension: ready; what it teaches counts more than the port; and
 check('the extension without an agent behind it', async (t) => {
   const dir = path.join(shop.dir, 'bare');
   mkdirSync(dir);
-  const browser = await startChromium(dir, { hosts: HOSTS, args: ['--ignore-certificate-errors', ...open([portal]).args] });
+  const browser = await startChromium(dir, { program: uninstalled(dir, chromiumProgram), hosts: HOSTS, args: ['--ignore-certificate-errors', ...open([portal]).args] });
   t.after(() => browser.close());
   assert.equal(await look(portal, { browser }), 'not_installed agent_not_installed extension');
 });

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
-import { EXTENSION, registerHost, serve, startChromium, workshop } from './chromium.mjs';
+import { chromiumProgram, EXTENSION, registerHost, serve, startChromium, workshop } from './chromium.mjs';
 import { root } from './load.mjs';
+import { uninstalled } from './policy.mjs';
 
 let shop, site, browser, log;
 
@@ -124,7 +125,7 @@ test('a host that dies is told apart and started again', async () => {
 
 test('without a host the page hears that Persten is not installed', async () => {
   const bare = await workshop();
-  const other = await startChromium(bare.dir);
+  const other = await startChromium(bare.dir, { program: uninstalled(bare.dir, chromiumProgram) });
   try {
     const page = await other.newPage();
     await page.goto(`${site.origin}/page.html`);

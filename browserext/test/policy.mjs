@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A machine's policy for one browser alone: a folder of the test stands in the place where the browser looks, in a mount namespace.
 import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 
 /** Where Debian's Chromium and Firefox ESR look for policies. */
 export const CHROMIUM_POLICIES = '/etc/chromium';
@@ -15,6 +15,14 @@ export function noPolicy(folder) {
   } catch {
     return 'NOT RUN: a machine policy for one browser needs root and a mount namespace of its own';
   }
+}
+
+/** The program of a Chromium that sees nothing which was installed for all users, or the plain one where no folder can be put in place. */
+export function uninstalled(dir, program) {
+  if (noPolicy(CHROMIUM_POLICIES)) return program;
+  const etc = `${dir}/etc-chromium`;
+  mkdirSync(etc, { recursive: true });
+  return seeing(`${dir}/chromium`, etc, CHROMIUM_POLICIES, program);
 }
 
 /** Writes file, a program that runs another one, which sees the folder from in the place of to. Returns file. */
