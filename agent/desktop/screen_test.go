@@ -11,7 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +27,7 @@ type screen struct {
 	program string
 	prompt  *exec.Cmd // the last one started
 	env     []string  // of the roles, beside the display
+	started []int     // pids
 }
 
 // program is built once for all tests of the package; TestMain removes it.
@@ -124,6 +125,7 @@ func (s *screen) start(cmd *exec.Cmd) {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatalf("%s: %v", cmd.Path, err)
 	}
+	s.started = append(s.started, cmd.Process.Pid)
 	s.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 }
 
@@ -192,16 +194,26 @@ func (s *screen) visible() {
 	s.t.Fatal("no window")
 }
 
-// listening waits until the window takes orders. A busy machine draws late, and what is typed before is lost.
+// listening waits until the window takes orders, which is 700 ms after it was drawn and had the keyboard: until nothing on this
+// screen works or waits for the processor, and then a little more than that.
 func (s *screen) listening() {
-	time.Sleep(1100 * time.Millisecond)
-	var load float64
-	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
-		fmt.Sscan(string(b), &load)
+	for still, tries := 0, 0; still < 5 && tries < 100; tries++ {
+		time.Sleep(40 * time.Millisecond)
+		if still++; slices.ContainsFunc(s.started, busy) {
+			still = 0
+		}
 	}
-	if perCore := load / float64(runtime.NumCPU()); perCore > 1 {
-		time.Sleep(time.Duration(min(perCore-1, 8) * float64(500*time.Millisecond)))
-	}
+	time.Sleep(900 * time.Millisecond)
+}
+
+// busy tells whether a thread of the process runs or would, had it the processor.
+func busy(pid int) bool {
+	stats, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	return slices.ContainsFunc(stats, func(stat string) bool {
+		b, _ := os.ReadFile(stat) // gone: it is not busy
+		_, state, _ := strings.Cut(string(b), ") ")
+		return strings.HasPrefix(state, "R") || strings.HasPrefix(state, "D")
+	})
 }
 
 // windows counts what is on screen.

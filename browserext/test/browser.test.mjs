@@ -227,7 +227,7 @@ check('the person says no: user_rejected, and nothing was signed', async () => {
   const page = await openPortal();
   await page.click('#sign');
   await desktop.prompt();
-  await desktop.key('Escape');
+  await desktop.reject();
   await page.waitForSelector('#error[data-code="user_rejected"]');
   assert.equal(await page.isVisible('#result'), false);
   assert.match(await page.textContent('#errorWhat'), /подпись не создана/);

@@ -380,7 +380,7 @@ function flows(kind) {
       return data.SignCades(signer, 1).catch((e) => cadesplugin.getLastError(e));
     }), [keys.rsa.thumbprint, document]);
     await portal.desktop.prompt();
-    await portal.desktop.key('Escape');
+    await portal.desktop.reject();
     assert.match(await made, /^[А-Я].*не создана.*\(0x8010006E\)$/);
     await portal.desktop.dismiss();
   });

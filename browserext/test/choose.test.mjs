@@ -83,7 +83,7 @@ check('the person cannot find the token and gives up', async () => {
   await agree();
   await waits();
   await pause(1_000);
-  await desktop.key('Escape');
+  await desktop.reject();
   assert.equal((await made()).code, 'user_rejected');
   await desktop.dismiss();
 });

@@ -65,7 +65,8 @@ async function governed(name) {
 }
 
 /** The extension's worker, once the browser has installed it. */
-const worker = (browser) => until(() => browser.serviceWorkers().find((w) => w.url().startsWith(`chrome-extension://${id}/`)), 'the extension');
+const worker = (browser) => until(() => running(browser), 'the extension');
+const running = (browser) => browser.serviceWorkers().find((w) => w.url().startsWith(`chrome-extension://${id}/`));
 /** The versions of it in the profile. */
 function installed(name) {
   const at = path.join(shop.dir, name, 'profile/Default/Extensions', id);
@@ -99,11 +100,10 @@ test('Chromium installs the CRX that policy names, keeps its id and data over an
     assert.equal(status, 'update_available');
     await until(() => shelf.asked.includes('persten-7.2.0.crx'), 'the newer package was fetched');
     const after = await until(async () => {
-      const now = browser.serviceWorkers().find((x) => x.url().startsWith(`chrome-extension://${id}/`));
-      await now?.evaluate(() => chrome.runtime.reload()).catch(() => {});
+      await running(browser)?.evaluate(() => chrome.runtime.reload()).catch(() => {});
       await pause(1_000);
-      const next = browser.serviceWorkers().find((x) => x.url().startsWith(`chrome-extension://${id}/`));
-      return await versionIn(next).catch(() => '') === '7.2.0' && next;
+      const next = running(browser); // there is none while the browser changes the versions
+      return next && await versionIn(next).catch(() => '') === '7.2.0' && next;
     }, 'the newer version');
     assert.deepEqual(await after.evaluate(() => chrome.storage.local.get('kept')), { kept: 'yes' });
   } finally {

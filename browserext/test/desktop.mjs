@@ -105,6 +105,7 @@ class Desktop {
     await this.shot(shot);
     await until(async () => {
       if (!(await this.titles()).some((t) => title.test(t))) return true;
+      await this.activate((await this.windows())[0]);
       await this.key('Return');
       await pause(600);
       return false;
@@ -166,6 +167,18 @@ class Desktop {
 
   key(name) {
     return this.xdotool('key', name);
+  }
+
+  /** Presses Escape, which rejects what the window asks, again if the window was still deaf. */
+  async reject() {
+    const title = async (id) => this.xdotool('getwindowname', id).catch(() => undefined);
+    const [id] = await this.windows();
+    const asking = await title(id);
+    for (let tries = 0; tries < 5 && (await this.windows()).includes(id) && await title(id) === asking; tries++) {
+      await this.activate(id);
+      await this.key('Escape');
+      await until(async () => await title(id) !== asking, 'the no to be heard', 4_000).catch(() => undefined);
+    }
   }
 
   /** Looks at the screen below y for buttons of a colour side by side, and returns the middle of each, from left to right. */

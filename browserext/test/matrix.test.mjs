@@ -237,7 +237,7 @@ function matrix(x) {
 
   row('reject', async () => {
     const seen = await x.records();
-    const made = await x.asked(signCms, plain('reject'), () => desktop.key('Escape'));
+    const made = await x.asked(signCms, plain('reject'), () => desktop.reject());
     assert.equal(made.error, 'user_rejected');
     assert.match(made.advice, /\S/);
     await desktop.dismiss();

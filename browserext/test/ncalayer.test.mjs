@@ -229,18 +229,18 @@ check('a ready digest needs the right for it, which the person gives once', asyn
 check('who declines, at either window, has cancelled in the words of the protocol', async () => {
   const atList = await asked(call, ['basicsSignCMS', null, base64(text), detached, anybody], async () => {
     await titled('Выберите сертификат');
-    await desktop.key('Escape');
+    await desktop.reject();
   });
   assert.deepEqual(atList, { failed: 'cancelled by user', canceled: true });
   const atSignature = await asked(call, ['basicsSignXML', null, '<a/>', {}, anybody], async () => {
     await choose(keys.rsa);
     await titled('Подпис');
-    await desktop.key('Escape');
+    await desktop.reject();
   });
   assert.deepEqual(atSignature, { failed: 'cancelled by user', canceled: true });
   const common = await asked(call, ['createCAdESFromBase64', 'PKCS12', base64(text)], async () => {
     await titled('Выберите сертификат');
-    await desktop.key('Escape');
+    await desktop.reject();
   });
   assert.equal(common.failed, '500: action.canceled');
 });
@@ -294,7 +294,7 @@ check('NexU: information, a certificate, a signature value that its key made', a
   const made = await asked(post, ['sign', request], () => sign(keys.rsa, 'nexu'));
   assert.equal(made.response.signatureAlgorithm, 'RSA_SHA512');
   assert.ok(verify('sha512', Buffer.from(text), certificate.publicKey, Buffer.from(made.response.signatureValue, 'base64')));
-  const declined = await asked(post, ['sign', request], async () => { await titled('Подпис'); await desktop.key('Escape'); });
+  const declined = await asked(post, ['sign', request], async () => { await titled('Подпис'); await desktop.reject(); });
   assert.deepEqual([declined.status, declined.success, declined.error], [500, false, 'user.cancel']);
   const forged = await page.evaluate(post, ['sign', { ...request, tokenId: { id: '0'.repeat(32) } }]);
   assert.equal(forged.error, 'exception');

@@ -261,7 +261,7 @@ check('sign.cms by hand, verify.cms of what came back; a refusal and a wrong par
   await shot(page, 'methods-verify');
   await callMethod(page, 'sign.cms');
   await desktop.prompt();
-  await desktop.key('Escape');
+  await desktop.reject();
   await page.waitForSelector('#error[data-code="user_rejected"]:not([hidden])');
   assert.match(await page.getAttribute('#errorMore', 'href'), /^help\/index\.html\?lang=ru#user_rejected$/);
   await desktop.dismiss();

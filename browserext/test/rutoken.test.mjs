@@ -148,7 +148,7 @@ function flows(kind) {
     assert.equal(await refused(() => plugin.verify(by.demo, btoa(''), {})), 'ASN1_ERROR');
     const no = page.evaluate(sign, ['softhsm', 'rsaEncryption', document, {}]).then(() => 'answered', (e) => Number(/\d+/.exec(e.message)?.[0]));
     await portal.desktop.prompt();
-    await portal.desktop.key('Escape');
+    await portal.desktop.reject();
     assert.equal(await no, await page.evaluate(() => plugin.errorCodes.FUNCTION_REJECTED));
     await portal.desktop.dismiss();
   });
