@@ -3,16 +3,17 @@
 package test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
 
-// asked runs for-users for one person, nobody, from a terminal that is root's, and returns what the command wrote there.
-func asked(t *testing.T, command string) string {
+// asked runs for-users for one person, nobody, from a terminal that is root's. It returns what the command wrote into $OUT, and what
+// the terminal showed.
+func asked(t *testing.T, command string) (said, shown string) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("not run: only root can work as others")
@@ -24,25 +25,38 @@ func asked(t *testing.T, command string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "home/.local/state/persten"), 0o755); err != nil {
+	dir, err := os.MkdirTemp("", "forusers")
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	out := filepath.Join(dir, "out")
 	getent := "#!/bin/sh\ncase $2 in '' | 65534) echo 'nobody:x:65534:65534::" + dir + "/home:/bin/sh' ;; esac\n"
-	if err := os.WriteFile(filepath.Join(dir, "getent"), []byte(getent), 0o755); err != nil {
+	err = errors.Join(
+		os.Chmod(dir, 0o755),
+		os.MkdirAll(filepath.Join(dir, "home/.local/state/persten"), 0o755),
+		os.WriteFile(out, nil, 0o600), os.Chown(out, 65534, 65534),
+		os.WriteFile(filepath.Join(dir, "getent"), []byte(getent), 0o755),
+	)
+	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command("timeout", "60", "script", "-qefc", "'"+script+"' sh -c '"+command+"'", "/dev/null")
+	c := exec.Command("timeout", "60", "script", "-qefc", "'"+script+"' sh -c 'OUT="+out+"; "+command+"'", "/dev/null")
 	c.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "SHELL=/bin/sh")
-	out, _ := c.CombinedOutput() // what the command ends with is not looked at
-	return string(out)
+	terminal, _ := c.CombinedOutput() // what the command ends with is not looked at
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), string(terminal)
 }
 
 // TestForUsersTerminal: a program of the person must not get hold of the terminal in which root removes the package: it could
-// type there (TIOCSTI).
+// type there (TIOCSTI), and read what root types.
 func TestForUsersTerminal(t *testing.T) {
-	if got := asked(t, `id -u; if (: </dev/tty) 2>/dev/null; then echo has a terminal; else echo has none; fi`); !strings.Contains(got, "65534") || !strings.Contains(got, "has none") {
-		t.Errorf("as the person: %q", got)
+	said, shown := asked(t, `echo shown; { id -u; if (: </dev/tty) 2>/dev/null; then echo has a terminal; fi; ls -l /proc/self/fd | grep /dev/pts; true; } >$OUT`)
+	if said != "65534\n" || shown != "" {
+		t.Errorf("as the person: %q; in the terminal: %q", said, shown)
 	}
 }
 
