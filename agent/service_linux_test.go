@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -77,5 +78,21 @@ func TestUnitExposure(t *testing.T) {
 			t.Errorf("%s: exposure %s, want at most 2.0", unit, m[1])
 		}
 		t.Logf("%s: exposure %s", unit, m[1])
+	}
+}
+
+// TestServiceProgramGuarded: everybody's connections go through the program of the shared port, so one that its owner alone can
+// change, or that lies where others may write, is not installed.
+func TestServiceProgramGuarded(t *testing.T) {
+	mine := filepath.Join(t.TempDir(), "persten")
+	if err := os.WriteFile(mine, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var pe *proto.Error
+	if err := guarded(mine); !errors.As(err, &pe) || pe.Code != proto.CodeServiceUnsafe {
+		t.Errorf("%s: %v", mine, err)
+	}
+	if err := guarded("/bin/sh"); err != nil {
+		t.Errorf("/bin/sh: %v", err)
 	}
 }

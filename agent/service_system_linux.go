@@ -19,6 +19,7 @@ import (
 	"persten/installer"
 	"persten/internal/config"
 	"persten/internal/ipc"
+	"persten/internal/token/pkcs11"
 	"persten/proto"
 )
 
@@ -58,9 +59,13 @@ func newSystemUnits() (controller, error) {
 	return systemUnits{exe: c.Executable}, nil
 }
 
-// Install writes the units with the path of this program, enables them, and has systemd take the port.
+// Install writes the units with the path of this program, enables them, and has systemd take the port. Everybody's connections go
+// through this program, so it must be the administrator's alone to change.
 func (u systemUnits) Install() error {
 	if err := requireRoot(); err != nil {
+		return err
+	}
+	if err := guarded(u.exe); err != nil {
 		return err
 	}
 	start := strings.NewReplacer("%", "%%", " ", `\x20`).Replace(u.exe) + " service run"
@@ -78,6 +83,14 @@ func (u systemUnits) Install() error {
 	}
 	if err != nil {
 		return errors.Join(err, u.Uninstall())
+	}
+	return nil
+}
+
+// guarded makes sure that nobody but root can change the program or put another in its place.
+func guarded(exe string) error {
+	if err := pkcs11.Trusted(exe); err != nil {
+		return proto.E(proto.CodeServiceUnsafe, err, "file", exe)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"persten/internal/logon"
 	"persten/internal/secret"
+	"persten/proto"
 )
 
 // newService addresses the Windows service manager.
@@ -36,7 +37,7 @@ func managed(o serviceOrder) (*scmService, error) {
 	if err != nil {
 		return nil, serviceFailed(err)
 	}
-	return &scmService{Service: s, machine: logon.Machine(c.Executable, session...)}, nil
+	return &scmService{Service: s, program: c.Executable, machine: logon.Machine(c.Executable, session...)}, nil
 }
 
 // serviceRun is what the service manager calls.
@@ -52,6 +53,7 @@ func serviceRun(_ context.Context, o serviceOrder) error {
 // is not everywhere what it expects, and would then never say that it runs.
 type scmService struct {
 	service.Service
+	program string
 	machine logon.System
 }
 
@@ -110,6 +112,9 @@ func until(event string, stop func()) error { return logon.Until(event, stop) }
 
 // Install also has the service manager start the service with no privilege but those it needs.
 func (s scmService) Install() error {
+	if err := logon.Guarded(s.program); err != nil {
+		return proto.E(proto.CodeServiceUnsafe, err, "file", s.program)
+	}
 	if err := s.Service.Install(); err != nil {
 		return err
 	}

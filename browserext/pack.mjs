@@ -60,7 +60,7 @@ const sha256 = (b) => createHash('sha256').update(b).digest('hex');
  * key a CRX with its update.xml. base is the address of their folder; key is the RSA key that makes the id; over is put over both manifests.
  */
 export async function selfHosted(dist, { base, key, over = {} }) {
-  if (!/^https?:\/\/[\w.:/~-]+[^/]$/.test(base)) throw new Error(`not the address of a folder: ${base}`);
+  if (!/^(https:\/\/|http:\/\/127\.0\.0\.1[:/])[\w.:/~-]*[^/]$/.test(base)) throw new Error(`not the https address of a folder: ${base}`);
   const at = { dist, base, over };
   return { ...await firefoxPackage(at), ...(key && await chromePackage(at, key)) };
 }

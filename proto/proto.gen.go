@@ -334,6 +334,8 @@ const (
 	CodeServiceFailed Code = "service_failed"
 	// The command changes a service of the whole computer and was not run by root.
 	CodeServiceRoot Code = "service_root"
+	// The program from which a service of the whole computer is to be installed could be changed by somebody who is no administrator. Args: file.
+	CodeServiceUnsafe Code = "service_unsafe"
 	// What answered is not Persten. Raised by the SDK.
 	CodeAgentUnknown Code = "agent_unknown"
 	// An answer came that does not follow the protocol. Raised by the extension and the SDK.

@@ -268,6 +268,8 @@ export const ERROR_NUMBERS = {
   service_failed: 1909,
   /** The command changes a service of the whole computer and was not run by root. */
   service_root: 1917,
+  /** The program from which a service of the whole computer is to be installed could be changed by somebody who is no administrator. Args: file. */
+  service_unsafe: 1918,
   /** What answered is not Persten. Raised by the SDK. */
   agent_unknown: 1910,
   /** An answer came that does not follow the protocol. Raised by the extension and the SDK. */

@@ -96,11 +96,6 @@ type manifest struct {
 	AllowedExtensions []string `json:"allowed_extensions,omitempty"`
 }
 
-// Targets lists every place of this user and of the machine.
-func Targets() []Target {
-	return append(userTargets(), systemTargets("")...)
-}
-
 // Install writes the manifests and returns where. When no browser is found it returns none and no error. It goes on past
 // a place it cannot write and joins the errors.
 func Install(o Options) ([]Target, error) {

@@ -193,7 +193,7 @@ func TestHostCaller(t *testing.T) {
 func TestTargetsAreDistinct(t *testing.T) {
 	home(t)
 	seen := map[string]string{}
-	for _, target := range Targets() {
+	for _, target := range append(userTargets(), systemTargets("")...) {
 		if was, ok := seen[target.Path]; ok {
 			t.Errorf("%s and %s share %s", was, target.Browser, target.Path)
 		}

@@ -20,6 +20,39 @@
 // # Concurrency
 //
 // The checks of a run work side by side. A [Doctor] may be used by many goroutines.
+//
+// # Why so
+//
+// internal/doctor is a list of checks and a list of repairs, each a row in registry.go. A check looks at a Machine, which the
+// agent wires (agent/machine.go), and returns findings: a code, a level, arguments for the text, and the id of a repair if there
+// is one.
+//
+//   - One cause, one code. internal/doctor/CASES.md is the table of broken set-ups, made by scripts; each is found by its own
+//     code and by no other, and the healthy one gives none. A cause that another check says better is left to it.
+//   - A check may hang, because what it looks at does. All run side by side, each for 20 s at most; one that is late is given up
+//     and is a finding itself.
+//   - Where it runs. persten doctor looks from its own process, with or without a session, so it sees the person's folders,
+//     processes and display as they are. doctor.run is the same in the session, for the window; in the sandboxed unit some of it
+//     (other programs' processes, writing beside browsers) is out of sight or reach, and the finding names the command that does
+//     it.
+//   - No library of others in the process. pcscd is asked over its own socket. A driver is judged by its head, and then by what
+//     its own child process says.
+//   - Browsers' profiles and policies are read (browser.Look) for our extension's id and nothing else.
+//   - Servers are reached by tsp, as signatures reach them: a refused address is the same fault here and there.
+//
+// # Words
+//
+//   - What people arrive with is data, proto/known.json: the words of portals and of people, who is at fault (desk, certificate,
+//     portal), what to check, what to do. doctor.explain, persten doctor explain and the help page search it together with our
+//     errors and other people's. Phrases are compared by weighted words and trigrams; a code decides before words do; what only
+//     sounds alike finds nothing. The page works without the agent, so the search is there twice, in Go and in TypeScript, with
+//     one list of phrases as the test of both.
+//   - Certificates are looked at without a PIN. Where public halves hide until the login nobody can tell whether key and
+//     certificate belong together; the check of each signature does. An old certificate beside a good one is a note, not a
+//     problem.
+//   - Repairs that trust need the person twice: the first call answers with the fingerprint, and only its button trusts. A
+//     fetched issuer is kept, not trusted.
+//   - The archive for support is an allowlist of kinds of values, not a list of secrets to remove (internal/doctor/allow.go).
 package doctor
 
 import (

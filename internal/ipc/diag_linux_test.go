@@ -4,9 +4,11 @@ package ipc
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -56,6 +58,52 @@ func sameSocketHere(t *testing.T, l net.Listener, client netip.AddrPort) bool {
 	}
 	defer c.Close()
 	return c.RemoteAddr().String() == client.String()
+}
+
+// TestReusedPort: what a program sent before it closed its end is not taken for that of whoever gets the same port next.
+func TestReusedPort(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	first, err := net.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	ownerOfWeb, err := ownerOf(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user, err := ownerOfWeb(accepted); err != nil || user != strconv.Itoa(os.Getuid()) {
+		t.Fatalf("before: %s, %v", user, err)
+	}
+	if _, err := first.Write([]byte("GET / HTTP/1.1\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	first.(*net.TCPConn).SetLinger(0) // closes at once, without waiting for the other end
+	first.Close()
+	d := net.Dialer{LocalAddr: first.LocalAddr()}
+	next, err := d.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	client, server := netip.MustParseAddrPort(first.LocalAddr().String()), netip.MustParseAddrPort(l.Addr().String())
+	if _, err := diagTCP(client, server); err != nil {
+		t.Fatalf("the kernel does not know the next one: %v", err)
+	}
+	if user, err := ownerOfWeb(accepted); !errors.Is(err, ErrForeignUser) {
+		t.Errorf("what the first sent is %s's: %v", user, err)
+	}
+	if data, err := io.ReadAll(io.LimitReader(accepted, 4)); string(data) != "GET " {
+		t.Logf("the kernel has dropped it: %q, %v", data, err)
+	}
 }
 
 func FuzzReadDiag(f *testing.F) {

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -78,12 +79,12 @@ func (p *port) serve(ctx context.Context, h http.Handler, secure *tls.Config) er
 		ErrorLog:                     log.New(io.Discard, "", 0), // a line per forged handshake would fill the journal
 	}
 	s.ConnState = func(c net.Conn, state http.ConnState) {
-		if t, ok := c.(*tls.Conn); ok {
-			c = t.NetConn()
-		}
-		if p, ok := c.(*pendingConn); ok && state == http.StateHijacked {
+		if p, ok := plainConn(c).(*pendingConn); ok && state == http.StateHijacked {
 			p.free()
 		}
+	}
+	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, plainConn(c))
 	}
 	s.SetKeepAlivesEnabled(false)
 	stop := context.AfterFunc(ctx, func() { s.Close() })
@@ -128,21 +129,35 @@ func (p *port) admit(rw http.ResponseWriter, r *http.Request, origin string) (pe
 	return peer, sync.OnceFunc(func() { p.leave(origin) }), true
 }
 
+// connKey is where a request's context has its connection.
+type connKey struct{}
+
+// plainConn is the connection below TLS.
+func plainConn(c net.Conn) net.Conn {
+	if t, ok := c.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return c
+}
+
 // owner is whose process sent a request; another user's is an error.
 func owner(r *http.Request) (uid, pid int, err error) {
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	c, ok := r.Context().Value(connKey{}).(net.Conn)
 	if !ok {
-		return 0, 0, fmt.Errorf("%w: no local address", ErrProtocol)
+		return 0, 0, fmt.Errorf("%w: no connection", ErrProtocol)
 	}
-	server, err := netip.ParseAddrPort(local.String())
+	server, err := netip.ParseAddrPort(c.LocalAddr().String())
 	if err != nil {
 		return 0, 0, err
 	}
-	client, err := netip.ParseAddrPort(r.RemoteAddr)
+	client, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
 		return 0, 0, err
 	}
-	return tcpOwner(client, server)
+	if uid, pid, err = tcpOwner(client, server); err == nil {
+		err = standing(c)
+	}
+	return uid, pid, err
 }
 
 // tell reports an origin that is not allowed, without making the handshake wait.
@@ -214,6 +229,15 @@ func (l *pendingLimit) Accept() (net.Conn, error) {
 type pendingConn struct {
 	net.Conn
 	free func()
+}
+
+// SyscallConn is the socket's.
+func (c *pendingConn) SyscallConn() (syscall.RawConn, error) {
+	s, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, ErrUnsupported
+	}
+	return s.SyscallConn()
 }
 
 func (c *pendingConn) Close() error {

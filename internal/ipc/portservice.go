@@ -97,8 +97,8 @@ func (s *portService) serve(c net.Conn) {
 		return
 	}
 	defer s.leave(to.user, w)
-	slog.Info("session", "user", to.user)
-	defer slog.Info("session ended", "user", to.user)
+	slog.Debug("session", "user", to.user) // a user can come and go as often as he likes, and must not fill the log
+	defer slog.Debug("session ended", "user", to.user)
 	if err := to.hello(portHello{Address: s.address}); err != nil {
 		return
 	}

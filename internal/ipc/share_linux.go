@@ -42,6 +42,9 @@ func ownerOf(web net.Listener) (func(net.Conn) (string, error), error) {
 			return "", err
 		}
 		uid, err := ask(client, self)
+		if err == nil {
+			err = standing(c)
+		}
 		return strconv.Itoa(uid), err
 	}, nil
 }

@@ -7,14 +7,18 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // exclusive has nothing to ask for: here a listening port is one program's.
@@ -31,6 +35,29 @@ func tcpOwner(client, server netip.AddrPort) (uid, pid int, err error) {
 		return 0, 0, fmt.Errorf("%w: uid %d", ErrForeignUser, uid)
 	}
 	return uid, socketHolder(inode), nil
+}
+
+// standing makes sure that a connection whose owner was just looked up still had both ends then. Once the other end is closed its
+// port may be another user's, who would be taken for the owner of what was sent before.
+func standing(c net.Conn) error {
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return ErrUnsupported
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var info *unix.TCPInfo
+	var failed error
+	err = raw.Control(func(fd uintptr) { info, failed = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) })
+	if err = errors.Join(err, failed); err != nil {
+		return err
+	}
+	if info.State != unix.BPF_TCP_ESTABLISHED {
+		return fmt.Errorf("%w: the other end is closed already", ErrForeignUser)
+	}
+	return nil
 }
 
 var tcpTables = []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} // an IPv6 socket may hold a mapped address

@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package server is the agent's API over rpc: it decodes strictly, checks who may call what, calls the engine and turns
-// errors into their wire form. It is the last room that knows JSON and the first that knows methods.
-//
-// Every connection (a page's channel, a command, the tray) is served by one value that holds its Caller; the audience is
-// decided by how the connection came in, never by what it says. A page needs its origin allowed for every method; methods
-// marked x-audience local are refused to pages whatever way they come. A Server is safe for concurrent use.
 package server
 
 import (

@@ -1,16 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package signing is the use case: a question, a person's answer, a key, a signature, a record.
-//
-// One request runs through Engine in this order: find the key, hash the sealed content, ask the person (Approver), write
-// the journal's intent line and wait for the disk, unlock the key with the PIN the person typed in the same window, encode,
-// verify, write the result line, show the outcome. Where policy answers, the key is unlocked while the intent goes to disk and
-// locked while the result does; it signs in between, never before the intent is there. Nothing uses a key without an approval, and an approval covers exactly
-// the certificate, the digests and the output parameters that stood in its Question (DESIGN, "Consent").
-//
-// The engine knows neither transports nor windows nor PKCS#11: callers come as Caller, people as Approver, keys as
-// token.Inventory. It turns errors of token, cms and cert into proto.Error, the only errors it returns besides the
-// context's own. An Engine is safe for concurrent use; requests for one token queue at the token's lease.
 package signing
 
 import (

@@ -58,11 +58,6 @@ var presets = map[Profile]preset{
 	FNS: {modes: []Mode{Enveloped}},
 }
 
-// Profiles lists the profiles there are.
-func Profiles() []Profile {
-	return []Profile{DSig, XAdESBES, XAdESEPES, SMEV3, SMEV2, MChD, FNS}
-}
-
 // Modes lists the modes a profile allows, its own first.
 func (p Profile) Modes() []Mode { return slices.Clone(presets[p].modes) }
 

@@ -27,19 +27,6 @@ type target struct {
 // notSignatures is the expression of parallel signatures.
 const notSignatures = "not(ancestor-or-self::ds:Signature)"
 
-// reference is the target as the verifying side reads it.
-func (t *target) reference() *reference {
-	r := &reference{uri: t.uri, kind: t.kind, hasURI: true}
-	for _, uri := range t.transforms {
-		one := transform{uri: uri}
-		if uri == TransformXPath {
-			one.paths = []expression{{text: notSignatures, namespaces: map[string]string{"ds": NamespaceDSig}}}
-		}
-		r.transforms = append(r.transforms, one)
-	}
-	return r
-}
-
 // expressed reports whether a reference has an XPath expression.
 func (m *making) expressed() bool {
 	return slices.ContainsFunc(m.targets, func(t target) bool { return slices.Contains(t.transforms, TransformXPath) })

@@ -49,7 +49,7 @@ test('weak and other keys, and what is no folder, are refused', async () => {
   const zip = Buffer.from('PK');
   assert.throws(() => crx3(zip, generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey), /RSA of 2048/);
   assert.throws(() => crx3(zip, generateKeyPairSync('ed25519').privateKey), /RSA of 2048/);
-  for (const bad of ['', 'ftp://persten.example/x', `${base}/`, `${base}?x=1`, `${base}"/><x`, 'persten.example']) {
-    await assert.rejects(selfHosted(dist, { base: bad, key }), /not the address of a folder/, bad);
+  for (const bad of ['', 'ftp://persten.example/x', `${base}/`, `${base}?x=1`, `${base}"/><x`, 'persten.example', 'http://persten.example/x', 'http://127.0.0.1.example/x']) {
+    await assert.rejects(selfHosted(dist, { base: bad, key }), /not the https address of a folder/, bad);
   }
 });

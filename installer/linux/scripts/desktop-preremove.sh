@@ -10,6 +10,7 @@ if command -v systemctl >/dev/null; then
     systemctl --global disable persten.service >/dev/null 2>&1 || true
 fi
 for exe in /proc/[0-9]*/exe; do
+    if [ "$(readlink "${exe%exe}ns/pid")" != "$(readlink /proc/self/ns/pid)" ]; then continue; fi # of a container
     case "$(readlink "$exe" 2>/dev/null)" in
     /usr/bin/persten-desktop | "/usr/bin/persten-desktop (deleted)")
         pid=${exe#/proc/}

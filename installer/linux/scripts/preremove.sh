@@ -7,8 +7,10 @@ set -e
 
 case "$1" in remove | 0) ;; *) exit 0 ;; esac
 
+# running lists our processes, but for those of containers, which have programs of their own under the same name.
 running() {
     for exe in /proc/[0-9]*/exe; do
+        if [ "$(readlink "${exe%exe}ns/pid")" != "$(readlink /proc/self/ns/pid)" ]; then continue; fi
         case "$(readlink "$exe" 2>/dev/null)" in
         /usr/bin/persten | "/usr/bin/persten (deleted)")
             pid=${exe#/proc/}

@@ -74,7 +74,6 @@ type Curve struct {
 // group is the arithmetic of one size. Byte strings have that size.
 type group interface {
 	order() []byte
-	generator() (x, y []byte)
 	public(x, y []byte) (public, error)
 	validScalar(d []byte) bool
 	derive(d []byte) (x, y []byte)

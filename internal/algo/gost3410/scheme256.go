@@ -16,8 +16,6 @@ type public256 struct {
 
 func (c *group256) order() []byte { return c.q.m.bytes() }
 
-func (c *group256) generator() (x, y []byte) { return c.export(&c.g) }
-
 // export returns the coordinates as big-endian bytes.
 func (c *group256) export(v *affine256) (x, y []byte) {
 	var w affine256

@@ -18,8 +18,6 @@ type public512 struct {
 
 func (c *group512) order() []byte { return c.q.m.bytes() }
 
-func (c *group512) generator() (x, y []byte) { return c.export(&c.g) }
-
 // export returns the coordinates as big-endian bytes.
 func (c *group512) export(v *affine512) (x, y []byte) {
 	var w affine512

@@ -10,6 +10,23 @@
 //
 // Both are off until the person or the machine's policy turns them on. [Issue] makes the certificate that lets pages reach
 // the WebSocket by wss.
+//
+// # Why so
+//
+// NCALayer and NexU are local servers, so the session stands in for them itself (server/compat); plug-ins are the extension's
+// faces.
+//
+//   - A way in, nothing more. A foreign request becomes calls of the ordinary API over a server.Link: a connection inside the
+//     process (ipc.Pipe) that has the page's origin, its limits and approvals. compat knows neither keys nor prompts.
+//   - One guard. ipc.port decides about Host, Origin, user and number of connections for all three ports; the WebSocket of
+//     NCALayer differs in TLS and in having no subprotocol, NexU's HTTP port in the methods and in CORS headers for allowed
+//     origins alone.
+//   - The person chooses the certificate, because these protocols leave it to the program: what the page says of it narrows the
+//     list of certificates.select. An array of documents is one sign.batch; its forms are in signing/batch_form.go.
+//   - Loopback TLS. An authority of the user's own, name-constrained, whose key never leaves the call that made it
+//     (compat.Issue); browser.Trust puts it into NSS stores. On and off is a file in the state folder, unless [compat] says.
+//   - Ports. A taken port, that of the WebSocket too, is left to whoever has it and tried again every 15 s; agent.status names it
+//     for as long.
 package compat
 
 import (

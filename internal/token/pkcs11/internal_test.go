@@ -436,3 +436,8 @@ func TestBarePointLikeOctets(t *testing.T) {
 		return
 	}
 }
+
+// samePublic compares a modulus, an EC point or a GOST value with the key in spki.
+func samePublic(public, spki []byte) bool {
+	return slices.ContainsFunc(publicForms(spki), func(f []byte) bool { return bytes.Equal(f, canonical(public)) })
+}

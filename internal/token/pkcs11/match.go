@@ -105,11 +105,6 @@ func (x keyIndex) find(id, spki []byte) int {
 	return -1
 }
 
-// samePublic compares a modulus, an EC point or a GOST value with the key in spki.
-func samePublic(public, spki []byte) bool {
-	return slices.ContainsFunc(publicForms(spki), func(f []byte) bool { return bytes.Equal(f, canonical(public)) })
-}
-
 // canonical strips what tokens add to a public part or leave out: an OCTET STRING header, leading zeros.
 func canonical(public []byte) []byte { return bytes.TrimLeft(unwrapOctets(public), "\x00") }
 

@@ -14,6 +14,20 @@
 // nothing else depends on it.
 //
 // Whatever comes from sites, certificates and files goes through ui.Safe.
+//
+// # Menu, notices and front ends
+//
+//   - The menu is a function. ui/tray asks for status, tokens, journal, sites and settings and compose makes rows of the answers.
+//     The toolkit cannot remove items, so each place of the menu is made once and shows one row after the other.
+//   - Notices are decided in the session (agent/notice.go), so that each is told once whatever becomes of the tray: what was told
+//     of a certificate's end is kept in the state folder, and only when there was a tray to tell it. A renewed certificate's end
+//     is no news.
+//   - Supervision. The tray is started again at once, and ever later when it lives less than 2 s. A prompt that dies with the
+//     question on screen is started once more; then prompt_lost. One that dies before anything was on screen, cannot draw or
+//     shows nothing for 30 s makes room for the next front end: window, pinentry, terminal (ui.Fronts), with a line in the log.
+//     What the configuration names itself is not replaced.
+//   - Memory. persten-desktop holds the toolkits of all roles. The tray gives back the pages that only the start or a change
+//     needed (MADV_DONTNEED on what is unchanged from its file) and rests at about 20 MiB.
 package tray
 
 import (

@@ -23,6 +23,28 @@
 // WebAssembly machine, compiled if that is allowed and interpreted if not.
 //
 // [Confine] limits the process before it reads anything.
+//
+// # How documents come on screen
+//
+// ui.Forms looks at the beginning of a document, never at its name, and says in which forms it can be shown; each form is a run
+// of persten-desktop view. The window takes the best one, goes on to the next when it is refused, and says why.
+//
+//   - Pages (PDF, pictures) are drawn when they come into sight, by a process that lives as long as the document is open. First
+//     page of an A4 scan at 300 dpi, two cores: the system's pdftoppm 0.3 s; PDFium as WebAssembly 1.5 s compiled, 16 s
+//     interpreted, and in the unit nothing may be compiled. So pdftoppm comes first where it is installed (poppler-utils), then
+//     PDFium, which is also what Windows has. PDFium's machine is a sandbox by itself; pdftoppm runs behind the process's own.
+//   - Text of office formats is extracted by our own readers, in the order and from the parts that office programs take
+//     (relations, not names), with hidden sheets and what stands in headers, footers and notes. The window says that looks are
+//     not shown, and offers the system's viewer.
+//   - The system's viewer is opened by the session: a copy nobody can write to (0400, in the runtime folder, removed with the
+//     prompt), under an extension of a fixed list, through the desktop's portal or else xdg-open, outside the unit's sandbox.
+//     Documents with macros, archives and unknown files are not opened. Only the person's tick makes it count as seen.
+//   - The journal says of each document how it was shown: shown, extracted, system, hex or not; the last two read "content not
+//     shown". pinentry and terminal show no content, and say so.
+//   - Confinement (Linux): limits of memory, time and descriptors; Landlock, behind which the process starts itself once more so
+//     that it holds for all threads (14 ms of processor time); a filter of system calls without files, network, programs and
+//     processes. For pdftoppm the fence lets the system's folders be read and the filter programs be started; nothing can be
+//     written or sent. On Windows the parent's limits of time and output are all there is.
 package view
 
 import (

@@ -38,4 +38,23 @@
 //
 // The methods of ui.Body come from the connection's goroutines, drawing runs in one of its own; they meet in the state
 // behind one mutex. Main must run on the main goroutine of the program.
+//
+// # Why so
+//
+//   - Colours come from ui/look; a test computes their contrast. Each kind of question has a colour, a sign and a title of its
+//     own; decryption and key generation have no method yet.
+//   - Deafness. An order counts only when the window was on screen as listening before it came. For 700 ms after the first frame,
+//     a change or the return of the keyboard nothing does, each key pressed meanwhile starts the time again, and presses that no
+//     button took are dropped with a frame of their own. Three habits of Gio 0.8 had to be met: it tells of the keyboard's
+//     leaving and coming back between two frames only how it ended (the focused widget hears both), a disabled Clickable still
+//     takes the mouse, and events wait until something draws a frame.
+//   - Never a part of a PIN. A character that comes while the window is deaf empties the field, and the window says so. Changes
+//     by the person's own hand (a document opened) make it deaf to orders, not to characters.
+//   - The keyboard. ui/display asks X11 (XKB, over a connection without cgo) or Windows for layout and Caps Lock. Wayland tells
+//     neither: there Caps Lock is guessed from letters and Shift, and the layout is known once a letter is typed. A PIN with
+//     letters that are not Latin is sent at the second confirmation only.
+//   - The eye draws a PIN from a table of glyphs made once in the order of the alphabet: no text of it is made, and the toolkit's
+//     caches hold nothing of its order.
+//   - Failure. The outcome of a request that failed offers the doctor: the main window, started as the tray starts it.
+//   - Touch. PKCS#11 has no word for it. Models that are known for it get the step when a signature takes over 2 s.
 package window
