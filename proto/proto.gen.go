@@ -290,8 +290,10 @@ const (
 	CodeJournalUnwritable Code = "journal_unwritable"
 	// A record of the journal was changed, removed or reordered; line is the first that does not fit. Args: line.
 	CodeJournalDamaged Code = "journal_damaged"
-	// The configuration or the machine policy cannot be used. Args: file, line, detail.
+	// The person's settings file cannot be used. Args: file, line, detail.
 	CodeConfigInvalid Code = "config_invalid"
+	// The machine policy has an entry that cannot be used. The agent does not run without the policy, and not with a part of it. Args: file, line, detail.
+	CodePolicyInvalid Code = "policy_invalid"
 	// The file of the machine policy may have been written by somebody other than the administrator. The agent does not run without the policy, and not with this one. Args: file, detail.
 	CodePolicyUnsafe Code = "policy_unsafe"
 	// The command line is wrong. Args: detail.

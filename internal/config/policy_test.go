@@ -50,7 +50,7 @@ func TestMalformedPolicies(t *testing.T) {
 	for _, bad := range badPolicies(t) {
 		err := defaults().merge("policy.toml", bad.text, true)
 		var e *proto.Error
-		if !errors.As(err, &e) || e.Code != proto.CodeConfigInvalid {
+		if !errors.As(err, &e) || e.Code != proto.CodePolicyInvalid {
 			t.Errorf("%s %.60q: error %v", bad.name, bad.text, err)
 			continue
 		}

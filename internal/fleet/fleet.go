@@ -68,7 +68,7 @@ func New(o Options) (*Exporter, error) {
 	add := func(name, to string, s sink) {
 		e.senders = append(e.senders, &sender{
 			sink: s, name: name, to: to, journal: o.Journal, every: o.Forward.Every, problem: o.Problem,
-			place: filepath.Join(o.State, "forward-"+name+".json"),
+			place: placeFile(o.State, name),
 		})
 	}
 	if o.Forward.OTLP != "" {
@@ -86,6 +86,19 @@ func New(o Options) (*Exporter, error) {
 	}
 	return e, nil
 }
+
+// Sent are the places up to which each way out that policy asks for has sent the journal, by what a session keeps in state. What lies
+// behind one of them has still to be sent.
+func Sent(state string, f config.Forward) (list []journal.Position) {
+	for name, on := range map[string]bool{"otlp": f.OTLP != "", "syslog": f.Syslog != "", "system": f.System} {
+		if on {
+			list = append(list, readPlace(placeFile(state, name)))
+		}
+	}
+	return list
+}
+
+func placeFile(state, name string) string { return filepath.Join(state, "forward-"+name+".json") }
 
 // Run sends until ctx ends. What is not sent by then is sent by the next session.
 func (e *Exporter) Run(ctx context.Context) {

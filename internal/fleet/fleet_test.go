@@ -184,6 +184,42 @@ func TestSenderGoesOn(t *testing.T) {
 	}
 }
 
+// TestSentBeforeForgotten: what policy keeps no longer stays until it was sent wherever policy sends it.
+func TestSentBeforeForgotten(t *testing.T) {
+	d := newDesk(t)
+	d.note(20)
+	forward := config.Forward{OTLP: d.url}
+	expire := func(want int) {
+		t.Helper()
+		if gone, err := d.j.Expire(t.Context(), time.Now(), Sent(d.dir, forward)...); gone != want || err != nil {
+			t.Errorf("%d records forgotten, %v; want %d", gone, err, want)
+		}
+	}
+	d.reply = func(w http.ResponseWriter, _ *http.Request, _ func()) { w.WriteHeader(http.StatusBadGateway) }
+	if err := d.sender().drain(t.Context()); err == nil {
+		t.Error("502 is taken for success")
+	}
+	expire(0)
+	d.reply = nil
+	if err := d.sender().drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.note(5)
+	forward.Syslog = "log.example:6514" // asked for since, and never reached
+	expire(0)
+	forward.Syslog = ""
+	expire(20)
+	if err := d.sender().drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.arrived(); !slices.Equal(got, count(26)) { // the last says that there was forgetting
+		t.Errorf("arrived: %v", got)
+	}
+	if places := Sent(d.dir, config.Forward{}); len(places) > 0 {
+		t.Errorf("nothing is forwarded, and yet %v", places)
+	}
+}
+
 // TestRefusedRecord: one record that the collector will not have does not hold up the others.
 func TestRefusedRecord(t *testing.T) {
 	d := newDesk(t)
