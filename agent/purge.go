@@ -9,11 +9,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"persten/internal/browser"
+	"persten/internal/config"
 	"persten/proto"
 )
 
@@ -32,14 +34,19 @@ func (a *app) purgeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "purge", Short: a.t("cli.purge.short"), Long: a.t("cli.purge.long"), Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			stays := a.journalStays()
-			if err := a.purge(cmd.Context(), stays); err != nil {
+			used := config.StateExists() // nothing is made just to be removed
+			stays := used && a.journalStays()
+			err := a.purgeSystem()
+			if used {
+				err = errors.Join(err, a.purgeState(cmd.Context(), stays))
+			}
+			if err != nil {
 				return err
 			}
 			return a.print(map[string]bool{"journalStays": stays}, func(w io.Writer) {
 				fmt.Fprintln(w, a.t("cli.purge.done"))
-				if path, err := a.statePath("journal.jsonl"); err == nil && stays && exists(path) {
-					fmt.Fprintln(w, a.t("cli.purge.stays", "file", path))
+				if stays {
+					a.sayJournalStays(w)
 				}
 			})
 		},
@@ -52,14 +59,24 @@ func (a *app) journalStays() bool {
 	return err != nil || c.Journal.Stay == nil || *c.Journal.Stay
 }
 
-// purge ends this user's session and takes back what Persten told browsers and the system for them, its key and its files. What
-// fails does not keep the rest.
-func (a *app) purge(ctx context.Context, journalStays bool) error {
+func (a *app) sayJournalStays(w io.Writer) {
+	if path, err := a.statePath("journal.jsonl"); err == nil && exists(path) {
+		fmt.Fprintln(w, a.t("cli.purge.stays", "file", path))
+	}
+}
+
+// purgeSystem takes back what Persten told browsers and the system for this user. What fails does not keep the rest.
+func (a *app) purgeSystem() error {
 	me, err := self()
 	if err == nil {
 		_, err = browser.Uninstall(browser.Options{Executable: me})
 	}
-	err = errors.Join(err, dropUnits(), a.endSession(ctx), a.clearLoopback(ctx))
+	return errors.Join(err, dropUnits())
+}
+
+// purgeState ends this user's session and removes what it made for itself.
+func (a *app) purgeState(ctx context.Context, journalStays bool) error {
+	err := errors.Join(a.endSession(ctx), a.clearLoopback(ctx))
 	gone := leftovers
 	if !journalStays {
 		gone = append(records, gone...)
@@ -92,6 +109,9 @@ func (a *app) removeState(pattern string) error {
 
 // endSession asks the session to end and waits until it has.
 func (a *app) endSession(ctx context.Context) error {
+	if runtime.GOOS != "windows" && !exists(config.SocketFile()) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, endWait)
 	defer cancel()
 	c, err := a.connect(ctx)

@@ -20,6 +20,9 @@ func TestPurge(t *testing.T) {
 		t.Run(policy, func(t *testing.T) {
 			d := newDaemon(t, setting{})
 			d.policy(policy)
+			if out, errOut, code := d.run("purge"); code != 0 || exists(d.path("state", "persten")) || exists(d.path("config", "persten", "roots")) {
+				t.Fatalf("before anything was done: %d, %s%s", code, out, errOut)
+			}
 			d.write("doc.txt", "text")
 			sign := d.command("sign", "cms", "--cert", d.token.IDs[0], "--in", d.path("doc.txt"), "--out", d.path("doc.p7s"), "--pin-fd", "0")
 			sign.Stdin = strings.NewReader(tokentest.SoftHSMPIN)

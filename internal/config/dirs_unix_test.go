@@ -112,9 +112,9 @@ func TestPolicyPlace(t *testing.T) {
 		"a file in the folder's place": {func(_, policy string) error {
 			return errors.Join(os.RemoveAll(filepath.Dir(policy)), os.WriteFile(filepath.Dir(policy), nil, 0o644))
 		}, proto.CodePolicyUnsafe},
-		"a folder above that others write to":  {func(top, _ string) error { return os.Chmod(top, 0o777) }, proto.CodePolicyUnsafe},
+		"a folder above that others write to":   {func(top, _ string) error { return os.Chmod(top, 0o777) }, proto.CodePolicyUnsafe},
 		"a folder above that a group writes to": {func(top, _ string) error { return os.Chmod(top, 0o775) }, proto.CodePolicyUnsafe},
-		"a sticky folder above":                {func(top, _ string) error { return os.Chmod(top, 0o777|os.ModeSticky) }, ""},
+		"a sticky folder above":                 {func(top, _ string) error { return os.Chmod(top, 0o777|os.ModeSticky) }, ""},
 		"ten megabytes": {func(_, policy string) error {
 			return os.WriteFile(policy, []byte(good+strings.Repeat("# "+strings.Repeat("x", 1021)+"\n", 10<<10)), 0o644)
 		}, proto.CodePolicyInvalid},

@@ -83,7 +83,7 @@ func (r *reporter) metrics(f Figures, now time.Time) []*metrics.Metric {
 		used = append(used, at.count(n, attr{"persten.kind", o.kind}, attr{"persten.result", o.result}))
 	}
 	for _, m := range slices.Sorted(maps.Keys(f.Restarts)) {
-		restarts = append(restarts, at.count(uint64(f.Restarts[m]), attr{"persten.module", m}))
+		restarts = append(restarts, at.count(uint64(f.Restarts[m]), attr{"persten.module", r.owner.text(m)}))
 	}
 	for _, c := range f.Certificates {
 		days = append(days, at.value(daysLeft(c.NotAfter, now), r.whose(c)...))
@@ -114,8 +114,8 @@ func (r *reporter) whose(c proto.Certificate) []attr {
 		}
 	}
 	add(groupSerials, "certificate_serial", c.Serial)
-	add(groupOwner, "owner", c.Name)
-	add(groupOwner, "organization", c.Organization)
+	add(groupOwner, "owner", r.owner.text(c.Name))
+	add(groupOwner, "organization", r.owner.text(c.Organization))
 	for name, v := range map[string]string{"inn": c.INN, "innle": c.INNLE, "snils": c.SNILS, "ogrn": c.OGRN, "ogrnip": c.OGRNIP} {
 		add(groupNumbers, name, v)
 	}
