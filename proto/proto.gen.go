@@ -1305,8 +1305,9 @@ const (
 type Settings struct {
 	Language      LanguageSetting `json:"language"`
 	Theme         Theme           `json:"theme"`
-	Notifications bool            `json:"notifications"` // Notices of the desktop.
-	Fixed         []SettingName   `json:"fixed"`         // What config.toml or the machine policy sets: it cannot be changed here.
+	Notifications bool            `json:"notifications"`    // Notices of the desktop.
+	Fixed         []SettingName   `json:"fixed"`            // What config.toml or the machine policy sets: it cannot be changed here.
+	Policy        []SettingName   `json:"policy,omitempty"` // Of these, what the machine policy sets.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -2731,6 +2732,7 @@ func init() {
 			{"theme", &schema{ref: "Theme"}, true},
 			{"notifications", &schema{kind: kindBoolean}, true},
 			{"fixed", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "SettingName"}}, true},
+			{"policy", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "SettingName"}}, false},
 		}},
 		"KeyFile": {kind: kindObject, members: []member{
 			{"path", &schema{ref: "FilePath"}, true},

@@ -938,6 +938,8 @@ export interface Settings {
   notifications: boolean;
   /** What config.toml or the machine policy sets: it cannot be changed here. */
   fixed: SettingName[];
+  /** Of these, what the machine policy sets. */
+  policy?: SettingName[];
 }
 
 /** A file with keys that is a token here. */

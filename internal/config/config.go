@@ -98,6 +98,8 @@ type UI struct {
 	Theme         string // "light", "dark" or empty for the desktop's
 	Notifications *bool  // nil leaves notices of the desktop to the person
 
+	Policy []proto.SettingName // of language, theme and notifications, what policy sets
+
 	Wait time.Duration // for a person's answer; 0 leaves what the agent has by itself
 }
 

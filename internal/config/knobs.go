@@ -248,9 +248,9 @@ var sections = []Section{
 		},
 	},
 	{
-		Name: "ui",
-		En:   "How the person is asked.",
-		Ru:   "Как спрашивают человека.",
+		Name: "ui", done: noteSetters,
+		En: "How the person is asked.",
+		Ru: "Как спрашивают человека.",
 		Knobs: []Knob{
 			{
 				Name: "approver", Kind: Text, Words: []string{"window", "pinentry", "terminal"}, Example: `"window"`, to: in(func(c *Config) *string { return &c.UI.Approver }),
