@@ -21,8 +21,6 @@ import (
 	"time"
 	"unicode"
 
-	protobuf "google.golang.org/protobuf/proto"
-
 	"persten/internal/config"
 	"persten/internal/fleet/fleettest"
 	"persten/internal/journal"
@@ -117,10 +115,7 @@ func TestNothingElseLeaves(t *testing.T) {
 	marks := regexp.MustCompile(`mark-([A-Za-z._0-9]+)-end`)
 	for group, want := range groups {
 		told := newTold(strings.Fields(group))
-		sent, err := protobuf.Marshal((&otlp{told: told}).record(l))
-		if err != nil {
-			t.Fatal(err)
-		}
+		sent := (&otlp{told: told}).record(l)
 		s := syslog{told: told, host: "desk"}
 		want = slices.Sorted(slices.Values(append(slices.Clone(always), want...)))
 		for way, text := range map[string]string{"otlp": string(sent), "syslog": s.format(l), "system": told.message(l)} {
