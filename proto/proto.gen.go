@@ -7,7 +7,7 @@ package proto
 import (
 	"context"
 	"encoding/json"
-	"regexp"
+	"sync"
 	"time"
 )
 
@@ -2352,41 +2352,39 @@ type CancelParams struct {
 func (v CancelParams) Validate() error { return validate("CancelParams", v) }
 
 var (
-	pattern0  = regexp.MustCompile("^[0-9a-f]{32}$")
-	pattern1  = regexp.MustCompile("^[0-9a-f]{64}$")
-	pattern2  = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{40})$")
-	pattern3  = regexp.MustCompile("^[^\\x00-\\x1f\\x7f\u0080-\u009f\u2028-\u202e\u2066-\u2069]*$")
-	pattern4  = regexp.MustCompile("^[\\x20-\\x7e]*$")
-	pattern5  = regexp.MustCompile("^[^\\x00-\\x1f\\x7f]*$")
-	pattern6  = regexp.MustCompile("^[\\x21-\\x7e]+$")
-	pattern7  = regexp.MustCompile("^([0-9a-f]{2}){20,64}$")
-	pattern8  = regexp.MustCompile("^[0-9a-f]{40}$")
-	pattern9  = regexp.MustCompile("^[0-9a-f]+$")
-	pattern10 = regexp.MustCompile("^[0-9]{12}$")
-	pattern11 = regexp.MustCompile("^[0-9]{10}$")
-	pattern12 = regexp.MustCompile("^([0-9]{13}|[0-9]{15})$")
-	pattern13 = regexp.MustCompile("^[0-9]{11}$")
-	pattern14 = regexp.MustCompile("^[0-2](\\.(0|[1-9][0-9]*))+$")
-	pattern15 = regexp.MustCompile("^-?[0-9a-f]+$")
-	pattern16 = regexp.MustCompile("^[a-z0-9.-]+$")
-	pattern17 = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
-	pattern18 = regexp.MustCompile("^[a-z0-9-]+$")
-	pattern19 = regexp.MustCompile("^[\\x21-\\x7e]*$")
-	pattern20 = regexp.MustCompile("^[a-z][a-z0-9_]{0,63}$")
-	pattern21 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
-	pattern22 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
-	pattern23 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
-	pattern24 = regexp.MustCompile("^[A-Za-z0-9+/]+={0,2}$")
-	pattern25 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
-	pattern26 = regexp.MustCompile("^[a-z]+$")
-	pattern27 = regexp.MustCompile("^[a-z0-9_]+$")
+	pattern0  = compiled("^[0-9a-f]{32}$")
+	pattern1  = compiled("^[0-9a-f]{64}$")
+	pattern2  = compiled("^([0-9a-f]{64}|[0-9a-f]{40})$")
+	pattern3  = compiled("^[^\\x00-\\x1f\\x7f\u0080-\u009f\u2028-\u202e\u2066-\u2069]*$")
+	pattern4  = compiled("^[\\x20-\\x7e]*$")
+	pattern5  = compiled("^[^\\x00-\\x1f\\x7f]*$")
+	pattern6  = compiled("^[\\x21-\\x7e]+$")
+	pattern7  = compiled("^([0-9a-f]{2}){20,64}$")
+	pattern8  = compiled("^[0-9a-f]{40}$")
+	pattern9  = compiled("^[0-9a-f]+$")
+	pattern10 = compiled("^[0-9]{12}$")
+	pattern11 = compiled("^[0-9]{10}$")
+	pattern12 = compiled("^([0-9]{13}|[0-9]{15})$")
+	pattern13 = compiled("^[0-9]{11}$")
+	pattern14 = compiled("^[0-2](\\.(0|[1-9][0-9]*))+$")
+	pattern15 = compiled("^-?[0-9a-f]+$")
+	pattern16 = compiled("^[a-z0-9.-]+$")
+	pattern17 = compiled("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern18 = compiled("^[a-z0-9-]+$")
+	pattern19 = compiled("^[\\x21-\\x7e]*$")
+	pattern20 = compiled("^[a-z][a-z0-9_]{0,63}$")
+	pattern21 = compiled("^[A-Za-z0-9+/]{43}=$")
+	pattern22 = compiled("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
+	pattern23 = compiled("^https?://[\\x21-\\x7e]+$")
+	pattern24 = compiled("^[A-Za-z0-9+/]+={0,2}$")
+	pattern25 = compiled("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern26 = compiled("^[a-z]+$")
+	pattern27 = compiled("^[a-z0-9_]+$")
 )
 
 // schemas is what check walks along.
-var schemas map[string]*schema
-
-func init() {
-	schemas = map[string]*schema{
+var schemas = sync.OnceValue(func() map[string]*schema {
+	return map[string]*schema{
 		"Lang":        {kind: kindString, enum: []string{"ru", "en"}},
 		"Step":        {kind: kindString, enum: []string{"waiting", "insert", "token", "signing", "timestamp", "checking"}},
 		"State":       {kind: kindString, enum: []string{"ready", "busy", "waiting", "problem", "paused"}},
@@ -3214,4 +3212,4 @@ func init() {
 			{"id", &schema{ref: "RequestID"}, true},
 		}},
 	}
-}
+})
