@@ -103,7 +103,7 @@ const owners = `
 	golang.org/x/net: ui config ui/report_test
 	golang.org/x/term: ui/terminal agent
 	golang.org/x/text: text xmldsig/xml cert
-	go.opentelemetry.io/proto/slim/otlp: fleet fleet/fleettest
+	go.opentelemetry.io/proto/slim/otlp: fleet_test fleet/fleettest
 	google.golang.org/protobuf: fleet fleet/fleettest
 	golang.org/x/sys: *
 	github.com/rogpeppe/go-internal: test

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 
+	"persten/internal/config"
 	"persten/internal/fleet"
 	"persten/internal/ipc"
 	"persten/internal/server"
@@ -33,10 +34,6 @@ func (a *app) forward(ctx context.Context, keys inventory, srv *server.Server) {
 }
 
 func (a *app) exporter(keys inventory, srv *server.Server) (*fleet.Exporter, error) {
-	to := a.loaded.Forward
-	if a.loaded.Network.Offline {
-		to.OTLP, to.Syslog = "", ""
-	}
 	record, err := a.statePath("journal.jsonl")
 	if err != nil {
 		return nil, err
@@ -50,9 +47,18 @@ func (a *app) exporter(keys inventory, srv *server.Server) (*fleet.Exporter, err
 		return nil, err
 	}
 	return fleet.New(fleet.Options{
-		Journal: record, State: state, Forward: to, Version: version, Instance: instance, Problem: srv.Problem,
+		Journal: record, State: state, Forward: a.forwardTo(), Version: version, Instance: instance, Problem: srv.Problem,
 		Figures: func(ctx context.Context) (fleet.Figures, error) { return figures(ctx, keys, srv) },
 	})
+}
+
+// forwardTo is where the journal goes.
+func (a *app) forwardTo() config.Forward {
+	to := a.loaded.Forward
+	if a.loaded.Network.Offline {
+		to.OTLP, to.Syslog = "", ""
+	}
+	return to
 }
 
 // instance tells sessions apart in a collector. It is made of the agent's public key, which says nothing of whose it is.

@@ -105,7 +105,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.sessionCommand(), a.hostCommand(), a.moduleCommand(), a.promptCommand(), a.serviceCommand(),
 		a.statusCommand(), a.tokensCommand(), a.certsCommand(), a.certCommand(), a.trustCommand(), a.signCommand(), a.extendCommand(), a.verifyCommand(),
-		a.doctorCommand(), a.journalCommand(), a.originsCommand(), a.keyfileCommand(), a.settingsCommand(), a.policyCommand(), a.browserCommand(), a.compatCommand(), a.demoCommand(), a.helpPageCommand(), a.updateCommand(), a.versionCommand(),
+		a.doctorCommand(), a.journalCommand(), a.originsCommand(), a.keyfileCommand(), a.settingsCommand(), a.policyCommand(), a.browserCommand(), a.compatCommand(), a.demoCommand(), a.helpPageCommand(), a.updateCommand(), a.purgeCommand(), a.versionCommand(),
 	)
 	return root
 }

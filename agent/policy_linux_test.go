@@ -169,7 +169,7 @@ func TestPolicyRunning(t *testing.T) {
 	if _, status, err := d.handshake(map[string][]string{"Origin": {webSite}}); err == nil || status != 403 {
 		t.Errorf("the next session: %d, %v", status, err)
 	}
-	for text, code := range map[string]proto.Code{"[origins]\ndeny = 1\n": proto.CodeConfigInvalid, "[ui]\nlanguage = \"en\"\n": proto.CodePolicyUnsafe} {
+	for text, code := range map[string]proto.Code{"[origins]\ndeny = 1\n": proto.CodePolicyInvalid, "[ui]\nlanguage = \"en\"\n": proto.CodePolicyUnsafe} {
 		if err := os.WriteFile(policy, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -207,6 +207,18 @@ func systemctl(args ...string) error {
 	return command("systemctl", append([]string{"--user"}, args...)...)
 }
 
+// dropUnits takes the person's own units out, if there are any.
+func dropUnits() error {
+	s, err := newService(serviceOrder{})
+	if errors.Is(err, proto.CodeServiceUnavailable) {
+		return nil
+	}
+	if err == nil {
+		err = s.Uninstall()
+	}
+	return serviceFailed(err)
+}
+
 // command runs a program for its effect. Its error carries what the program said, which is the useful part.
 func command(name string, args ...string) error {
 	var said bytes.Buffer

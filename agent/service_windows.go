@@ -25,6 +25,9 @@ import (
 // newService addresses the Windows service manager.
 func newService(o serviceOrder) (controller, error) { return managed(o) }
 
+// dropUnits is nothing: the service is the machine's.
+func dropUnits() error { return nil }
+
 func managed(o serviceOrder) (*scmService, error) {
 	c, err := serviceConfig(o.headless)
 	if err != nil {

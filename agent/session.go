@@ -16,6 +16,7 @@ import (
 
 	"persten/internal/config"
 	"persten/internal/doctor"
+	"persten/internal/fleet"
 	"persten/internal/ipc"
 	"persten/internal/secret"
 	"persten/internal/server"
@@ -150,14 +151,10 @@ func (a *app) sealJournal() {
 	}
 }
 
-// expireJournal forgets the records that policy keeps no longer, now and once a day.
+// expireJournal forgets the records that policy keeps no longer and that are sent wherever policy sends them, now and once a day.
 func (a *app) expireJournal(ctx context.Context, keep time.Duration) {
 	for ctx.Err() == nil {
-		j, err := a.journal()
-		gone := 0
-		if err == nil {
-			gone, err = j.Expire(ctx, time.Now().Add(-keep))
-		}
+		gone, err := a.expireOnce(ctx, time.Now().Add(-keep))
 		if gone > 0 || err != nil {
 			slog.Info("journal records are kept no longer", "forgotten", gone, "cause", err)
 		}
@@ -166,6 +163,18 @@ func (a *app) expireJournal(ctx context.Context, keep time.Duration) {
 		case <-time.After(24 * time.Hour):
 		}
 	}
+}
+
+func (a *app) expireOnce(ctx context.Context, before time.Time) (int, error) {
+	state, err := a.statePath("")
+	if err != nil {
+		return 0, err
+	}
+	j, err := a.journal()
+	if err != nil {
+		return 0, err
+	}
+	return j.Expire(ctx, before, fleet.Sent(state, a.forwardTo())...)
 }
 
 // shutdownGrace is how long signatures under way may take to end by themselves.

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -53,7 +54,11 @@ func (a *app) setSettings(p proto.SettingsSetParams) error {
 	return a.print(now, func(w io.Writer) {
 		fmt.Fprintf(w, "language: %s\ntheme: %s\nnotifications: %v\n", now.Language, now.Theme, now.Notifications)
 		for _, name := range now.Fixed {
-			fmt.Fprintln(w, a.t("settings.fixed", "name", string(name)))
+			key := "settings.fixed"
+			if slices.Contains(now.Policy, name) {
+				key = "settings.policy"
+			}
+			fmt.Fprintln(w, a.t(key, "name", string(name)))
 		}
 	})
 }

@@ -152,8 +152,3 @@ func TestJournalUnwritable(t *testing.T) {
 	refused("a folder in its place")
 	d.alive()
 }
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}

@@ -12,9 +12,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
+
+// compiled is an expression, made when it is first needed: most processes check nothing.
+func compiled(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // MaxDepth is how deep parameters may nest.
 const MaxDepth = 32
@@ -46,7 +52,7 @@ type schema struct {
 	maxItems int // 0: no limit
 	minLen   int
 	maxLen   int // characters; 0: no limit
-	pattern  *regexp.Regexp
+	pattern  func() *regexp.Regexp
 	enum     []string
 	min, max *int64
 }
@@ -92,7 +98,7 @@ func check(name string, data []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	c := &checker{dec: dec}
-	if err := c.value(schemas[name], ""); err != nil {
+	if err := c.value(schemas()[name], ""); err != nil {
 		return err
 	}
 	if _, err := dec.Token(); err != io.EOF {
@@ -122,7 +128,7 @@ func (c *checker) token() (json.Token, error) {
 
 func (c *checker) value(s *schema, path string) error {
 	for s.ref != "" {
-		s = schemas[s.ref]
+		s = schemas()[s.ref]
 	}
 	t, err := c.token()
 	if err != nil {
@@ -255,8 +261,8 @@ func (s *schema) text(path, v string) error {
 		return invalid(path, "must have "+span(s.minLen, s.maxLen)+" characters")
 	case s.enum != nil && !slices.Contains(s.enum, v):
 		return invalid(path, "must be one of "+strings.Join(s.enum, ", "))
-	case s.pattern != nil && !s.pattern.MatchString(v):
-		return invalid(path, "must match "+strconv.QuoteToASCII(s.pattern.String()))
+	case s.pattern != nil && !s.pattern().MatchString(v):
+		return invalid(path, "must match "+strconv.QuoteToASCII(s.pattern().String()))
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ package proto
 import (
 	"context"
 	"encoding/json"
-	"regexp"
+	"sync"
 	"time"
 )
 
@@ -290,8 +290,10 @@ const (
 	CodeJournalUnwritable Code = "journal_unwritable"
 	// A record of the journal was changed, removed or reordered; line is the first that does not fit. Args: line.
 	CodeJournalDamaged Code = "journal_damaged"
-	// The configuration or the machine policy cannot be used. Args: file, line, detail.
+	// The person's settings file cannot be used. Args: file, line, detail.
 	CodeConfigInvalid Code = "config_invalid"
+	// The machine policy has an entry that cannot be used. The agent does not run without the policy, and not with a part of it. Args: file, line, detail.
+	CodePolicyInvalid Code = "policy_invalid"
 	// The file of the machine policy may have been written by somebody other than the administrator. The agent does not run without the policy, and not with this one. Args: file, detail.
 	CodePolicyUnsafe Code = "policy_unsafe"
 	// The command line is wrong. Args: detail.
@@ -1305,8 +1307,9 @@ const (
 type Settings struct {
 	Language      LanguageSetting `json:"language"`
 	Theme         Theme           `json:"theme"`
-	Notifications bool            `json:"notifications"` // Notices of the desktop.
-	Fixed         []SettingName   `json:"fixed"`         // What config.toml or the machine policy sets: it cannot be changed here.
+	Notifications bool            `json:"notifications"`    // Notices of the desktop.
+	Fixed         []SettingName   `json:"fixed"`            // What config.toml or the machine policy sets: it cannot be changed here.
+	Policy        []SettingName   `json:"policy,omitempty"` // Of these, what the machine policy sets.
 }
 
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
@@ -2351,41 +2354,39 @@ type CancelParams struct {
 func (v CancelParams) Validate() error { return validate("CancelParams", v) }
 
 var (
-	pattern0  = regexp.MustCompile("^[0-9a-f]{32}$")
-	pattern1  = regexp.MustCompile("^[0-9a-f]{64}$")
-	pattern2  = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{40})$")
-	pattern3  = regexp.MustCompile("^[^\\x00-\\x1f\\x7f\u0080-\u009f\u2028-\u202e\u2066-\u2069]*$")
-	pattern4  = regexp.MustCompile("^[\\x20-\\x7e]*$")
-	pattern5  = regexp.MustCompile("^[^\\x00-\\x1f\\x7f]*$")
-	pattern6  = regexp.MustCompile("^[\\x21-\\x7e]+$")
-	pattern7  = regexp.MustCompile("^([0-9a-f]{2}){20,64}$")
-	pattern8  = regexp.MustCompile("^[0-9a-f]{40}$")
-	pattern9  = regexp.MustCompile("^[0-9a-f]+$")
-	pattern10 = regexp.MustCompile("^[0-9]{12}$")
-	pattern11 = regexp.MustCompile("^[0-9]{10}$")
-	pattern12 = regexp.MustCompile("^([0-9]{13}|[0-9]{15})$")
-	pattern13 = regexp.MustCompile("^[0-9]{11}$")
-	pattern14 = regexp.MustCompile("^[0-2](\\.(0|[1-9][0-9]*))+$")
-	pattern15 = regexp.MustCompile("^-?[0-9a-f]+$")
-	pattern16 = regexp.MustCompile("^[a-z0-9.-]+$")
-	pattern17 = regexp.MustCompile("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
-	pattern18 = regexp.MustCompile("^[a-z0-9-]+$")
-	pattern19 = regexp.MustCompile("^[\\x21-\\x7e]*$")
-	pattern20 = regexp.MustCompile("^[a-z][a-z0-9_]{0,63}$")
-	pattern21 = regexp.MustCompile("^[A-Za-z0-9+/]{43}=$")
-	pattern22 = regexp.MustCompile("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
-	pattern23 = regexp.MustCompile("^https?://[\\x21-\\x7e]+$")
-	pattern24 = regexp.MustCompile("^[A-Za-z0-9+/]+={0,2}$")
-	pattern25 = regexp.MustCompile("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
-	pattern26 = regexp.MustCompile("^[a-z]+$")
-	pattern27 = regexp.MustCompile("^[a-z0-9_]+$")
+	pattern0  = compiled("^[0-9a-f]{32}$")
+	pattern1  = compiled("^[0-9a-f]{64}$")
+	pattern2  = compiled("^([0-9a-f]{64}|[0-9a-f]{40})$")
+	pattern3  = compiled("^[^\\x00-\\x1f\\x7f\u0080-\u009f\u2028-\u202e\u2066-\u2069]*$")
+	pattern4  = compiled("^[\\x20-\\x7e]*$")
+	pattern5  = compiled("^[^\\x00-\\x1f\\x7f]*$")
+	pattern6  = compiled("^[\\x21-\\x7e]+$")
+	pattern7  = compiled("^([0-9a-f]{2}){20,64}$")
+	pattern8  = compiled("^[0-9a-f]{40}$")
+	pattern9  = compiled("^[0-9a-f]+$")
+	pattern10 = compiled("^[0-9]{12}$")
+	pattern11 = compiled("^[0-9]{10}$")
+	pattern12 = compiled("^([0-9]{13}|[0-9]{15})$")
+	pattern13 = compiled("^[0-9]{11}$")
+	pattern14 = compiled("^[0-2](\\.(0|[1-9][0-9]*))+$")
+	pattern15 = compiled("^-?[0-9a-f]+$")
+	pattern16 = compiled("^[a-z0-9.-]+$")
+	pattern17 = compiled("^(\\{[^{}\\s]+\\})?[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern18 = compiled("^[a-z0-9-]+$")
+	pattern19 = compiled("^[\\x21-\\x7e]*$")
+	pattern20 = compiled("^[a-z][a-z0-9_]{0,63}$")
+	pattern21 = compiled("^[A-Za-z0-9+/]{43}=$")
+	pattern22 = compiled("^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")
+	pattern23 = compiled("^https?://[\\x21-\\x7e]+$")
+	pattern24 = compiled("^[A-Za-z0-9+/]+={0,2}$")
+	pattern25 = compiled("^[\\p{L}_][\\p{L}\\p{N}_.-]*$")
+	pattern26 = compiled("^[a-z]+$")
+	pattern27 = compiled("^[a-z0-9_]+$")
 )
 
 // schemas is what check walks along.
-var schemas map[string]*schema
-
-func init() {
-	schemas = map[string]*schema{
+var schemas = sync.OnceValue(func() map[string]*schema {
+	return map[string]*schema{
 		"Lang":        {kind: kindString, enum: []string{"ru", "en"}},
 		"Step":        {kind: kindString, enum: []string{"waiting", "insert", "token", "signing", "timestamp", "checking"}},
 		"State":       {kind: kindString, enum: []string{"ready", "busy", "waiting", "problem", "paused"}},
@@ -2731,6 +2732,7 @@ func init() {
 			{"theme", &schema{ref: "Theme"}, true},
 			{"notifications", &schema{kind: kindBoolean}, true},
 			{"fixed", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "SettingName"}}, true},
+			{"policy", &schema{kind: kindArray, maxItems: 16, items: &schema{ref: "SettingName"}}, false},
 		}},
 		"KeyFile": {kind: kindObject, members: []member{
 			{"path", &schema{ref: "FilePath"}, true},
@@ -3212,4 +3214,4 @@ func init() {
 			{"id", &schema{ref: "RequestID"}, true},
 		}},
 	}
-}
+})

@@ -282,3 +282,27 @@ func FuzzDispatch(f *testing.F) {
 		}
 	})
 }
+
+// TestPatterns: each expression of the schemas can be compiled, which a process does when it needs one.
+func TestPatterns(t *testing.T) {
+	seen := 0
+	var walk func(s *schema)
+	walk = func(s *schema) {
+		if s == nil {
+			return
+		}
+		if s.pattern != nil && s.pattern().String() != "" {
+			seen++
+		}
+		walk(s.items)
+		for _, m := range s.members {
+			walk(m.schema)
+		}
+	}
+	for _, s := range schemas() {
+		walk(s)
+	}
+	if seen < 20 {
+		t.Errorf("only %d expressions", seen)
+	}
+}

@@ -224,8 +224,10 @@ export const ERROR_NUMBERS = {
   journal_unwritable: 1801,
   /** A record of the journal was changed, removed or reordered; line is the first that does not fit. Args: line. */
   journal_damaged: 1802,
-  /** The configuration or the machine policy cannot be used. Args: file, line, detail. */
+  /** The person's settings file cannot be used. Args: file, line, detail. */
   config_invalid: 1803,
+  /** The machine policy has an entry that cannot be used. The agent does not run without the policy, and not with a part of it. Args: file, line, detail. */
+  policy_invalid: 1808,
   /** The file of the machine policy may have been written by somebody other than the administrator. The agent does not run without the policy, and not with this one. Args: file, detail. */
   policy_unsafe: 1807,
   /** The command line is wrong. Args: detail. */
@@ -938,6 +940,8 @@ export interface Settings {
   notifications: boolean;
   /** What config.toml or the machine policy sets: it cannot be changed here. */
   fixed: SettingName[];
+  /** Of these, what the machine policy sets. */
+  policy?: SettingName[];
 }
 
 /** A file with keys that is a token here. */

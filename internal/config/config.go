@@ -7,7 +7,7 @@
 //
 // [Load] reads TOML, first the person's file and then the machine policy. Both are read strictly: an unknown key, a key
 // in another case, a wrong type or a value that cannot be used is proto.CodeConfigInvalid with the file, the line and a
-// short sentence. A file that is wrong is never used in part. A relative path is refused, because a daemon's working
+// short sentence, of the policy proto.CodePolicyInvalid. A file that is wrong is never used in part. A relative path is refused, because a daemon's working
 // folder means nothing to the person; "~/" is the home folder.
 //
 // What can be set, by whom and within which bounds is one table, [Sections]: files and the registry are read by it, and the
@@ -97,6 +97,8 @@ type UI struct {
 
 	Theme         string // "light", "dark" or empty for the desktop's
 	Notifications *bool  // nil leaves notices of the desktop to the person
+
+	Policy []proto.SettingName // of language, theme and notifications, what policy sets
 
 	Wait time.Duration // for a person's answer; 0 leaves what the agent has by itself
 }
@@ -227,7 +229,7 @@ func CheckPolicy(file string) error {
 		return unreadable(file, err)
 	}
 	defer f.Close()
-	data, err := readAll(file, f)
+	data, err := (&source{file: file, policy: true}).readAll(f)
 	if err != nil {
 		return err
 	}
@@ -288,7 +290,7 @@ func (c *Config) readUser(file string) error {
 	if w := looseFile(f); w != "" {
 		c.Warnings = append(c.Warnings, w)
 	}
-	data, err := readAll(file, f)
+	data, err := (&source{file: file}).readAll(f)
 	if err != nil {
 		return err
 	}

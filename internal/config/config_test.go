@@ -195,6 +195,14 @@ func grant(lines ...string) string {
 	return strings.Join(all, "\n") + "\n"
 }
 
+// invalid is the code of a file that cannot be used.
+func invalid(policy bool) proto.Code {
+	if policy {
+		return proto.CodePolicyInvalid
+	}
+	return proto.CodeConfigInvalid
+}
+
 func TestMalformed(t *testing.T) {
 	if len(malformed) < 50 {
 		t.Fatalf("only %d cases", len(malformed))
@@ -202,8 +210,8 @@ func TestMalformed(t *testing.T) {
 	for i, m := range malformed {
 		_, err := read(m.text, m.policy)
 		var e *proto.Error
-		if !errors.As(err, &e) || e.Code != proto.CodeConfigInvalid {
-			t.Errorf("%d %.60q: error %v, want config_invalid", i, m.text, err)
+		if !errors.As(err, &e) || e.Code != invalid(m.policy) {
+			t.Errorf("%d %.60q: error %v, want %s", i, m.text, err, invalid(m.policy))
 			continue
 		}
 		want := strconv.Itoa(m.line)
@@ -393,7 +401,7 @@ func TestHostileForms(t *testing.T) {
 	} {
 		begin := time.Now()
 		_, err := read(text, true)
-		if !errors.Is(err, proto.CodeConfigInvalid) {
+		if !errors.Is(err, proto.CodePolicyInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if took := time.Since(begin); took > 5*time.Second {
@@ -431,7 +439,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		c, err := read(string(data), policy)
 		if err != nil {
-			if !errors.Is(err, proto.CodeConfigInvalid) {
+			if !errors.Is(err, invalid(policy)) {
 				t.Fatalf("untyped error %v", err)
 			}
 			return

@@ -56,7 +56,11 @@ func (s *source) fail(line int, cause error, detail string) error {
 	case line > 0:
 		n = strconv.Itoa(line)
 	}
-	return proto.E(proto.CodeConfigInvalid, cause, "file", file, "line", n, "detail", detail)
+	code := proto.CodeConfigInvalid
+	if s.policy {
+		code = proto.CodePolicyInvalid
+	}
+	return proto.E(code, cause, "file", file, "line", n, "detail", detail)
 }
 
 // wrong notes a fault at the key of a path, or at the nearest table above it.
@@ -82,13 +86,12 @@ func (s *source) first() error {
 	return s.fail(f.line, nil, f.detail)
 }
 
-func readAll(file string, r io.Reader) ([]byte, error) {
+func (s *source) readAll(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
-		return nil, unreadable(file, err)
+		return nil, unreadable(s.file, err)
 	}
 	if len(data) > maxFile {
-		s := source{file: file}
 		return nil, s.fail(0, nil, fmt.Sprintf("larger than %d KiB", maxFile>>10))
 	}
 	return data, nil

@@ -41,6 +41,16 @@ func StateDir() (string, error) {
 	return dir, nil
 }
 
+// StateExists reports whether this user has a folder of state. It makes none.
+func StateExists() bool {
+	base, err := stateHome()
+	if err != nil {
+		return false
+	}
+	_, err = os.Lstat(filepath.Join(base, appName))
+	return err == nil
+}
+
 // RuntimeDir is the folder of sockets, $XDG_RUNTIME_DIR/persten. Where that variable is missing or names a folder that is
 // not this user's alone to write, it is persten-UID under the folder of temporary files. It is made 0700 when missing;
 // one that is not the user's, or that others may enter, is an error. On Windows it is persten under the user's own

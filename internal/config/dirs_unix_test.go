@@ -84,8 +84,69 @@ func TestPolicyOddities(t *testing.T) {
 	bad := filepath.Join(dir, "policy.toml")
 	writeFile(t, bad, "\n[ui]\nlanguage = 1\n", 0o644)
 	_, err := load(user, bad, os.Getuid())
-	if e := proto.AsError(err); e == nil || e.Code != proto.CodeConfigInvalid || e.Args["file"] != bad || e.Args["line"] != "3" {
+	if e := proto.AsError(err); e == nil || e.Code != proto.CodePolicyInvalid || e.Args["file"] != bad || e.Args["line"] != "3" {
 		t.Errorf("wrong policy: %v", err)
+	}
+}
+
+// TestPolicyPlace: a policy that somebody else could exchange, or take away, does not count, and is not passed over.
+func TestPolicyPlace(t *testing.T) {
+	const good = "[ui]\nlanguage = \"en\"\n"
+	for name, c := range map[string]struct {
+		make func(top, policy string) error
+		code proto.Code // empty: it counts
+	}{
+		"as it should be": {func(string, string) error { return nil }, ""},
+		"a link to a good file": {func(top, policy string) error {
+			return errors.Join(os.Rename(policy, top+"/real.toml"), os.Symlink(top+"/real.toml", policy))
+		}, proto.CodePolicyUnsafe},
+		"a link to nothing": {func(top, policy string) error {
+			return errors.Join(os.Remove(policy), os.Symlink(top+"/none.toml", policy))
+		}, proto.CodePolicyUnsafe},
+		"a folder that is a link": {func(top, policy string) error {
+			return errors.Join(os.Rename(filepath.Dir(policy), top+"/real"), os.Symlink("real", filepath.Dir(policy)))
+		}, proto.CodePolicyUnsafe},
+		"a folder that is a link to nothing": {func(top, policy string) error {
+			return errors.Join(os.RemoveAll(filepath.Dir(policy)), os.Symlink("real", filepath.Dir(policy)))
+		}, proto.CodePolicyUnsafe},
+		"a file in the folder's place": {func(_, policy string) error {
+			return errors.Join(os.RemoveAll(filepath.Dir(policy)), os.WriteFile(filepath.Dir(policy), nil, 0o644))
+		}, proto.CodePolicyUnsafe},
+		"a folder above that others write to":   {func(top, _ string) error { return os.Chmod(top, 0o777) }, proto.CodePolicyUnsafe},
+		"a folder above that a group writes to": {func(top, _ string) error { return os.Chmod(top, 0o775) }, proto.CodePolicyUnsafe},
+		"a sticky folder above":                 {func(top, _ string) error { return os.Chmod(top, 0o777|os.ModeSticky) }, ""},
+		"ten megabytes": {func(_, policy string) error {
+			return os.WriteFile(policy, []byte(good+strings.Repeat("# "+strings.Repeat("x", 1021)+"\n", 10<<10)), 0o644)
+		}, proto.CodePolicyInvalid},
+	} {
+		top := filepath.Join(t.TempDir(), "etc")
+		policy := filepath.Join(top, "persten", "policy.toml")
+		writeFile(t, policy, good, 0o644)
+		if err := errors.Join(os.Chmod(top, 0o755), os.Chmod(filepath.Dir(policy), 0o755), c.make(top, policy)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := load(os.DevNull, policy, os.Getuid())
+		if c.code == "" && (err != nil || got.UI.Language != "en") || c.code != "" && !errors.Is(err, c.code) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestPolicyUnreadable: a policy that the user may not read stops the agent, too.
+func TestPolicyUnreadable(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root reads everything: a policy without rights was not tried (2 cases)")
+	}
+	for _, mode := range [][2]os.FileMode{{0o200, 0o755}, {0o644, 0o600}} {
+		policy := filepath.Join(t.TempDir(), "persten", "policy.toml")
+		writeFile(t, policy, "", 0o644)
+		if err := errors.Join(os.Chmod(policy, mode[0]), os.Chmod(filepath.Dir(policy), mode[1])); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := load(os.DevNull, policy, os.Getuid()); !errors.Is(err, proto.CodePolicyInvalid) {
+			t.Errorf("%v: %v", mode, err)
+		}
+		os.Chmod(filepath.Dir(policy), 0o700)
 	}
 }
 

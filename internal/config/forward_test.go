@@ -65,7 +65,7 @@ func TestForwardRefuses(t *testing.T) {
 	} {
 		_, err := read(c.text, c.policy)
 		var pe *proto.Error
-		if !errors.As(err, &pe) || pe.Code != proto.CodeConfigInvalid || pe.Args["line"] != c.line || !strings.Contains(pe.Args["detail"], c.detail) {
+		if !errors.As(err, &pe) || pe.Code != invalid(c.policy) || pe.Args["line"] != c.line || !strings.Contains(pe.Args["detail"], c.detail) {
 			t.Errorf("%q: %v, want line %s and %q", c.text, err, c.line, c.detail)
 		}
 	}

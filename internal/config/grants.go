@@ -55,13 +55,13 @@ var limitSection = Section{
 	Knobs: []Knob{
 		{
 			Name: "origin", Kind: Text, spell: siteRule, Example: `"https://*.corp.example"`, to: of(func(l *Limit) *string { return &l.Origin }),
-			En: "A site, or https://*.DOMAIN, whose sites then share the numbers.",
-			Ru: "Сайт или https://*.DOMAIN, сайты которого тогда делят числа между собой.",
+			En: "A site, without a port on all its ports, or https://*.DOMAIN, whose sites then share the numbers.",
+			Ru: "Сайт, без порта на всех его портах, или https://*.DOMAIN, сайты которого тогда делят числа между собой.",
 		},
 		{
 			Name: "user", Kind: Text, Example: `"erp"`, to: of(func(l *Limit) *string { return &l.User }),
-			En: "A user of the machine: what their session signs for pages and programs.",
-			Ru: "Пользователь компьютера: то, что его сеанс подписывает для страниц и программ.",
+			En: "A user of the machine, by name: what their session signs for pages and programs. It also holds for a session whose user the system cannot name.",
+			Ru: "Пользователь компьютера, по имени: то, что его сеанс подписывает для страниц и программ. Действует и для сеанса, имени пользователя которого система не знает.",
 		},
 		{
 			Name: "per_hour", Kind: Number, Min: 1, Max: maxUses, Example: "200", to: of(func(l *Limit) *int { return &l.PerHour }),

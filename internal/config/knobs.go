@@ -42,8 +42,8 @@ var sections = []Section{
 			},
 			{
 				Name: "deny", Kind: List, Policy: true, spell: siteRule, Example: `["https://*.casino.example"]`,
-				En: "Sites that may not use the agent, whoever allowed them. A site that is both allowed and denied is denied. The person is not asked and cannot change it.",
-				Ru: "Сайты, которым обращаться к агенту нельзя, кто бы их ни разрешил. Сайт, который одновременно разрешён и запрещён, запрещён. Человека не спрашивают, изменить это он не может.",
+				En: "Sites that may not use the agent, whoever allowed them. A site written without a port is denied on every port. One that is both allowed and denied is denied. The person is not asked and cannot change it.",
+				Ru: "Сайты, которым обращаться к агенту нельзя, кто бы их ни разрешил. Сайт, написанный без порта, запрещён на всех портах. Сайт, который одновременно разрешён и запрещён, запрещён. Человека не спрашивают, изменить это он не может.",
 				to: in(func(c *Config) *[]string { return &c.Origins.Deny }),
 			},
 			{
@@ -134,13 +134,13 @@ var sections = []Section{
 			{
 				Name: "keep_days", Kind: Number, Min: 30, Max: 36500, unit: int64(24 * time.Hour), Example: "1825",
 				to: in(func(c *Config) *time.Duration { return &c.Journal.Keep }),
-				En: "For how many days records are kept. Sessions forget older ones when they start and once a day, and note that they did. A damaged journal is kept whole. Without it nothing is forgotten.",
-				Ru: "Сколько дней хранятся записи. Более старые сеанс удаляет при запуске и раз в сутки, оставляя об этом запись. Повреждённый журнал сохраняется целиком. Без этого не удаляется ничего.",
+				En: "For how many days records are kept. Sessions forget older ones when they start and once a day, and note that they did. Records that [forward] has not sent yet stay, however old, until the journal is larger than 64 MiB. A damaged journal is kept whole. Without it nothing is forgotten.",
+				Ru: "Сколько дней хранятся записи. Более старые сеанс удаляет при запуске и раз в сутки, оставляя об этом запись. Записи, которые ещё не переданы по [forward], остаются независимо от возраста, пока журнал не больше 64 МиБ. Повреждённый журнал сохраняется целиком. Без этого не удаляется ничего.",
 			},
 			{
 				Name: "stay", Kind: Bool, Example: "false", to: in(func(c *Config) **bool { return &c.Journal.Stay }),
-				En: "false: removing the program for good (apt purge, the MSI's removal) takes the users' journals with it. Without it they stay.",
-				Ru: "false: полное удаление программы (apt purge, удаление MSI) удаляет и журналы пользователей. Без этого они остаются.",
+				En: "false: persten purge, which the Linux packages run for every user before their removal, takes the user's journal, too, sent or not. Without it journals stay. The MSI runs nothing: on Windows each user runs the command before.",
+				Ru: "false: команда persten purge, которую пакеты Linux перед своим удалением выполняют за каждого пользователя, удаляет и его журнал, переданный или нет. Без этого журналы остаются. MSI ничего не запускает: в Windows команду заранее выполняет каждый пользователь.",
 			},
 		},
 	},
@@ -248,9 +248,9 @@ var sections = []Section{
 		},
 	},
 	{
-		Name: "ui",
-		En:   "How the person is asked.",
-		Ru:   "Как спрашивают человека.",
+		Name: "ui", done: noteSetters,
+		En: "How the person is asked.",
+		Ru: "Как спрашивают человека.",
 		Knobs: []Knob{
 			{
 				Name: "approver", Kind: Text, Words: []string{"window", "pinentry", "terminal"}, Example: `"window"`, to: in(func(c *Config) *string { return &c.UI.Approver }),

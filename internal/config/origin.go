@@ -208,3 +208,13 @@ func covers(rule, origin string) bool {
 	host, ok := strings.CutPrefix(origin, "https://")
 	return ok && len(host) > len(domain)+1 && strings.HasSuffix(host, "."+domain)
 }
+
+// restricts is covers for a rule that takes something from a site: one without a port is about all ports, so that nobody gets past it by
+// another.
+func restricts(rule, origin string) bool {
+	scheme, host, _ := strings.Cut(origin, "://")
+	if name, _, reason := splitPort(scheme, host); reason == "" && covers(rule, scheme+"://"+name) {
+		return true
+	}
+	return covers(rule, origin)
+}

@@ -184,9 +184,57 @@ func TestWildcards(t *testing.T) {
 		"https://*.":                 "",
 		"https://*.[::1]":            "",
 		"https://*.u@corp.example":   "",
+		"https://*.com.ru":           "",
+		"https://*.msk.ru":           "",
+		"https://*.xn--p1ai":         "",
+		"https://*.РФ":               "",
+		"https://*.github.io":        "",
+		"https://*.corp":             "",
+		"https://**.corp.example":    "",
+		"https://a*.corp.example":    "",
+		"https://*.*.example":        "",
+		"https://*corp.example":      "",
+		"https://*.corp.example:443": "",
+		"https://*.corp.example.":    "",
+		"https://*.corp.example/":    "",
+		"http://*.corp.example":      "",
+		"*.corp.example":             "",
+		"https://*":                  "",
+		"*":                          "",
+		"https://*.10.0.0.1":         "",
+		"https://*.0x7f.1":           "",
+		"https://*.corp．example":     "https://*.corp.example", // a full-width dot is a dot
+		"https://*.соrр.example":     "https://*.xn--r-0tbhb.example",
 	} {
 		if got, reason := parseWildcard(in); got != want || (reason == "") != (want != "") {
 			t.Errorf("%s: %q, %q; want %q", in, got, reason, want)
+		}
+	}
+}
+
+// TestRestricts: a rule that takes something away holds on every port, unless it names one.
+func TestRestricts(t *testing.T) {
+	for _, c := range []struct {
+		rule, origin string
+		want         bool
+	}{
+		{"https://bad.example", "https://bad.example", true},
+		{"https://bad.example", "https://bad.example:8443", true},
+		{"https://bad.example", "https://not-bad.example:8443", false},
+		{"https://bad.example", "https://a.bad.example", false},
+		{"https://bad.example:8443", "https://bad.example:8443", true},
+		{"https://bad.example:8443", "https://bad.example", false},
+		{"https://bad.example:8443", "https://bad.example:9443", false},
+		{"https://*.bad.example", "https://a.bad.example:8443", true},
+		{"https://*.bad.example", "https://bad.example:8443", false},
+		{"https://*.bad.example", "https://abad.example:8443", false},
+		{"http://[::1]", "http://[::1]:8080", true},
+		{"http://127.0.0.1", "http://127.0.0.1:8080", true},
+		{"https://bad.example", "http://bad.example", false}, // no site
+		{"https://bad.example", "", false},
+	} {
+		if got := restricts(c.rule, c.origin); got != c.want {
+			t.Errorf("%s, %s: %v", c.rule, c.origin, got)
 		}
 	}
 }

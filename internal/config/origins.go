@@ -86,7 +86,7 @@ func (o *Origins) Decision(origin string) (allowed, known bool) {
 		return false, true
 	}
 	switch {
-	case Named(o.deny, origin):
+	case o.denied(origin):
 		return false, true
 	case Named(o.policy, origin):
 		return true, true
@@ -112,16 +112,21 @@ func (o *Origins) Withhold(rights []proto.Right) { o.withheld = rights }
 
 func (o *Origins) lacks(r proto.Right) bool { return slices.Contains(o.withheld, r) }
 
+// denied reports whether policy denies a site.
+func (o *Origins) denied(origin string) bool {
+	return slices.ContainsFunc(o.deny, func(rule string) bool { return restricts(rule, origin) })
+}
+
 // byPolicy reports whether policy says of a site what it may.
 func (o *Origins) byPolicy(origin string) bool {
-	return Named(o.deny, origin) || Named(o.policy, origin)
+	return o.denied(origin) || Named(o.policy, origin)
 }
 
 // Allow keeps that the person allows a site. A site that policy allows stays as it is; one that it denies is
 // proto.CodePolicyForbids.
 func (o *Origins) Allow(origin string) error {
 	origin, err := ParseOrigin(origin)
-	if err == nil && Named(o.policy, origin) && !Named(o.deny, origin) {
+	if err == nil && Named(o.policy, origin) && !o.denied(origin) {
 		return nil
 	}
 	if err == nil {

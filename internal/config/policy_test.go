@@ -50,7 +50,7 @@ func TestMalformedPolicies(t *testing.T) {
 	for _, bad := range badPolicies(t) {
 		err := defaults().merge("policy.toml", bad.text, true)
 		var e *proto.Error
-		if !errors.As(err, &e) || e.Code != proto.CodeConfigInvalid {
+		if !errors.As(err, &e) || e.Code != proto.CodePolicyInvalid {
 			t.Errorf("%s %.60q: error %v", bad.name, bad.text, err)
 			continue
 		}
@@ -165,7 +165,7 @@ func TestDenied(t *testing.T) {
 	c.Origins.Allow = []string{"https://x.worse.example"}
 	o := openOrigins(t, t.TempDir()+"/o.json", c)
 	for origin, want := range map[string]bool{
-		"https://good.corp.example": true, "https://bad.corp.example": false, "https://both.example": false, "https://x.worse.example": false,
+		"https://good.corp.example": true, "https://bad.corp.example": false, "https://bad.corp.example:8443": false, "https://y.worse.example:1": false, "https://both.example": false, "https://x.worse.example": false,
 	} {
 		if allowed, known := o.Decision(origin); allowed != want || !known {
 			t.Errorf("%s: %v, %v", origin, allowed, known)
@@ -238,5 +238,27 @@ func TestWithheld(t *testing.T) {
 	}
 	if got := (Rights{}).Withheld(nil); got != nil {
 		t.Errorf("without a policy: %v", got)
+	}
+}
+
+// TestLimitCovers: nobody gets past a limit by another port, or by having no name.
+func TestLimitCovers(t *testing.T) {
+	for _, c := range []struct {
+		limit        Limit
+		origin, user string
+		want         bool
+	}{
+		{Limit{}, "https://a.example", "erp", true},
+		{Limit{}, "", "", true},
+		{Limit{User: "erp"}, "", "erp", true},
+		{Limit{User: "erp"}, "", "erp2", false},
+		{Limit{User: "erp"}, "https://a.example", "", true},
+		{Limit{Origin: "https://a.example"}, "https://a.example:8443", "erp", true},
+		{Limit{Origin: "https://*.a.example"}, "https://b.a.example:8443", "erp", true},
+		{Limit{Origin: "https://a.example"}, "", "erp", false},
+	} {
+		if got := c.limit.Covers(c.origin, c.user); got != c.want {
+			t.Errorf("%+v, %q, %q: %v", c.limit, c.origin, c.user, got)
+		}
 	}
 }

@@ -21,34 +21,68 @@ const (
 	policyOwner = 0 // root
 )
 
-// readOwned is a file that only its owner can have written: the file and its folder are owner's and nobody else may write to
-// them. Anything else is proto.CodePolicyUnsafe; no file is neither.
+// readOwned is a file that only its owner (and root) can have written or put there: the file and its folder are owner's and no links, and
+// nobody else may write to them or to a folder above. Anything else is proto.CodePolicyUnsafe; no file is neither.
 func readOwned(file string, owner int) ([]byte, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe in its place must not stop the agent
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil, nil
+	why, err := unsafeFolder(filepath.Dir(file), owner)
+	if why != "" {
+		return nil, unsafePolicy(file, why)
 	}
-	if err != nil {
-		return nil, unreadable(file, err)
+	s := source{file: file, policy: true}
+	var f *os.File
+	if err == nil {
+		f, err = os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0) // a pipe in its place must not stop the agent
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case errors.Is(err, syscall.ELOOP):
+		return nil, unsafePolicy(file, filepath.Base(file)+" is a link")
+	case err != nil:
+		return nil, s.fail(0, err, "it cannot be read by those it is for (chmod 644, and 755 for its folder)")
 	}
 	defer f.Close()
 	fi, err := f.Stat() // of what was opened, not of what the name means by now
 	if err != nil {
 		return nil, unreadable(file, err)
 	}
-	dir, err := os.Stat(filepath.Dir(file))
-	if err != nil {
-		return nil, unreadable(file, err)
-	}
 	if !fi.Mode().IsRegular() {
 		return nil, unsafePolicy(file, "not a file")
 	}
-	for _, i := range []fs.FileInfo{fi, dir} {
-		if why := changeable(i, owner); why != "" {
-			return nil, unsafePolicy(file, why)
+	if why := changeable(fi, owner); why != "" {
+		return nil, unsafePolicy(file, why)
+	}
+	return s.readAll(f)
+}
+
+// unsafeFolder says how somebody other than owner and root could have put a folder there, or files into it.
+func unsafeFolder(dir string, owner int) (why string, err error) {
+	fi, err := os.Lstat(dir)
+	if err != nil {
+		return "", err
+	}
+	if !fi.IsDir() {
+		return fi.Name() + " is a link, or no folder", nil
+	}
+	if why = changeable(fi, owner); why != "" {
+		return why, nil
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", err
+	}
+	for above := filepath.Dir(dir); above != dir; dir, above = above, filepath.Dir(above) {
+		fi, err := os.Stat(above)
+		if err != nil {
+			return "", err
+		}
+		if fi.Mode()&fs.ModeSticky != 0 { // nobody takes away there what is another's
+			continue
+		}
+		if why = changeable(fi, owner); why != "" && changeable(fi, policyOwner) != "" {
+			return why, nil
 		}
 	}
-	return readAll(file, f)
+	return "", nil
 }
 
 func unsafePolicy(file, why string) error {

@@ -116,7 +116,7 @@ func TestRegistryMalformed(t *testing.T) {
 	} {
 		err := defaults().mergeRegistry(c.root)
 		var e *proto.Error
-		if !errors.As(err, &e) || e.Code != proto.CodeConfigInvalid {
+		if !errors.As(err, &e) || e.Code != proto.CodePolicyInvalid {
 			t.Errorf("%s: %v", c.place, err)
 			continue
 		}
@@ -137,7 +137,7 @@ func FuzzRegistry(f *testing.F) {
 		}
 		c := defaults()
 		err := c.mergeRegistry(registryOf(tree))
-		if err != nil && !errors.Is(err, proto.CodeConfigInvalid) {
+		if err != nil && !errors.Is(err, proto.CodePolicyInvalid) {
 			t.Fatalf("untyped error %v", err)
 		}
 		for _, l := range c.Limits {

@@ -40,9 +40,10 @@ func Permit(withheld []proto.Right, right proto.Right) error {
 	return nil
 }
 
-// Covers reports whether the limit is about what a user signs for a site, which is empty for programs.
+// Covers reports whether the limit is about what a user signs for a site, which is empty for programs. A user whose name is not known
+// is every user.
 func (l Limit) Covers(origin, user string) bool {
-	return (l.Origin == "" || covers(l.Origin, origin)) && (l.User == "" || sameName(user, l.User))
+	return (l.Origin == "" || restricts(l.Origin, origin)) && (l.User == "" || user == "" || sameName(user, l.User))
 }
 
 // Named reports whether an origin is one of these rules, exact or with a wildcard.

@@ -82,7 +82,7 @@ func (s *Settings) Set(p proto.SettingsSetParams) (proto.Settings, error) {
 // settings are f with what the files fix put over it.
 func (u UI) settings(f settingsFile) proto.Settings {
 	out := proto.Settings{
-		Language: proto.LanguageSettingSystem, Theme: proto.ThemeSystem, Notifications: true, Fixed: u.fixed(),
+		Language: proto.LanguageSettingSystem, Theme: proto.ThemeSystem, Notifications: true, Fixed: u.fixed(), Policy: u.Policy,
 	}
 	for _, l := range []proto.LanguageSetting{f.Language, proto.LanguageSetting(u.Language)} {
 		if l != "" {
@@ -115,6 +115,15 @@ func (u UI) fixed() []proto.SettingName {
 		names = append(names, proto.SettingNameNotifications)
 	}
 	return names
+}
+
+// noteSetters notes which settings policy makes.
+func noteSetters(s *source, c *Config, _ []numbered) {
+	for _, name := range []proto.SettingName{proto.SettingNameLanguage, proto.SettingNameTheme, proto.SettingNameNotifications} {
+		if s.policy && s.has("ui."+string(name)) {
+			c.UI.Policy = append(c.UI.Policy, name)
+		}
+	}
 }
 
 // read returns the file, or the defaults when it cannot be used; the same fault is logged once.

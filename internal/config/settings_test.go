@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -108,4 +109,19 @@ func FuzzSettings(f *testing.F) {
 			t.Errorf("%+v: %v", got, err)
 		}
 	})
+}
+
+// TestSettingsByPolicy: a person is told whether the machine's policy or their own file makes a setting.
+func TestSettingsByPolicy(t *testing.T) {
+	c := defaults()
+	if err := errors.Join(
+		c.merge("config.toml", []byte("[ui]\nlanguage = \"ru\"\ntheme = \"dark\"\n"), false),
+		c.merge("policy.toml", []byte("[ui]\nlanguage = \"en\"\nnotifications = true\n"), true),
+	); err != nil {
+		t.Fatal(err)
+	}
+	got := OpenSettings(filepath.Join(t.TempDir(), "s.json"), c).Get()
+	if fmt.Sprint(got.Fixed) != "[language theme notifications]" || fmt.Sprint(got.Policy) != "[language notifications]" || got.Language != "en" {
+		t.Errorf("%+v", got)
+	}
 }

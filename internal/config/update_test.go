@@ -38,7 +38,7 @@ func TestUpdate(t *testing.T) {
 	} {
 		_, err := load(user, write("policy.toml", text), os.Getuid())
 		var e *proto.Error
-		if !errors.As(err, &e) || e.Code != proto.CodeConfigInvalid || e.Args["line"] != "3" {
+		if !errors.As(err, &e) || e.Code != proto.CodePolicyInvalid || e.Args["line"] != "3" {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

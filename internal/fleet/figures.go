@@ -9,8 +9,7 @@ import (
 	"slices"
 	"time"
 
-	colmetrics "go.opentelemetry.io/proto/slim/otlp/collector/metrics/v1"
-	metrics "go.opentelemetry.io/proto/slim/otlp/metrics/v1"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"persten/internal/journal"
 	"persten/proto"
@@ -69,21 +68,19 @@ func (r *reporter) report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.post(ctx, "/v1/metrics", &colmetrics.ExportMetricsServiceRequest{ResourceMetrics: []*metrics.ResourceMetrics{{
-		Resource: r.from, ScopeMetrics: []*metrics.ScopeMetrics{{Scope: r.scope, Metrics: r.metrics(f, time.Now())}},
-	}}})
+	_, err = r.post(ctx, "/v1/metrics", r.request(r.metrics(f, time.Now())))
 	return err
 }
 
 // metrics are the figures in OTLP's form. ADMIN.md lists them.
-func (r *reporter) metrics(f Figures, now time.Time) []*metrics.Metric {
+func (r *reporter) metrics(f Figures, now time.Time) []message {
 	at := points{began: r.began, now: now}
-	var used, restarts, days, keyDays, problems []*metrics.NumberDataPoint
+	var used, restarts, days, keyDays, problems []message
 	for o, n := range r.tally.made {
 		used = append(used, at.count(n, attr{"persten.kind", o.kind}, attr{"persten.result", o.result}))
 	}
 	for _, m := range slices.Sorted(maps.Keys(f.Restarts)) {
-		restarts = append(restarts, at.count(uint64(f.Restarts[m]), attr{"persten.module", m}))
+		restarts = append(restarts, at.count(uint64(f.Restarts[m]), attr{"persten.module", r.owner.text(m)}))
 	}
 	for _, c := range f.Certificates {
 		days = append(days, at.value(daysLeft(c.NotAfter, now), r.whose(c)...))
@@ -94,7 +91,7 @@ func (r *reporter) metrics(f Figures, now time.Time) []*metrics.Metric {
 	for code, n := range byCode(f.Problems) {
 		problems = append(problems, at.value(n, attr{"persten.problem", code}))
 	}
-	return slices.DeleteFunc([]*metrics.Metric{
+	return slices.DeleteFunc([]message{
 		sum("persten.key.uses", "{use}", "Uses of keys since the session began, by what for and how they ended.", used),
 		sum("persten.module.restarts", "{restart}", "Driver processes started again after a crash or a hang.", restarts),
 		gauge("persten.prompts", "{prompt}", "Windows waiting for a person.", at.value(float64(f.Prompts))),
@@ -102,7 +99,7 @@ func (r *reporter) metrics(f Figures, now time.Time) []*metrics.Metric {
 		gauge("persten.certificate.days_left", "d", "Days until a certificate ends.", days...),
 		gauge("persten.key.days_left", "d", "Days until a key may sign no more.", keyDays...),
 		gauge("persten.problems", "{problem}", "Problems that status names, by code.", problems...),
-	}, func(m *metrics.Metric) bool { return m == nil })
+	}, func(m message) bool { return m == nil })
 }
 
 // whose tells certificates apart; whose they are, only where policy says so.
@@ -114,8 +111,8 @@ func (r *reporter) whose(c proto.Certificate) []attr {
 		}
 	}
 	add(groupSerials, "certificate_serial", c.Serial)
-	add(groupOwner, "owner", c.Name)
-	add(groupOwner, "organization", c.Organization)
+	add(groupOwner, "owner", r.owner.text(c.Name))
+	add(groupOwner, "organization", r.owner.text(c.Organization))
 	for name, v := range map[string]string{"inn": c.INN, "innle": c.INNLE, "snils": c.SNILS, "ogrn": c.OGRN, "ogrnip": c.OGRNIP} {
 		add(groupNumbers, name, v)
 	}
@@ -136,33 +133,28 @@ func byCode(list []proto.Problem) map[string]float64 {
 // points makes data points of one moment.
 type points struct{ began, now time.Time }
 
-func (p points) count(n uint64, of ...attr) *metrics.NumberDataPoint {
-	return &metrics.NumberDataPoint{
-		Attributes: values(of, ""), StartTimeUnixNano: uint64(p.began.UnixNano()), TimeUnixNano: uint64(p.now.UnixNano()),
-		Value: &metrics.NumberDataPoint_AsInt{AsInt: int64(n)},
-	}
+func (p points) count(n uint64, of ...attr) message {
+	return message(nil).values(7, of, "").time(2, p.began).time(3, p.now).fixed(6, n)
 }
 
-func (p points) value(v float64, of ...attr) *metrics.NumberDataPoint {
-	return &metrics.NumberDataPoint{
-		Attributes: values(of, ""), TimeUnixNano: uint64(p.now.UnixNano()), Value: &metrics.NumberDataPoint_AsDouble{AsDouble: v},
-	}
+func (p points) value(v float64, of ...attr) message {
+	return message(nil).values(7, of, "").time(3, p.now).float(4, v)
 }
 
-func sum(name, unit, what string, list []*metrics.NumberDataPoint) *metrics.Metric {
-	if len(list) == 0 {
+func sum(name, unit, what string, list []message) message {
+	return metric(name, unit, what, sumField, message(nil).number(2, cumulative).number(3, 1), list)
+}
+
+func gauge(name, unit, what string, list ...message) message {
+	return metric(name, unit, what, gaugeField, nil, list)
+}
+
+// metric is a metric with these points; nil when there are none.
+func metric(name, unit, what string, kind protowire.Number, data message, points []message) message {
+	if len(points) == 0 {
 		return nil
 	}
-	return &metrics.Metric{Name: name, Unit: unit, Description: what, Data: &metrics.Metric_Sum{Sum: &metrics.Sum{
-		DataPoints: list, IsMonotonic: true, AggregationTemporality: metrics.AggregationTemporality_AGGREGATION_TEMPORALITY_CUMULATIVE,
-	}}}
-}
-
-func gauge(name, unit, what string, list ...*metrics.NumberDataPoint) *metrics.Metric {
-	if len(list) == 0 {
-		return nil
-	}
-	return &metrics.Metric{Name: name, Unit: unit, Description: what, Data: &metrics.Metric_Gauge{Gauge: &metrics.Gauge{DataPoints: list}}}
+	return message(nil).text(1, name).text(2, what).text(3, unit).part(kind, data.parts(1, points))
 }
 
 // outcome is what a key was used for and how that ended.

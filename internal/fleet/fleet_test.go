@@ -5,6 +5,7 @@ package fleet
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +13,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"persten/internal/config"
 	"persten/internal/fleet/fleettest"
@@ -34,7 +38,7 @@ var secretRecord = journal.Record{
 func TestFieldsAreThoseOfPolicy(t *testing.T) {
 	groups := map[string]bool{groupOwner: true, groupNumbers: true} // these are of figures and of texts
 	for _, f := range fields {
-		if f.group != "" {
+		if f.group != "" && f.group != groupTexts {
 			groups[f.group] = true
 		}
 	}
@@ -53,7 +57,7 @@ func TestRedaction(t *testing.T) {
 	l := journal.Line{Seq: 7, Type: journal.TypeNote, Record: secretRecord, Hash: strings.Repeat("1", 64)}
 	secrets := map[string][]string{
 		"user": {"ivanov"}, "program": {"/home/ivanov/browser"}, "serials": {"0a5e21a1", "rutoken-77"},
-		"documents": {"digest-of-it", ".pdf"}, "details": {"attempts=2"}, "numbers": {"500100732259", "112-233-445"},
+		"documents": {"digest-of-it", ".pdf"}, "details": {"attempts=2", "/home/ivanov/x"}, "numbers": {"500100732259", "112-233-445"},
 	}
 	plain := newTold(nil).message(l)
 	for group, list := range secrets {
@@ -71,6 +75,134 @@ func TestRedaction(t *testing.T) {
 	}
 	if !strings.Contains(plain, "portal.example") || !strings.Contains(plain, "pin_incorrect") {
 		t.Errorf("too little leaves: %s", plain)
+	}
+}
+
+// TestNothingElseLeaves: each text of a record is marked, and each argument of an error; what leaves by no group is a list, and what
+// leaves by one is that group's alone. A new field of records leaves nowhere by itself.
+func TestNothingElseLeaves(t *testing.T) {
+	var r journal.Record
+	v := reflect.ValueOf(&r).Elem()
+	mark := func(v reflect.Value, of string) {
+		for i := range v.NumField() {
+			if f := v.Field(i); f.Kind() == reflect.String {
+				f.SetString("mark-" + of + v.Type().Field(i).Name + "-end")
+			}
+		}
+	}
+	mark(v, "")
+	r.Documents = make([]journal.Document, 1)
+	mark(reflect.ValueOf(&r.Documents[0]).Elem(), "Document.")
+	r.Args = map[string]string{}
+	for _, name := range argumentNames(t) {
+		r.Args[name] = "mark-Args." + name + "-end"
+	}
+	l := journal.Line{Seq: 1, Type: journal.TypeNote, Record: r, Hash: strings.Repeat("1", 64), Prev: strings.Repeat("0", 64)}
+	args := func(wanted bool) (list []string) {
+		for name := range r.Args {
+			if slices.Contains(plain, name) == wanted {
+				list = append(list, "Args."+name)
+			}
+		}
+		return list
+	}
+	always := []string{"Kind", "Result", "Via", "By", "Profile", "Algorithm", "Thumbprint", "Approval", "Ref", "Version"}
+	groups := map[string][]string{
+		"": nil, "user": {"User"}, "program": {"Program"}, "serials": {"CertificateSerial", "TokenSerial"},
+		"documents": {"Document.Name", "Document.Digest"}, "details": args(true), "owner": nil, "numbers": nil,
+		"details documents": append(args(false), append(args(true), "Document.Name", "Document.Digest")...),
+	}
+	marks := regexp.MustCompile(`mark-([A-Za-z._0-9]+)-end`)
+	for group, want := range groups {
+		told := newTold(strings.Fields(group))
+		sent := (&otlp{told: told}).record(l)
+		s := syslog{told: told, host: "desk"}
+		want = slices.Sorted(slices.Values(append(slices.Clone(always), want...)))
+		for way, text := range map[string]string{"otlp": string(sent), "syslog": s.format(l), "system": told.message(l)} {
+			var got []string
+			for _, m := range marks.FindAllStringSubmatch(text, -1) {
+				got = append(got, m[1])
+			}
+			slices.Sort(got)
+			if got = slices.Compact(got); !slices.Equal(got, want) {
+				t.Errorf("%s by %q: %v leaves, want %v", way, group, got, want)
+			}
+		}
+	}
+}
+
+// argumentNames are those of all errors.
+func argumentNames(t *testing.T) (list []string) {
+	t.Helper()
+	data, err := os.ReadFile("../../proto/errors.json")
+	var errs []struct{ Args []string }
+	if err == nil {
+		err = json.Unmarshal(data, &errs)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range errs {
+		list = append(list, e.Args...)
+	}
+	slices.Sort(list)
+	if list = slices.Compact(list); len(list) < 20 {
+		t.Fatalf("only %d arguments of errors", len(list))
+	}
+	return list
+}
+
+// TestNumbers: numbers of people do not leave in texts, in whatever form they are written.
+func TestNumbers(t *testing.T) {
+	for _, number := range []string{
+		"7707083893", "500100732259", "1027700132195", "312500100732259", "11223344595", "112-233-445 95", "112-233-445  95", "112 233 445 - 95",
+		"112_233_445_95", "112.233.445.95", "112\u00a0233\u00a0445\u00a095", "112\u2011233\u2011445\u201195", "77 07 083893", "77/07/083893", "4508 123456", "45 08 № 123456",
+	} {
+		for _, text := range []string{number, "Договор " + number + ".pdf", "x" + number + "y", "/home/a/" + number} {
+			if got := newTold(nil).text(text); strings.ContainsFunc(got, unicode.IsDigit) {
+				t.Errorf("%q leaves as %q", text, got)
+			}
+			if got := newTold([]string{groupNumbers}).text(text); got != text {
+				t.Errorf("%q, told, leaves as %q", text, got)
+			}
+		}
+	}
+	for _, harmless := range []string{"Договор 17 от 22.11.2026.pdf", "v1.2.3", "шаблон 2026", "12345678"} {
+		if got := newTold(nil).text(harmless); got != harmless {
+			t.Errorf("%q leaves as %q", harmless, got)
+		}
+	}
+}
+
+// TestSites: what stands in the place of a site and is none could hold anything.
+func TestSites(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "https://portal.example": "https://portal.example", "https://portal.example:8443": "https://portal.example:8443",
+		"null": "-", "https://portal.example/?inn=7707083893": "-", "https://ivanov:secret@portal.example": "-", "https://PORTAL.example": "-",
+		"file:///home/ivanov/a.html": "-", "Иванов Иван": "-",
+	} {
+		if got := site(text); got != want {
+			t.Errorf("%q leaves as %q", text, got)
+		}
+	}
+}
+
+// TestFiguresOfOwners: the name of an owner leaves by its group, numbers in it by theirs.
+func TestFiguresOfOwners(t *testing.T) {
+	c := proto.Certificate{Thumbprint: "ab", Serial: "0a5e21a1", Name: "ИП Демонстрационный Подписант 500100732259", Organization: "АО 7707083893", INN: "500100732259", SNILS: "11223344595"}
+	for groups, want := range map[string]string{
+		"": "[ab]", "serials": "[ab 0a5e21a1]", "owner": "[ab ИП Демонстрационный Подписант *** АО ***]", "numbers": "[ab 11223344595 500100732259]",
+	} {
+		var got []string
+		for _, a := range (&reporter{owner: newTold(strings.Fields(groups))}).whose(c) {
+			got = append(got, fmt.Sprint(a.value))
+		}
+		if groups == "numbers" {
+			slices.Sort(got[1:]) // these come in any order
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%q: %v, want %v", groups, got, want)
+		}
 	}
 }
 
@@ -181,6 +313,42 @@ func TestSenderGoesOn(t *testing.T) {
 	}
 	if got := d.arrived(); !slices.Equal(got, count(1201)) {
 		t.Errorf("%d records arrived, want 1201 once and in order", len(got))
+	}
+}
+
+// TestSentBeforeForgotten: what policy keeps no longer stays until it was sent wherever policy sends it.
+func TestSentBeforeForgotten(t *testing.T) {
+	d := newDesk(t)
+	d.note(20)
+	forward := config.Forward{OTLP: d.url}
+	expire := func(want int) {
+		t.Helper()
+		if gone, err := d.j.Expire(t.Context(), time.Now(), Sent(d.dir, forward)...); gone != want || err != nil {
+			t.Errorf("%d records forgotten, %v; want %d", gone, err, want)
+		}
+	}
+	d.reply = func(w http.ResponseWriter, _ *http.Request, _ func()) { w.WriteHeader(http.StatusBadGateway) }
+	if err := d.sender().drain(t.Context()); err == nil {
+		t.Error("502 is taken for success")
+	}
+	expire(0)
+	d.reply = nil
+	if err := d.sender().drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.note(5)
+	forward.Syslog = "log.example:6514" // asked for since, and never reached
+	expire(0)
+	forward.Syslog = ""
+	expire(20)
+	if err := d.sender().drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.arrived(); !slices.Equal(got, count(26)) { // the last says that there was forgetting
+		t.Errorf("arrived: %v", got)
+	}
+	if places := Sent(d.dir, config.Forward{}); len(places) > 0 {
+		t.Errorf("nothing is forwarded, and yet %v", places)
 	}
 }
 

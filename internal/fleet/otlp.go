@@ -17,12 +17,6 @@ import (
 	"strings"
 	"time"
 
-	collogs "go.opentelemetry.io/proto/slim/otlp/collector/logs/v1"
-	common "go.opentelemetry.io/proto/slim/otlp/common/v1"
-	logs "go.opentelemetry.io/proto/slim/otlp/logs/v1"
-	resource "go.opentelemetry.io/proto/slim/otlp/resource/v1"
-	"google.golang.org/protobuf/proto"
-
 	"persten/internal/journal"
 )
 
@@ -33,8 +27,8 @@ const maxAnswer = 64 << 10
 type otlp struct {
 	address string
 	http    *http.Client
-	from    *resource.Resource
-	scope   *common.InstrumentationScope
+	from    message // the resource
+	scope   message
 	told    told
 }
 
@@ -46,23 +40,21 @@ func newOTLP(o Options, t told, host string, secure *tls.Config) *otlp {
 			Transport:     &http.Transport{TLSClientConfig: secure, MaxIdleConns: 1, IdleConnTimeout: 30 * time.Second, ForceAttemptHTTP2: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		from: &resource.Resource{Attributes: values([]attr{
+		from: message(nil).values(1, []attr{
 			{"service.name", "persten"}, {"service.version", o.Version}, {"service.instance.id", o.Instance},
 			{"host.name", host}, {"os.type", runtime.GOOS},
-		}, "")},
-		scope: &common.InstrumentationScope{Name: "persten", Version: o.Version},
+		}, ""),
+		scope: message(nil).text(1, "persten").text(2, o.Version),
 	}
 }
 
 // send implements sink.
 func (c *otlp) send(ctx context.Context, lines []journal.Line) error {
-	records := make([]*logs.LogRecord, len(lines))
+	records := make([]message, len(lines))
 	for i, l := range lines {
 		records[i] = c.record(l)
 	}
-	answer, err := c.post(ctx, "/v1/logs", &collogs.ExportLogsServiceRequest{ResourceLogs: []*logs.ResourceLogs{{
-		Resource: c.from, ScopeLogs: []*logs.ScopeLogs{{Scope: c.scope, LogRecords: records}},
-	}}})
+	answer, err := c.post(ctx, "/v1/logs", c.request(records))
 	if err != nil {
 		return err
 	}
@@ -72,35 +64,25 @@ func (c *otlp) send(ctx context.Context, lines []journal.Line) error {
 	return nil
 }
 
-func (c *otlp) record(l journal.Line) *logs.LogRecord {
-	severity, text := logs.SeverityNumber_SEVERITY_NUMBER_INFO, "INFO"
-	if bad(l) {
-		severity, text = logs.SeverityNumber_SEVERITY_NUMBER_WARN, "WARN"
-	}
-	return &logs.LogRecord{
-		TimeUnixNano: uint64(l.Time.UnixNano()), ObservedTimeUnixNano: uint64(time.Now().UnixNano()),
-		SeverityNumber: severity, SeverityText: text, EventName: "persten." + l.Kind,
-		Body:       value(title(l)),
-		Attributes: append(values([]attr{{"log.record.uid", l.Hash}}, ""), values(c.told.of(l), "persten.")...),
-	}
-}
+// Numbers of severities.
+const (
+	severityInfo    = 9
+	severityWarning = 13
+)
 
-// rejected reads how many records a collector that took a batch left out all the same, and why.
-func rejected(answer []byte) (int64, string) {
-	var r collogs.ExportLogsServiceResponse
-	if proto.Unmarshal(answer, &r) != nil {
-		return 0, ""
+func (c *otlp) record(l journal.Line) message {
+	severity, text := int64(severityInfo), "INFO"
+	if bad(l) {
+		severity, text = severityWarning, "WARN"
 	}
-	return r.GetPartialSuccess().GetRejectedLogRecords(), line(r.GetPartialSuccess().GetErrorMessage())
+	return message(nil).time(1, l.Time).number(2, severity).text(3, text).part(5, value(title(l))).
+		values(6, []attr{{"log.record.uid", l.Hash}}, "").values(6, c.told.of(l), "persten.").
+		time(11, time.Now()).text(12, "persten."+l.Kind)
 }
 
 // post sends one message and returns the answer to one that was taken.
-func (c *otlp) post(ctx context.Context, path string, m proto.Message) ([]byte, error) {
-	body, err := proto.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.address+path, bytes.NewReader(body))
+func (c *otlp) post(ctx context.Context, path string, m message) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.address+path, bytes.NewReader(m))
 	if err != nil {
 		return nil, err
 	}
@@ -132,31 +114,6 @@ func status(r *http.Response) error {
 		}
 	}
 	return err
-}
-
-// values are attributes in OTLP's form.
-func values(list []attr, prefix string) []*common.KeyValue {
-	out := make([]*common.KeyValue, len(list))
-	for i, a := range list {
-		out[i] = &common.KeyValue{Key: prefix + a.name, Value: value(a.value)}
-	}
-	return out
-}
-
-func value(v any) *common.AnyValue {
-	switch v := v.(type) {
-	case string:
-		return &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: v}}
-	case int64:
-		return &common.AnyValue{Value: &common.AnyValue_IntValue{IntValue: v}}
-	case []string:
-		list := make([]*common.AnyValue, len(v))
-		for i, s := range v {
-			list[i] = value(s)
-		}
-		return &common.AnyValue{Value: &common.AnyValue_ArrayValue{ArrayValue: &common.ArrayValue{Values: list}}}
-	}
-	return nil
 }
 
 // line is what another program said, for our log.

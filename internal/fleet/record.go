@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"persten/internal/config"
 	"persten/internal/journal"
 )
 
@@ -27,6 +28,8 @@ const (
 	groupDetails   = "details"
 	groupOwner     = "owner"   // of a certificate, in figures
 	groupNumbers   = "numbers" // INN, SNILS, OGRN: in figures, and left to stand in texts
+
+	groupTexts = "texts" // none of policy's: where it names both details and documents
 )
 
 // field is one thing of a record that may leave the machine.
@@ -43,8 +46,8 @@ var fields = []field{
 	{"of", "", func(l journal.Line) any { return int64(l.Of) }},
 	{"kind", "", func(l journal.Line) any { return l.Kind }},
 	{"result", "", func(l journal.Line) any { return l.Result }},
-	{"origin", "", func(l journal.Line) any { return l.Origin }},
-	{"top", "", func(l journal.Line) any { return l.Top }},
+	{"origin", "", func(l journal.Line) any { return site(l.Origin) }},
+	{"top", "", func(l journal.Line) any { return site(l.Top) }},
 	{"via", "", func(l journal.Line) any { return l.Via }},
 	{"by", "", func(l journal.Line) any { return l.By }},
 	{"profile", "", func(l journal.Line) any { return l.Profile }},
@@ -62,7 +65,14 @@ var fields = []field{
 	{"token_serial", groupSerials, func(l journal.Line) any { return l.TokenSerial }},
 	{"document_names", groupDocuments, func(l journal.Line) any { return each(l, func(d journal.Document) string { return d.Name }) }},
 	{"document_digests", groupDocuments, func(l journal.Line) any { return each(l, func(d journal.Document) string { return d.Digest }) }},
-	{"details", groupDetails, details},
+	{"details", groupDetails, func(l journal.Line) any { return arguments(l, true) }},
+	{"texts", groupTexts, func(l journal.Line) any { return arguments(l, false) }},
+}
+
+// plain are arguments of a result that say nothing of people and their files. Others, free text among them, may.
+var plain = []string{
+	"algorithm", "attempts", "column", "date", "field", "hours", "limit", "line", "method", "plugin", "port", "reason", "reasons", "right",
+	"seconds", "size", "through", "version",
 }
 
 func bytesOf(l journal.Line) any {
@@ -81,13 +91,23 @@ func each(l journal.Line, of func(journal.Document) string) any {
 	return list
 }
 
-// details are the arguments of a result, name=value.
-func details(l journal.Line) any {
+// arguments are those of a result that are plain, or the others, name=value.
+func arguments(l journal.Line, wanted bool) any {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(l.Args)) {
-		list = append(list, name+"="+l.Args[name])
+		if slices.Contains(plain, name) == wanted {
+			list = append(list, name+"="+l.Args[name])
+		}
 	}
 	return list
+}
+
+// site is an origin in its one form. What is none, "null" or what a program made up, could hold anything.
+func site(s string) any {
+	if o, err := config.ParseOrigin(s); s == "" || err == nil && o == s {
+		return s
+	}
+	return "-"
 }
 
 // told is what of a record is told.
@@ -98,6 +118,7 @@ func newTold(groups []string) told {
 	for _, g := range groups {
 		t[g] = true
 	}
+	t[groupTexts] = t[groupDetails] && t[groupDocuments]
 	return t
 }
 
@@ -109,8 +130,8 @@ func (t told) of(l journal.Line) []attr {
 			continue
 		}
 		v := f.get(l)
-		if f.group != "" && !t[groupNumbers] && f.name != "document_digests" {
-			v = masked(v)
+		if f.group != "" && f.group != groupSerials && f.name != "document_digests" {
+			v = t.masked(v)
 		}
 		if !empty(v) {
 			list = append(list, attr{f.name, v})
@@ -131,18 +152,27 @@ func empty(v any) bool {
 	return true
 }
 
-// numbers look like INN (10 or 12 digits), SNILS (123-456-789 00), OGRN (13 or 15) and anything longer.
-var numbers = regexp.MustCompile(`\d{3}[- ]?\d{3}[- ]?\d{3}[- ]?\d+`)
+// numbers look like INN (10 or 12 digits), SNILS (123-456-789 00, the last two of which may stand apart), passports, OGRN (13 or 15) and
+// anything longer, however they are parted.
+var numbers = regexp.MustCompile(`\p{Nd}(?:[^\pL\pN]{0,3}\p{Nd}){8,}`)
 
-// masked takes numbers of people and organizations out of texts, as out of the name of a file.
-func masked(v any) any {
+// text takes numbers of people and organizations out of a text, such as the name of a file, unless they are told.
+func (t told) text(s string) string {
+	if t[groupNumbers] {
+		return s
+	}
+	return numbers.ReplaceAllString(s, "***")
+}
+
+// masked is text for what a field holds.
+func (t told) masked(v any) any {
 	switch v := v.(type) {
 	case string:
-		return numbers.ReplaceAllString(v, "***")
+		return t.text(v)
 	case []string:
 		out := make([]string, len(v))
 		for i, s := range v {
-			out[i] = numbers.ReplaceAllString(s, "***")
+			out[i] = t.text(s)
 		}
 		return out
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -49,19 +50,23 @@ func (b base) begins(l Line) base {
 	return base{l.Seq - 1, l.Prev}
 }
 
-// Expire forgets the lines from before a time, up to the first that is younger, and notes that it did. The last line always stays. A
+// maxUnsent is how large a journal may be, in bytes, that keeps lines only because they were not sent: some 80,000.
+var maxUnsent int64 = 64 << 20
+
+// Expire forgets the lines from before a time, up to the first that is younger, and notes that it did. The last line always stays. So
+// do lines after each of the places in sent, up to which the journal was sent somewhere, unless it is larger than 64 MiB. A
 // journal that is damaged stays whole, which is [ErrDamaged]: what is wrong with it must not disappear. It returns how many lines went.
 //
 // Whoever owns the journal can forge its base as they can cut it; seals of what was forgotten stay in the system's log.
-func (j *Journal) Expire(ctx context.Context, before time.Time) (int, error) {
-	gone, through, err := j.expire(ctx, before)
+func (j *Journal) Expire(ctx context.Context, before time.Time, sent ...Position) (int, error) {
+	gone, through, err := j.expire(ctx, before, sent)
 	if err != nil || gone == 0 {
 		return gone, err
 	}
 	return gone, j.Note(Record{Kind: KindExpired, Result: OK, Args: map[string]string{"through": strconv.FormatUint(through, 10)}})
 }
 
-func (j *Journal) expire(ctx context.Context, before time.Time) (gone int, through uint64, err error) {
+func (j *Journal) expire(ctx context.Context, before time.Time, sent []Position) (gone int, through uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	f, err := locked(ctx, j.path, true, func() (*os.File, error) { return openFile(j.path) })
@@ -69,7 +74,11 @@ func (j *Journal) expire(ctx context.Context, before time.Time) (gone int, throu
 		return 0, 0, err
 	}
 	defer f.Close()
-	c := cut{before: before, old: true, v: newVerifier(j.path, nil)}
+	last, err := lastSent(f, sent)
+	if err != nil {
+		return 0, 0, err
+	}
+	c := cut{before: before, sent: last, old: true, v: newVerifier(j.path, nil)}
 	if err := lines(f, c.line); err != nil {
 		return 0, 0, err
 	}
@@ -83,10 +92,32 @@ func (j *Journal) expire(ctx context.Context, before time.Time) (gone int, throu
 	return c.gone, c.last.seq, j.replace(f, c)
 }
 
+// lastSent is the number of the last line that may go as far as sending is concerned.
+func lastSent(f *os.File, sent []Position) (uint64, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	last := uint64(math.MaxUint64)
+	if fi.Size() > maxUnsent {
+		return last, nil
+	}
+	for _, p := range sent {
+		if !p.stands(f, fi.Size()) {
+			if p, err = find(f, fi.Size(), p); err != nil {
+				return 0, err
+			}
+		}
+		last = min(last, p.Seq)
+	}
+	return last, nil
+}
+
 // cut finds the place from which a journal is kept, and checks the journal on the way.
 type cut struct {
 	before time.Time
-	old    bool // all lines so far are from before
+	sent   uint64 // the last line that was sent
+	old    bool   // all lines so far are from before, and were sent
 	v      *verifier
 
 	end  int64 // of the lines read
@@ -101,7 +132,7 @@ func (c *cut) line(n int, raw []byte, whole bool) {
 	}
 	c.v.line(n, raw, whole)
 	c.end += int64(len(raw)) + 1
-	if l, err := decode(raw); err != nil || !l.Time.Before(c.before) {
+	if l, err := decode(raw); err != nil || !l.Time.Before(c.before) || l.Seq > c.sent {
 		c.old = false
 	}
 }

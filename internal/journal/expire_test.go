@@ -164,3 +164,70 @@ func TestExpireBeside(t *testing.T) {
 		t.Errorf("%+v, %v; last %+v, %d notes of forgetting", s, err, last, expired)
 	}
 }
+
+// TestExpireUnsent: what was not sent yet stays, whatever its age, and nothing is sent twice or left out afterwards.
+func TestExpireUnsent(t *testing.T) {
+	for name, c := range map[string]struct {
+		sent []int // how many lines each way out has sent; -1: a place in a journal that is no more
+		gone int
+	}{
+		"nothing sent":       {[]int{0}, 0},
+		"four sent":          {[]int{4}, 4},
+		"the slower decides": {[]int{8, 3}, 3},
+		"all sent":           {[]int{10}, 9},
+		"another journal":    {[]int{10, -1}, 0},
+		"nobody sends":       {nil, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := open(t)
+			notes(t, j, 10)
+			var places []Position
+			for _, n := range c.sent {
+				at := Position{Seq: 7, Hash: strings.Repeat("a", 64), Offset: 100}
+				if n >= 0 {
+					at = Position{}
+				}
+				for range n {
+					_, next, err := After(j.Path(), at, 1, 1<<20)
+					if err != nil {
+						t.Fatal(err)
+					}
+					at = next
+				}
+				places = append(places, at)
+			}
+			if gone, err := j.Expire(t.Context(), time.Now(), places...); gone != c.gone || err != nil {
+				t.Fatalf("%d lines, %v; want %d", gone, err, c.gone)
+			}
+			for i, p := range places {
+				if c.sent[i] < 0 {
+					continue
+				}
+				last := uint64(10)
+				if c.gone > 0 {
+					last++ // the note of it
+				}
+				seqs, _ := all(t, j.Path(), p, 3)
+				wantSeqs(t, "the rest", seqs, uint64(c.sent[i])+1, last)
+			}
+		})
+	}
+}
+
+// TestExpireUnsentBound: a journal that cannot be sent does not grow for ever.
+func TestExpireUnsentBound(t *testing.T) {
+	j := open(t)
+	notes(t, j, 10)
+	fi, err := os.Stat(j.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(n int64) { maxUnsent = n }(maxUnsent)
+	for _, c := range []struct{ most, gone int }{{0, 0}, {1, 9}} {
+		maxUnsent = fi.Size() - int64(c.most)
+		if gone, err := j.Expire(t.Context(), time.Now(), Position{}); gone != c.gone || err != nil {
+			t.Errorf("%d bytes beyond: %d lines, %v; want %d", c.most, gone, err, c.gone)
+		}
+	}
+	sound(t, j, 2)
+}

@@ -86,13 +86,12 @@ func (a *api) writeGo() ([]byte, error) {
 
 // goImports names the packages the types at hand need.
 func (a *api) goImports(b *bytes.Buffer) {
-	needs := map[string]bool{"context": true}
+	needs := map[string]bool{"context": true, "sync": true}
 	for _, t := range a.allTypes() {
 		for _, m := range append(t.schema.members, member{schema: t.schema}) {
 			for s := &m.schema; s != nil; s = s.items {
 				needs["time"] = needs["time"] || s.kind == "time"
 				needs["encoding/json"] = needs["encoding/json"] || s.kind == "id"
-				needs["regexp"] = needs["regexp"] || s.pattern != ""
 			}
 		}
 	}
@@ -272,14 +271,14 @@ func (a *api) goTables(b *bytes.Buffer) {
 		return "pattern" + strconv.Itoa(patterns[p])
 	}
 	var tables bytes.Buffer
-	tables.WriteString("\n// schemas is what check walks along.\nvar schemas map[string]*schema\n\nfunc init() {\nschemas = map[string]*schema{\n")
+	tables.WriteString("\n// schemas is what check walks along.\nvar schemas = sync.OnceValue(func() map[string]*schema {\nreturn map[string]*schema{\n")
 	for _, t := range a.allTypes() {
 		fmt.Fprintf(&tables, "%q: %s,\n", t.name, goTable(t.schema, pattern))
 	}
-	tables.WriteString("}\n}\n")
+	tables.WriteString("}\n})\n")
 	b.WriteString("\nvar (\n")
 	for i, p := range list {
-		fmt.Fprintf(b, "pattern%d = regexp.MustCompile(%s)\n", i, strconv.QuoteToASCII(p))
+		fmt.Fprintf(b, "pattern%d = compiled(%s)\n", i, strconv.QuoteToASCII(p))
 	}
 	b.WriteString(")\n")
 	b.Write(tables.Bytes())

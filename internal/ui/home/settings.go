@@ -5,6 +5,7 @@ package home
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"gioui.org/layout"
 	"gioui.org/widget"
@@ -112,6 +113,9 @@ func (p *settingsPage) layout(gtx layout.Context) layout.Dimensions {
 	if w := h.working(&p.change, nil, h.say("home.settings.saving")); w != nil {
 		items = append(items, w)
 	}
+	if h.status.Policy {
+		items = append(items, p.policy())
+	}
 	if p.known {
 		items = append(items,
 			p.part("language", h.choice(&p.language, "home.settings.language.")),
@@ -133,12 +137,29 @@ func (p *settingsPage) layout(gtx layout.Context) layout.Dimensions {
 	return sheet(gtx, h.head(h.say("home.settings.title"), h.say("home.settings.about")), h.scroll(&p.list, items...))
 }
 
+// policy tells that others decided something here, and what the person may not do.
+func (p *settingsPage) policy() layout.Widget {
+	h := p.h
+	lines := []layout.Widget{h.bold(h.say("home.settings.organization")), h.soft(h.say("home.settings.organization.about"))}
+	if len(h.status.Withheld) > 0 {
+		var rights []string
+		for _, r := range h.status.Withheld {
+			rights = append(rights, h.say("policy.right."+string(r)))
+		}
+		lines = append(lines, h.Text(h.say("policy.withheld", "rights", strings.Join(rights, ", ")), look.Label{}))
+	}
+	return h.card(Plain, spaced(6, lines...))
+}
+
 // part is one setting with a word about it.
 func (p *settingsPage) part(name string, control layout.Widget) layout.Widget {
 	h := p.h
 	about := h.say("home.settings." + name + ".about")
 	if slices.Contains(p.now.Fixed, proto.SettingName(name)) {
 		about = h.say("home.settings.fixed")
+		if slices.Contains(p.now.Policy, proto.SettingName(name)) {
+			about = h.say("home.settings.policy")
+		}
 		enabled := control
 		control = func(gtx layout.Context) layout.Dimensions { return enabled(gtx.Disabled()) }
 	}

@@ -1,5 +1,5 @@
 # how: the machine's policy has a value that cannot be used
-# code: config_invalid
+# code: policy_invalid
 . "$CASES/program.inc"
 mkdir -p "$DIR/etc/persten"
 printf '[listen]\nwebsocket = 24117\n' > "$DIR/etc/persten/policy.toml"
