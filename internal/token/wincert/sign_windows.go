@@ -45,6 +45,7 @@ func acquire(e entry, silent bool, pin *secret.Buffer) (signer, error) {
 		spec   uint32
 		free   bool
 	)
+	openFolder(e.from.name)
 	switch e.from.kind {
 	case 0:
 		flags = windows.CRYPT_ACQUIRE_ONLY_NCRYPT_KEY_FLAG

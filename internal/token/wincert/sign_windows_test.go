@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 
 	"persten/internal/algo"
 	"persten/internal/token/tokentest"
@@ -59,6 +60,30 @@ func fromBlob(t *testing.T, b []byte) algo.PublicKey {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// TestFolder: the folder of a provider counts when the machine's registry names it whole.
+func TestFolder(t *testing.T) {
+	const name = "Persten test provider"
+	key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, providersKey+name, registry.SET_VALUE)
+	if err != nil {
+		t.Skip("not an administrator:", err)
+	}
+	t.Cleanup(func() {
+		key.Close()
+		registry.DeleteKey(registry.LOCAL_MACHINE, providersKey+name)
+	})
+	for image, want := range map[string]string{`C:\Program Files\Maker\csp.dll`: `C:\Program Files\Maker`, "csp.dll": "", `..\csp.dll`: "", `\csp.dll`: "", "": ""} {
+		if err := key.SetStringValue("Image Path", image); err != nil {
+			t.Fatal(err)
+		}
+		if got := folderOf(name); got != want {
+			t.Errorf("%q: %q, want %q", image, got, want)
+		}
+	}
+	if got := folderOf("no such provider"); got != "" {
+		t.Errorf("%q", got)
+	}
 }
 
 // TestCNG makes every signature CNG is asked for with an RSA key.
