@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 
 // childMain is the role of a session's process, as the agent wires it.
 func childMain() int {
-	if err := secret.Harden(); err != nil {
+	if err := errors.Join(secret.SystemLibraries(), secret.Harden()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -81,11 +81,17 @@ const aesProvider = "Microsoft Enhanced RSA and AES Cryptographic Provider"
 // out again with the test.
 func imported(t *testing.T) (id string) {
 	t.Helper()
-	return importedTo(t, func(c *windows.CertContext) string { return container(t, c) })
+	return importedTo(t, func(c *windows.CertContext) place { return place{container(t, c), aesProvider, windows.PROV_RSA_AES} })
 }
 
-// importedTo is imported, and says that the key is in the container that where tells.
-func importedTo(t *testing.T, where func(*windows.CertContext) string) (id string) {
+// place is where a private key is said to be.
+type place struct {
+	container, provider string
+	kind                uint32
+}
+
+// importedTo is imported, and says of the key what where tells.
+func importedTo(t *testing.T, where func(*windows.CertContext) place) (id string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "") // wine 8 does not let t.TempDir remove what it made
 	if err != nil {
@@ -136,10 +142,10 @@ func utf16(t *testing.T, s string) *uint16 {
 	return p
 }
 
-// put adds a certificate to MY, with its key at a provider that knows SHA-2: wine imports into an older one.
-func put(t *testing.T, c *windows.CertContext, container string) {
+// put adds a certificate to MY, with its key where at says: wine imports into a provider that knows no SHA-2.
+func put(t *testing.T, c *windows.CertContext, at place) {
 	t.Helper()
-	info := keyInfo{container: utf16(t, container), provider: utf16(t, aesProvider), kind: windows.PROV_RSA_AES, spec: windows.AT_KEYEXCHANGE}
+	info := keyInfo{container: utf16(t, at.container), provider: utf16(t, at.provider), kind: at.kind, spec: windows.AT_KEYEXCHANGE}
 	if ok, _, err := setProperty.Call(uintptr(unsafe.Pointer(c)), 2, 0, uintptr(unsafe.Pointer(&info))); ok == 0 {
 		t.Fatal("CertSetCertificateContextProperty:", err)
 	}
@@ -278,7 +284,7 @@ func TestRemoved(t *testing.T) {
 
 // TestKeyGone: the certificate is there, its container is not.
 func TestKeyGone(t *testing.T) {
-	id := importedTo(t, func(*windows.CertContext) string { return "no such container" })
+	id := importedTo(t, func(*windows.CertContext) place { return place{"no such container", aesProvider, windows.PROV_RSA_AES} })
 	if _, err := find(t, open(), id).Open(t.Context(), nil); !errors.Is(err, token.ErrAbsent) {
 		t.Errorf("Open: %v", err)
 	}
