@@ -10,6 +10,7 @@
 
 #include <windows.h>
 #include <wincrypt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +41,9 @@ API CPAcquireContext(struct provider **out, LPSTR container, DWORD flags, void *
     struct provider *p = calloc(1, sizeof *p);
     if (!p) return refuse(NTE_NO_MEMORY);
     p->silent = (flags & CRYPT_SILENT) != 0;
-    if (!CryptAcquireContextA(&p->under, container, MS_ENH_RSA_AES_PROV_A, PROV_RSA_AES, flags & ~CRYPT_SILENT)) {
+    flags &= ~CRYPT_SILENT;
+    if (!CryptAcquireContextA(&p->under, container, MS_ENH_RSA_AES_PROV_A, PROV_RSA_AES, flags) &&
+        !CryptAcquireContextA(&p->under, NULL, MS_ENH_RSA_AES_PROV_A, PROV_RSA_AES, CRYPT_VERIFYCONTEXT)) {
         free(p);
         return FALSE;
     }
@@ -75,20 +78,66 @@ static BOOL unlocked(struct provider *p) {
     return TRUE;
 }
 
-API CPSignHash(struct provider *p, HCRYPTHASH hash, DWORD spec, LPCWSTR text, DWORD flags, BYTE *out, DWORD *size) {
+// A hash of the system's provider, or of GOST R 34.11-2012, which it does not know.
+struct hash {
+    HCRYPTHASH under;
+    DWORD size; // of value; 0: the system's
+    BYTE value[64];
+};
+
+API CPCreateHash(struct provider *p, ALG_ID id, HCRYPTKEY key, DWORD flags, struct hash **out) {
+    struct hash *h = calloc(1, sizeof *h);
+    if (!h) return refuse(NTE_NO_MEMORY);
+    h->size = id == 0x8021 ? 32 : id == 0x8022 ? 64 : 0;
+    if (!h->size && !CryptCreateHash(p->under, id, key, flags, &h->under)) {
+        free(h);
+        return FALSE;
+    }
+    *out = h;
+    return TRUE;
+}
+
+API CPDestroyHash(struct provider *p, struct hash *h) {
+    (void)p;
+    BOOL ok = h->size || CryptDestroyHash(h->under);
+    free(h);
+    return ok;
+}
+
+API CPSetHashParam(struct provider *p, struct hash *h, DWORD what, BYTE *data, DWORD flags) {
+    (void)p;
+    if (!h->size) return CryptSetHashParam(h->under, what, data, flags);
+    if (what != HP_HASHVAL) return refuse(NTE_BAD_TYPE);
+    memcpy(h->value, data, h->size);
+    return TRUE;
+}
+
+API CPGetHashParam(struct provider *p, struct hash *h, DWORD what, BYTE *data, DWORD *size, DWORD flags) {
+    (void)p;
+    return h->size ? refuse(NTE_NOT_SUPPORTED) : CryptGetHashParam(h->under, what, data, size, flags);
+}
+
+// There is no GOST here: the file that PERSTEN_CSP_GOST names holds a digest and its signature, the last byte first.
+static BOOL signed_before(struct hash *h, BYTE *out, DWORD *size) {
+    BYTE both[3 * 64];
+    char name[MAX_PATH];
+    DWORD n = GetEnvironmentVariableA("PERSTEN_CSP_GOST", name, sizeof name);
+    FILE *f = n && n < sizeof name ? fopen(name, "rb") : NULL;
+    n = f ? fread(both, 1, sizeof both, f) : 0;
+    if (f) fclose(f);
+    if (n != 3 * h->size || memcmp(both, h->value, h->size)) return refuse(NTE_BAD_HASH);
+    if (*size < 2 * h->size) return refuse(ERROR_MORE_DATA);
+    memcpy(out, both + h->size, *size = 2 * h->size);
+    return TRUE;
+}
+
+API CPSignHash(struct provider *p, struct hash *h, DWORD spec, LPCWSTR text, DWORD flags, BYTE *out, DWORD *size) {
     if (fault("licence")) return refuse(licence_ended); // wine hides what opening a key answers
     if (!unlocked(p)) return FALSE;
     if (fault("crash")) TerminateProcess(GetCurrentProcess(), 3);
-    return CryptSignHashW(hash, spec, text, flags, out, size);
+    return h->size ? signed_before(h, out, size) : CryptSignHashW(h->under, spec, text, flags, out, size);
 }
 
-API CPCreateHash(struct provider *p, ALG_ID id, HCRYPTKEY key, DWORD flags, HCRYPTHASH *hash) {
-    return CryptCreateHash(p->under, id, key, flags, hash);
-}
-
-API CPDestroyHash(struct provider *p, HCRYPTHASH hash) { (void)p; return CryptDestroyHash(hash); }
-API CPSetHashParam(struct provider *p, HCRYPTHASH hash, DWORD what, BYTE *data, DWORD flags) { (void)p; return CryptSetHashParam(hash, what, data, flags); }
-API CPGetHashParam(struct provider *p, HCRYPTHASH hash, DWORD what, BYTE *data, DWORD *size, DWORD flags) { (void)p; return CryptGetHashParam(hash, what, data, size, flags); }
 API CPGetProvParam(struct provider *p, DWORD what, BYTE *data, DWORD *size, DWORD flags) { return CryptGetProvParam(p->under, what, data, size, flags); }
 API CPGetUserKey(struct provider *p, DWORD spec, HCRYPTKEY *key) { return CryptGetUserKey(p->under, spec, key); }
 API CPDestroyKey(struct provider *p, HCRYPTKEY key) { (void)p; return CryptDestroyKey(key); }

@@ -55,6 +55,10 @@ prepare() {
     printf "[[module]]\nname = 'test'\npath = 'C:\\\\token\\\\p11test.dll'\n[listen]\nwebsocket = 'off'\n" \
         >"$drive/users/$(id -un)/AppData/Roaming/persten/config.toml"
     export PERSTEN_P11_CONFIG='C:\token\scenario'
+    mkdir "$drive/csp"
+    x86_64-w64-mingw32-gcc -shared -O -o "$drive/csp/cspside.dll" testdata/csp/side.c
+    x86_64-w64-mingw32-gcc -shared -O -o "$drive/csp/csp.dll" testdata/csp/csp.c "$drive/csp/cspside.dll" -ladvapi32
+    export PERSTEN_TEST_CSP='C:\csp\csp.dll'
 }
 
 # unit_tests runs what was compiled for Windows.

@@ -3,9 +3,12 @@
 package wincert_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,6 +32,13 @@ const (
 // atProvider imports a key and puts it behind the test provider under a name.
 func atProvider(t *testing.T, name string) (id string) {
 	t.Helper()
+	register(t, name, windows.PROV_RSA_FULL)
+	return importedTo(t, func(c *windows.CertContext) place { return place{container(t, c), name, windows.PROV_RSA_FULL} })
+}
+
+// register names the test provider to Windows until the test ends.
+func register(t *testing.T, name string, kind uint32) {
+	t.Helper()
 	library := os.Getenv("PERSTEN_TEST_CSP")
 	if library == "" {
 		t.Skip("PERSTEN_TEST_CSP does not name the test provider; testdata/scripts/wine.sh builds it")
@@ -40,14 +50,9 @@ func atProvider(t *testing.T, name string) (id string) {
 	}
 	defer key.Close()
 	t.Cleanup(func() { registry.DeleteKey(registry.LOCAL_MACHINE, path) })
-	for _, err := range []error{
-		key.SetStringValue("Image Path", library), key.SetDWordValue("Type", windows.PROV_RSA_FULL), key.SetBinaryValue("Signature", []byte{1}),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
+	if err := errors.Join(key.SetStringValue("Image Path", library), key.SetDWordValue("Type", kind), key.SetBinaryValue("Signature", []byte{1})); err != nil {
+		t.Fatal(err)
 	}
-	return importedTo(t, func(c *windows.CertContext) place { return place{container(t, c), name, windows.PROV_RSA_FULL} })
 }
 
 // TestCardSuite: a key whose PIN Persten asks for.
@@ -127,4 +132,67 @@ func TestOwnWindow(t *testing.T) {
 	if err := signOnce(t.Context(), k, never); err != nil {
 		t.Errorf("after it: %v", err)
 	}
+}
+
+// TestGOST: the provider is asked for the right hash over the right bytes, and what it returns becomes the signature of CMS. The
+// signature itself was made before, by a key of ours.
+func TestGOST(t *testing.T) {
+	const name, kind = "Persten Test GOST Provider", 80
+	register(t, name, kind)
+	dir := folder(t)
+	demo, err := keyfile.OpenDemo(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := demo.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := filepath.Join(dir, "made")
+	t.Setenv("PERSTEN_CSP_GOST", made)
+	tried := 0
+	for _, own := range keys {
+		id := own.Algorithms()[0]
+		if id != algo.GOST256 && id != algo.GOST512 {
+			continue
+		}
+		tried++
+		in := tokentest.Digest(id)
+		want := signature(t, own, tokentest.Answers(keyfile.DemoPIN).PIN, id, in)
+		turned := slices.Clone(want)
+		slices.Reverse(turned)
+		if err := os.WriteFile(made, slices.Concat(in.Digest, turned), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		raw := own.Certificate().Raw
+		c, err := windows.CertCreateCertificateContext(windows.X509_ASN_ENCODING, &raw[0], uint32(len(raw)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, c, place{"persten test", name, kind})
+		k := find(t, open(), own.ID())
+		if k == nil || !slices.Equal(k.Algorithms(), []algo.ID{id}) {
+			t.Fatalf("%s: %+v", id, k)
+		}
+		if got := signature(t, k, nil, id, in); !bytes.Equal(got, want) {
+			t.Errorf("%s: %x, want %x", id, got, want)
+		}
+	}
+	if tried != 2 {
+		t.Errorf("%d GOST keys", tried)
+	}
+}
+
+func signature(t *testing.T, k token.Key, pin token.PINFunc, id algo.ID, in algo.Input) []byte {
+	t.Helper()
+	s, err := k.Open(t.Context(), pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	sig, err := s.Sign(t.Context(), id, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sig
 }

@@ -93,11 +93,7 @@ type place struct {
 // importedTo is imported, and says of the key what where tells.
 func importedTo(t *testing.T, where func(*windows.CertContext) place) (id string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "") // wine 8 does not let t.TempDir remove what it made
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := folder(t)
 	if _, err := keyfile.OpenDemo(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +111,17 @@ func importedTo(t *testing.T, where func(*windows.CertContext) place) (id string
 	put(t, found, where(found))
 	sum := sha256.Sum256(unsafe.Slice(found.EncodedCert, found.Length))
 	return hex.EncodeToString(sum[:])
+}
+
+// folder is a temporary one. wine 8 does not let t.TempDir remove what it made.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // keyed is the first certificate of a store that has a private key.
