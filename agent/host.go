@@ -13,7 +13,6 @@ import (
 	"persten/internal/config"
 	"persten/internal/ipc"
 	"persten/internal/secret"
-	"persten/internal/token/pkcs11"
 	"persten/internal/ui"
 	"persten/proto"
 )
@@ -89,7 +88,7 @@ func (a *app) moduleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return pkcs11.Serve(cmd.Context(), conn, args[0])
+			return serveModule(cmd.Context(), conn, args[0])
 		},
 	}
 }

@@ -24,8 +24,8 @@ import (
 	"persten/proto"
 )
 
-// inventory is every key this configuration reaches: installed PKCS#11 modules, configured ones, key files, and the
-// demonstration token when demo names its folder. Close it to end the module children.
+// inventory is every key this configuration reaches: installed PKCS#11 modules, configured ones, key files, the
+// certificate store of Windows, and the demonstration token when demo names its folder. Close it to end the module children.
 type inventory struct {
 	token.Inventory
 	modules *pkcs11.Inventory
@@ -57,7 +57,7 @@ func (a *app) inventory(demo string) (inventory, error) {
 		Modules: libraries(c), Start: pkcs11.Exec(os.Stderr, me, "module"),
 		PINCache: pkcs11.PINCache{Sliding: c.PIN.Cache, Hard: c.PIN.Limit},
 	})
-	joined := []token.Inventory{modules, files}
+	joined := append([]token.Inventory{modules, files}, a.windowsStore(c, me)...) // a certificate is the first one's
 	if demo != "" {
 		d, err := keyfile.OpenDemo(demo)
 		if err != nil {

@@ -866,7 +866,7 @@ type Revocation struct {
 // Validate reports the first member that does not fit the schema, as request_invalid with its path.
 func (v Revocation) Validate() error { return validate("Revocation", v) }
 
-// KeyPlace: where the private key works: on a token, in a cryptographic provider of the system, or in Persten itself, which is not a certified means.
+// KeyPlace: where the private key works: on a token, in a cryptographic provider of the system, or in software of Persten or Windows, which is not a certified means.
 type KeyPlace string
 
 // The values of KeyPlace.

@@ -595,7 +595,7 @@ export interface Revocation {
   why?: 'unnamed' | 'unreachable' | 'outdated' | 'unauthorized' | 'forgotten';
 }
 
-/** Where the private key works: on a token, in a cryptographic provider of the system, or in Persten itself, which is not a certified means. */
+/** Where the private key works: on a token, in a cryptographic provider of the system, or in software of Persten or Windows, which is not a certified means. */
 export type KeyPlace = 'token' | 'csp' | 'software';
 
 /** Whose certificate it is, by what it says: the head or another representative of an organization, a sole trader, a natural person, an organization itself. A certificate does not tell a head from another representative. */

@@ -163,13 +163,13 @@ var sections = []Section{
 	},
 	{
 		Name: "modules", Policy: true,
-		En: "Which PKCS#11 libraries may be loaded.",
-		Ru: "Какие библиотеки PKCS#11 можно загружать.",
+		En: "Which PKCS#11 libraries may be loaded, and whether keys of the certificate store of Windows may be used.",
+		Ru: "Какие библиотеки PKCS#11 можно загружать и можно ли пользоваться ключами из хранилища сертификатов Windows.",
 		Knobs: []Knob{
 			{
 				Name: "only", Kind: List, Example: `["rutoken", "softhsm"]`, to: in(func(c *Config) *[]string { return &c.OnlyModules }),
-				En: "The only libraries that are loaded: names of the built-in list (persten doctor names them) and of [[module]] in the policy. Libraries of config.toml are then left out, whatever their name. An empty list loads none.",
-				Ru: "Единственные библиотеки, которые загружаются: имена из встроенного списка (их называет persten doctor) и из [[module]] политики. Библиотеки из config.toml тогда не учитываются, как бы они ни назывались. Пустой список не загружает ни одной.",
+				En: "The only libraries that are loaded: names of the built-in list (persten doctor names them) and of [[module]] in the policy. Libraries of config.toml are then left out, whatever their name. An empty list loads none. In Windows the name windows stands for the certificate store and the providers behind it, and the list forbids it where it does not name it.",
+				Ru: "Единственные библиотеки, которые загружаются: имена из встроенного списка (их называет persten doctor) и из [[module]] политики. Библиотеки из config.toml тогда не учитываются, как бы они ни назывались. Пустой список не загружает ни одной. В Windows имя windows означает хранилище сертификатов и криптопровайдеров за ним; список, в котором его нет, запрещает и его.",
 			},
 		},
 	},

@@ -50,16 +50,31 @@ func detail(c *cert.Certificate) proto.Certificate {
 }
 
 // Place tells where the keys of a token work. Demo tokens and key files are opened by Persten's own code, which nobody has
-// certified; CryptoPro's module drives the provider of the system, whatever medium its containers lie on.
+// certified; CryptoPro's module drives the provider of the system, whatever medium its containers lie on, and so do the certificates of
+// Windows' store.
 func Place(t token.Info) proto.KeyPlace {
 	library := strings.ToLower(path.Base(strings.ReplaceAll(t.Path, `\`, "/")))
 	switch {
 	case t.Demo || t.Module == token.KeyFile:
 		return proto.KeyPlaceSoftware
+	case t.Module == token.WindowsStore:
+		return storePlace(t.Model)
 	case t.Module == "cryptopro" || strings.Contains(library, "cppkcs11"):
 		return proto.KeyPlaceCSP
 	}
 	return proto.KeyPlaceToken
+}
+
+// storePlace tells it of a provider of Windows' store. Microsoft's own hold keys in software, which nobody has certified here, but
+// for cards and the computer's security chip.
+func storePlace(provider string) proto.KeyPlace {
+	switch {
+	case token.WindowsCard(provider), provider == "Microsoft Platform Crypto Provider":
+		return proto.KeyPlaceToken
+	case provider == "", strings.HasPrefix(provider, "Microsoft "):
+		return proto.KeyPlaceSoftware
+	}
+	return proto.KeyPlaceCSP
 }
 
 // summary describes a certificate found anywhere.

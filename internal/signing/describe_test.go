@@ -33,6 +33,13 @@ func TestPlace(t *testing.T) {
 		{token.Info{Module: "other", Path: `C:\Windows\System32\CPPKCS11.DLL`}, proto.KeyPlaceCSP},
 		{token.Info{Module: "rutoken", Model: "Rutoken ECP", Path: "/opt/cppkcs11/librtpkcs11ecp.so"}, proto.KeyPlaceToken},
 		{token.Info{}, proto.KeyPlaceToken},
+		{token.Info{Module: token.WindowsStore, Model: "Microsoft Enhanced RSA and AES Cryptographic Provider"}, proto.KeyPlaceSoftware},
+		{token.Info{Module: token.WindowsStore, Model: "Microsoft Software Key Storage Provider"}, proto.KeyPlaceSoftware},
+		{token.Info{Module: token.WindowsStore}, proto.KeyPlaceSoftware},
+		{token.Info{Module: token.WindowsStore, Model: "Microsoft Smart Card Key Storage Provider"}, proto.KeyPlaceToken},
+		{token.Info{Module: token.WindowsStore, Model: "Microsoft Base Smart Card Crypto Provider"}, proto.KeyPlaceToken},
+		{token.Info{Module: token.WindowsStore, Model: "Microsoft Platform Crypto Provider"}, proto.KeyPlaceToken},
+		{token.Info{Module: token.WindowsStore, Model: "Crypto-Pro GOST R 34.10-2012 Cryptographic Service Provider"}, proto.KeyPlaceCSP},
 	} {
 		if got := signing.Place(c.info); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.info, got, c.want)

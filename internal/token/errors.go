@@ -55,12 +55,13 @@ const (
 	ReasonTimeout      = "timeout"
 	ReasonReply        = "reply"      // nonsense
 	ReasonSelfCheck    = "self_check" // a signature that does not verify
+	ReasonLicence      = "licence"    // of the vendor's program, which has ended
 	ReasonVendor       = "vendor"     // only of Kind: any vendor's code
 )
 
 var reasons = []string{
 	ReasonAbsent, ReasonDependency, ReasonArchitecture, ReasonNotPKCS11, ReasonInitialise, ReasonLoad, ReasonStart,
-	ReasonCrashed, ReasonTimeout, ReasonReply, ReasonSelfCheck,
+	ReasonCrashed, ReasonTimeout, ReasonReply, ReasonSelfCheck, ReasonLicence,
 }
 
 // Kind is Reason with all vendors' codes as one: a word a text can be found by.

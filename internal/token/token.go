@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 // Package token says what a signing token is, whatever stands behind it: a PKCS#11 library (token/pkcs11), a key file
-// or the demo token (token/keyfile).
+// or the demo token (token/keyfile), the certificate store of Windows (token/wincert).
 //
 // # Contract
 //
@@ -29,6 +29,7 @@ package token
 import (
 	"context"
 	"encoding/asn1"
+	"strings"
 
 	"persten/internal/algo"
 	"persten/internal/cert"
@@ -57,6 +58,14 @@ type Info struct {
 
 // KeyFile is the Module of a token that is a file; its PIN is the file's password, and Path is the file's.
 const KeyFile = "keyfile"
+
+// WindowsStore is the Module of the certificate store of Windows; the Model of its keys is the provider that holds them.
+const WindowsStore = "windows"
+
+// WindowsCard reports whether a provider of the WindowsStore is one of those by which Windows itself drives cards.
+func WindowsCard(provider string) bool {
+	return strings.HasPrefix(provider, "Microsoft ") && strings.Contains(provider, " Smart Card ")
+}
 
 // PINRequest is what the person should know before typing a PIN.
 type PINRequest struct {

@@ -371,6 +371,8 @@ func place(lang text.Lang, t token.Info) Fact {
 		return f
 	case where == proto.KeyPlaceToken && model != "":
 		f.Value = say(lang, "prompt.place.model", "model", model)
+	case where == proto.KeyPlaceSoftware && t.Module == token.WindowsStore:
+		f.Value, f.Warn = say(lang, "prompt.place.windows"), true
 	default:
 		f.Value, f.Warn = say(lang, "prompt.place."+string(where)), where == proto.KeyPlaceSoftware
 	}

@@ -230,6 +230,8 @@ func TestKeyPlace(t *testing.T) {
 		{token.Info{Module: "cryptopro", Model: "CSP"}, "в криптопровайдере (CSP)", "in the cryptographic provider (CSP)", false},
 		{token.Info{Module: "demo", Demo: true, Model: "software"}, "в Persten — не сертифицированное средство", "in Persten, not a certified means", true},
 		{token.Info{Module: "keyfile", Model: "PKCS#12"}, "в Persten — не сертифицированное средство", "in Persten, not a certified means", true},
+		{token.Info{Module: token.WindowsStore, Model: "Microsoft Software Key Storage Provider"}, "в Windows — не сертифицированное средство", "in Windows, not a certified means", true},
+		{token.Info{Module: token.WindowsStore, Model: "Crypto-Pro CSP"}, "в криптопровайдере (CSP)", "in the cryptographic provider (CSP)", false},
 		{token.Info{}, "", "", false},
 	} {
 		for lang, want := range map[text.Lang]string{"ru": c.ru, "en": c.en} {

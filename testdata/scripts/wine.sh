@@ -17,7 +17,7 @@ drive=$WINEPREFIX/drive_c
 token=$drive/token
 programs=$drive/Persten
 background=()
-packages='ipc logon secret'
+packages='ipc logon secret token/wincert'
 # A request that ended is in no table of wine's, so its refusal is not the one that the test wants.
 skip=TestPageLimits
 
@@ -55,14 +55,19 @@ prepare() {
     printf "[[module]]\nname = 'test'\npath = 'C:\\\\token\\\\p11test.dll'\n[listen]\nwebsocket = 'off'\n" \
         >"$drive/users/$(id -un)/AppData/Roaming/persten/config.toml"
     export PERSTEN_P11_CONFIG='C:\token\scenario'
+    mkdir "$drive/csp"
+    x86_64-w64-mingw32-gcc -shared -O -o "$drive/csp/cspside.dll" testdata/csp/side.c
+    x86_64-w64-mingw32-gcc -shared -O -o "$drive/csp/csp.dll" testdata/csp/csp.c "$drive/csp/cspside.dll" -ladvapi32
+    export PERSTEN_TEST_CSP='C:\csp\csp.dll'
 }
 
 # unit_tests runs what was compiled for Windows.
 unit_tests() {
-    local p
+    local p name
     for p in $packages; do
-        cross test -c -o "$programs/$p.test.exe" "./internal/$p"
-        (cd "$programs" && timeout 300 wine "$p.test.exe" -test.timeout 280s -test.skip "$skip" >"$work/$p.log" 2>&1) || die "$p: $(grep -a -A 8 -e '--- FAIL' -e '^panic' "$work/$p.log" | head -n 40)"
+        name=${p##*/}
+        cross test -c -o "$programs/$name.test.exe" "./internal/$p"
+        (cd "$programs" && timeout 300 wine "$name.test.exe" -test.timeout 280s -test.skip "$skip" >"$work/$name.log" 2>&1) || die "$p: $(grep -a -A 8 -e '--- FAIL' -e '^panic' "$work/$name.log" | head -n 40)"
         say "ok   tests of internal/$p"
     done
     rm "$programs"/*.test.exe
@@ -111,6 +116,37 @@ display() {
     export DISPLAY=:$n
     for _ in $(seq 50); do [ -e "/tmp/.X11-unix/X$n" ] && return; sleep 0.1; done
     die "no display"
+}
+
+# store signs with a key of Windows' certificate store, whose provider asks for nothing.
+store() {
+    local id
+    x86_64-w64-mingw32-gcc -O -o "$token/storekey.exe" installer/windows/wine/storekey.c -lcrypt32
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/store.pem" -out "$token/store-cert.pem" -days 30 -utf8 \
+        -subj '/CN=Демонстрационный Подписант' -addext keyUsage=critical,digitalSignature,nonRepudiation 2>/dev/null
+    openssl pkcs12 -export -inkey "$work/store.pem" -in "$token/store-cert.pem" -out "$token/store.p12" -passout pass:1234
+    openssl pkcs12 -export -inkey "$token/key.pem" -in "$token/cert.pem" -out "$token/both.p12" -passout pass:1234
+    # wine keeps all imported keys in one container: the last one is there.
+    for id in both store; do timeout 60 wine 'C:\token\storekey.exe' "C:\\token\\$id.p12" || die "import of $id.p12"; done
+    [ "$(agent certs | grep -c 'token: Windows')" = 1 ] || die "not once in the store, once on the PKCS#11 token: $(agent certs)"
+    id=$(openssl x509 -in "$token/store-cert.pem" -outform DER | sha256sum | cut -c1-64)
+    printf 1 | agent sign cms --standalone --pin-fd 0 --cert "$id" --in 'C:\token\contract.txt' --out 'C:\token\store.p7s' >/dev/null || die "store: $(cat "$work/out")"
+    openssl cms -verify -binary -inform DER -in "$token/store.p7s" -content "$token/contract.txt" -CAfile "$token/store-cert.pem" -purpose any -out /dev/null 2>/dev/null ||
+        die "OpenSSL does not verify"
+    say "ok   signed with a key of Windows' certificate store; OpenSSL verifies it"
+    forbidden "$id"
+}
+
+# forbidden has policy forbid keys in Microsoft's software, then the store.
+forbidden() {
+    local policy='HKLM\Software\Policies\Persten'
+    wine reg add "$policy\\keyfiles" /v forbid /t REG_DWORD /d 1 /f >/dev/null
+    printf 1 | agent sign cms --standalone --pin-fd 0 --cert "$1" --in 'C:\token\contract.txt' --out 'C:\token\no.p7s' >/dev/null && die "keyfiles.forbid: signed"
+    grep -q policy_forbids "$work/out" || die "keyfiles.forbid: $(cat "$work/out")"
+    wine reg add "$policy\\modules\\only" /v 1 /d softhsm /f >/dev/null
+    agent certs | grep -q 'token: Windows' && die "modules.only: $(cat "$work/out")"
+    wine reg delete "$policy" /f >/dev/null
+    say "ok   policy forbids keys of Microsoft's software, and the store"
 }
 
 # running waits for a session, and for one that is over.
@@ -168,5 +204,6 @@ prepare
 say "$(wine --version 2>/dev/null)"
 unit_tests
 planted
+store
 window
 service

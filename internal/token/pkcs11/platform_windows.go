@@ -13,8 +13,9 @@ import (
 )
 
 // apart keeps a Ctrl-C meant for a command from the child, which might be between login and logout, and shows no console for it.
+// SW_HIDE (HideWindow) would also hide the first window of vendor code, such as the one that asks for a password.
 func apart(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{HideWindow: true, CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_NO_WINDOW}
 }
 
 // administered accepts the folders that only administrators may write to.

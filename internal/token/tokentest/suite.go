@@ -23,7 +23,7 @@ import (
 // Fixture is a token to test. A check that needs what is not given is not applicable, and says so.
 type Fixture struct {
 	Inventory token.Inventory
-	PIN       string
+	PIN       string // none: the token asks for nothing
 	Wrong     string // a PIN the token refuses; none: no check may spend an attempt
 	Want      []algo.ID
 	Counted   bool   // the token tells how many attempts are left
@@ -88,6 +88,13 @@ func wrongPIN(f Fixture) string {
 	return ""
 }
 
+func asking(f Fixture) string {
+	if f.PIN == "" {
+		return "asks for no PIN"
+	}
+	return ""
+}
+
 func locking(f Fixture) string {
 	if f.Tries == 0 || f.Restore == nil {
 		return "no PIN counter that can be restored"
@@ -131,15 +138,15 @@ var checks = []check{
 	{"final try warning", locking, finalTry},
 	{"locked", locking, locked},
 	{"second caller", wrongPIN, secondCaller},
-	{"person cancels", nothing, personCancels},
-	{"caller cancels while asked", nothing, callerCancels},
+	{"person cancels", asking, personCancels},
+	{"caller cancels while asked", asking, callerCancels},
 	{"cancelled sign", nothing, cancelledSign},
 	{"two at once", nothing, twoAtOnce},
 	{"two tokens at once", nothing, twoTokens},
 	{"close", nothing, closeFrees},
 	{"unknown algorithm", nothing, unknownAlgorithm},
 	{"digest length", nothing, digestLength},
-	{"empty PIN", nothing, emptyPIN},
+	{"empty PIN", asking, emptyPIN},
 	{"removal", hotplug, removal},
 	{"removal while logged in", hotplug, removalInSession},
 	{"re-insertion", hotplug, reinsertion},

@@ -16,6 +16,7 @@ import (
 
 	"persten/internal/signing"
 	"persten/internal/text"
+	"persten/internal/token"
 	"persten/internal/ui"
 	"persten/internal/ui/look"
 	"persten/proto"
@@ -199,6 +200,8 @@ func (w *Window) pinless() (string, look.Label) {
 		return w.card.Say("prompt.pin.locked"), look.Label{Color: w.look.Red, Bold: true}
 	case w.pin.Token.PINPad:
 		return w.card.Say("prompt.pin.pinpad"), look.Label{Bold: true}
+	case w.pin.Token.Module == token.WindowsStore:
+		return w.card.Say("prompt.pin.provider"), look.Label{Color: w.look.Soft}
 	}
 	return w.card.Say("prompt.pin.none"), look.Label{Color: w.look.Soft}
 }
