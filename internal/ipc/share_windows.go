@@ -49,7 +49,7 @@ func OpenPort(addr, path string) (web, sessions net.Listener, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	if sessions, err = listenPipe(path, portSDDL(), onTheWay); err != nil {
+	if sessions, err = listenPipe(path, portSDDL(portOwner), onTheWay); err != nil {
 		web.Close()
 		return nil, nil, fmt.Errorf("pipe of sessions: %w", err)
 	}
@@ -57,8 +57,8 @@ func OpenPort(addr, path string) (web, sessions net.Listener, err error) {
 }
 
 // portSDDL: the system's; nobody from the network; who is logged on may connect.
-func portSDDL() string {
-	return fmt.Sprintf("O:%[1]sG:%[1]sD:P(D;;GA;;;NU)(A;;GA;;;%[1]s)(A;;%#[2]x;;;IU)", portOwner, pipeUse)
+func portSDDL(owner string) string {
+	return fmt.Sprintf("O:%[1]sG:%[1]sD:P(D;;GA;;;NU)(A;;GA;;;%[1]s)(A;;%#[2]x;;;IU)", owner, pipeUse)
 }
 
 // ownerOf makes the function that tells whose program made a connection to web.

@@ -79,7 +79,7 @@ func (s *sharing) listen(t *testing.T) net.Listener {
 
 func (s *sharing) start(t *testing.T, web net.Listener) {
 	t.Helper()
-	sessions, err := listenPipe(s.socket, portSDDL(), onTheWay)
+	sessions, err := listenPipe(s.socket, portSDDL(portOwner), onTheWay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,19 +237,10 @@ func TestHeldByOther(t *testing.T) {
 	}
 }
 
-// TestPortSDDL: who is logged on may connect and no more.
+// TestPortSDDL: the pipe of sessions is the system's, and nobody else gets more than a connection.
 func TestPortSDDL(t *testing.T) {
-	own := portOwner
-	portOwner = "S-1-5-18"
-	defer func() { portOwner = own }()
-	sd, err := windows.SecurityDescriptorFromString(portSDDL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := portSDDL(), "O:S-1-5-18G:S-1-5-18D:P(D;;GA;;;NU)(A;;GA;;;S-1-5-18)(A;;0x12019b;;;IU)"; got != want {
-		t.Errorf("%s", got)
-	}
-	if owner, _, err := sd.Owner(); err != nil || owner.String() != portOwner {
-		t.Errorf("owner %v, %v", owner, err)
+	const want = "O:S-1-5-18G:S-1-5-18D:P(D;;GA;;;NU)(A;;GA;;;S-1-5-18)(A;;0x12019b;;;IU)"
+	if got := portSDDL("S-1-5-18"); got != want {
+		t.Error(got)
 	}
 }
