@@ -20,6 +20,9 @@ import (
 	"time"
 )
 
+// sharingTries is how many connections each of two users opens.
+const sharingTries = 300
+
 // patience with an answer.
 const patience = 10 * time.Second
 

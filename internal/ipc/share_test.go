@@ -143,17 +143,9 @@ func (p *player) line(t *testing.T) string {
 	return strings.TrimSpace(s)
 }
 
-// sharingTries is how many connections each of two users opens.
-func sharingTries() int {
-	if os.Getenv("PERSTEN_LONG") != "" {
-		return 1000
-	}
-	return 300
-}
-
 // TestSharedPort: two users with sessions open connections at the same time, and none reaches the other's session.
 func TestSharedPort(t *testing.T) {
-	s, tries := startSharing(t), sharingTries()
+	s, tries := startSharing(t), sharingTries
 	players := []*player{s.player(t, "sharing", anna, tries), s.player(t, "sharing", boris, tries)}
 	for _, p := range players {
 		if got := p.line(t); got != "ready" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -46,15 +47,27 @@ func tcpOwner(client, server netip.AddrPort) (uid, pid int, err error) {
 	return -1, int(owner), sameLogon(owner)
 }
 
+// Wine knows the process of a connection from its first byte on, and says 0 until then. Windows always does.
+const (
+	tcpLooks = 20
+	tcpPause = 5 * time.Millisecond
+)
+
 // tcpProcess is the process that connected client to server.
 func tcpProcess(client, server netip.AddrPort) (pid uint32, err error) {
-	for range 2 { // a table of sockets that come and go may lack a line
+	for look := range tcpLooks {
 		table, err := tcpTable(tcpOwnerPIDConnections)
 		if err != nil {
 			return 0, err
 		}
-		if pid, ok := findTCP(table, client, server); ok {
+		pid, ok := findTCP(table, client, server)
+		switch {
+		case pid != 0:
 			return pid, nil
+		case ok:
+			time.Sleep(tcpPause)
+		case look > 0: // once, a table of sockets that come and go may lack a line
+			return 0, fmt.Errorf("%w: owner of %s is not known", ErrForeignUser, client)
 		}
 	}
 	return 0, fmt.Errorf("%w: owner of %s is not known", ErrForeignUser, client)
