@@ -27,7 +27,7 @@ import (
 const dialPatience = 500 * time.Millisecond
 
 // helloPatience is how long it may take to say hello, for which it needs no token and no disk.
-const helloPatience = 10 * time.Second
+var helloPatience = 10 * time.Second
 
 // Client is one connection.
 type Client struct {
