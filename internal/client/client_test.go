@@ -18,9 +18,9 @@ func TestDialSilent(t *testing.T) {
 	patience := helloPatience
 	helloPatience = 100 * time.Millisecond
 	defer func() { helloPatience = patience }()
-	path := filepath.Join(t.TempDir(), "run", "session.sock")
-	if runtime.GOOS == "windows" {
-		path = `\\.\pipe\persten-test-silent`
+	path := `\\.\pipe\persten-test-silent`
+	if runtime.GOOS != "windows" {
+		path = filepath.Join(t.TempDir(), "run", "session.sock")
 	}
 	l, err := ipc.ListenUser(path)
 	if err != nil {
