@@ -21,7 +21,7 @@ import (
 func (a *app) machine(keys token.Inventory) *doctor.Machine {
 	m := doctor.This()
 	m.Keys, m.Version, m.Socket = keys, version, config.SocketFile()
-	m.Sharer = ipc.PortSocket
+	m.Sharer, m.Copies = ipc.PortSocket, copies
 	m.Program, _ = self()
 	m.Desktop, _ = desktop()
 	m.State, _ = a.statePath("")

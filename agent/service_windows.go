@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf16"
 	"unsafe"
@@ -17,6 +18,8 @@ import (
 	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
 
+	"persten/internal/config"
+	"persten/internal/ipc"
 	"persten/internal/logon"
 	"persten/internal/secret"
 	"persten/proto"
@@ -89,7 +92,7 @@ func (s scmService) Execute(_ []string, orders <-chan svc.ChangeRequest, status 
 	changed, done := make(chan struct{}, 1), make(chan struct{})
 	go func() {
 		defer close(done)
-		logon.Keep(ctx, s.machine, changed)
+		s.keep(ctx, changed)
 	}()
 	status <- svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown | svc.AcceptSessionChange}
 	for o := range orders {
@@ -108,6 +111,40 @@ func (s scmService) Execute(_ []string, orders <-chan svc.ChangeRequest, status 
 	cancel()
 	<-done
 	return false, 0
+}
+
+// keep shares the port between the sessions and keeps one in every logon session. A session that started before the port was
+// asked for would take it.
+func (s scmService) keep(ctx context.Context, changed <-chan struct{}) {
+	var port sync.WaitGroup
+	asked := make(chan struct{})
+	port.Go(func() { sharePort(ctx, sync.OnceFunc(func() { close(asked) })) })
+	<-asked
+	logon.Keep(ctx, s.machine, changed)
+	port.Wait()
+}
+
+// portPause is how long the service waits before it asks for the port again.
+const portPause = 10 * time.Second
+
+// sharePort shares the port until ctx ends, and calls asked when it has the port or knows that another program has it.
+func sharePort(ctx context.Context, asked func()) {
+	known := ""
+	for ctx.Err() == nil {
+		web, sessions, err := ipc.OpenPort(config.DefaultWebSocket, ipc.PortSocket)
+		asked()
+		if err == nil {
+			err = ipc.ServePort(ctx, web, sessions)
+		}
+		if err != nil && ctx.Err() == nil && err.Error() != known {
+			known = err.Error()
+			slog.Warn("the port is not shared", "cause", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(portPause):
+		}
+	}
 }
 
 // until calls stop when the service wants this session to end.

@@ -324,6 +324,8 @@ const (
 	CodeAgentForbidden Code = "agent_forbidden"
 	// The connection ended before the answer came. Raised by clients.
 	CodeAgentLost Code = "agent_lost"
+	// A session is there and does not answer. Raised by commands.
+	CodeAgentSilent Code = "agent_silent"
 	// The browser keeps the page from reaching this computer. Raised by the SDK.
 	CodeBrowserPermission Code = "browser_permission"
 	// The agent cannot open its socket or port. Args: detail.

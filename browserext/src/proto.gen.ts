@@ -258,6 +258,8 @@ export const ERROR_NUMBERS = {
   agent_forbidden: 1903,
   /** The connection ended before the answer came. Raised by clients. */
   agent_lost: 1904,
+  /** A session is there and does not answer. Raised by commands. */
+  agent_silent: 1955,
   /** The browser keeps the page from reaching this computer. Raised by the SDK. */
   browser_permission: 1905,
   /** The agent cannot open its socket or port. Args: detail. */

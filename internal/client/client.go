@@ -26,6 +26,9 @@ import (
 // dialPatience is how long a session that is there may take to accept.
 const dialPatience = 500 * time.Millisecond
 
+// helloPatience is how long it may take to say hello, for which it needs no token and no disk.
+var helloPatience = 10 * time.Second
+
 // Client is one connection.
 type Client struct {
 	Hello proto.AgentHelloResult // what the session said of itself
@@ -55,7 +58,12 @@ func Dial(ctx context.Context, socket string, hello proto.AgentHelloParams, hear
 		c.conn.Serve(ctx)
 	}()
 	hello.Protocol = proto.Protocol
-	said, err := Ask[proto.AgentHelloResult](ctx, c, proto.MethodAgentHello, hello)
+	greeting, enough := context.WithTimeout(ctx, helloPatience)
+	defer enough()
+	said, err := Ask[proto.AgentHelloResult](greeting, c, proto.MethodAgentHello, hello)
+	if greeting.Err() != nil && ctx.Err() == nil {
+		err = proto.E(proto.CodeAgentSilent, err)
+	}
 	if err != nil {
 		c.Close()
 		return nil, err

@@ -48,7 +48,7 @@ func checkAgent(ctx context.Context, m *Machine) []Finding {
 	if m.Status == nil {
 		return nil
 	}
-	list := checkSessions(m)
+	list := append(checkCopies(m), checkSessions(m)...)
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	switch s, err := m.Status(ctx); {
@@ -106,6 +106,17 @@ func checkSocket(m *Machine, err error) Finding {
 func checkSessions(m *Machine) []Finding {
 	if pids := sessions(m); len(pids) > 1 {
 		return []Finding{warning("agents_several", "", "number", strconv.Itoa(len(pids)), "pids", joined(pids))}
+	}
+	return nil
+}
+
+// checkCopies tells of a second installation, which keeps its version and its place in the browsers when this one is updated.
+func checkCopies(m *Machine) []Finding {
+	if m.Copies == nil {
+		return nil
+	}
+	if folders := m.Copies(); len(folders) > 1 {
+		return []Finding{warning("agent_copies", "", "folders", strings.Join(folders, ", "))}
 	}
 	return nil
 }

@@ -37,6 +37,8 @@ type Machine struct {
 	Socket  string // of the user's session
 	Sharer  string // socket of the service that shares the port between users
 
+	// Copies are the folders into which packages installed this program.
+	Copies func() []string
 	Config func() (*config.Config, error)
 	// Status asks the running session. The error is proto.CodeAgentNotRunning when there is none.
 	Status func(ctx context.Context) (*proto.AgentStatusResult, error)

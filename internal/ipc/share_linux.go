@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -130,13 +129,7 @@ func newGiven(c *net.UnixConn, addr string) (*given, error) {
 	s := &fileStream{c: c}
 	b, files, err := s.recvFiles(maxHello)
 	closeFiles(files)
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("port service: %w: a session of this user has the port", ErrInUse)
-	case err != nil:
-		return nil, fmt.Errorf("port service: %w", err)
-	}
-	at, err := readPortHello(b, addr)
+	at, err := readPortHello(b, err, addr)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -179,8 +180,14 @@ func (g *given) Accept() (net.Conn, error) {
 	}
 }
 
-// readPortHello is what a port service says first.
-func readPortHello(b []byte, want string) (net.Addr, error) {
+// readPortHello takes what a port service said first, or the error of waiting for it.
+func readPortHello(b []byte, err error, want string) (net.Addr, error) {
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("port service: %w: a session of this user has the port", ErrInUse)
+	case err != nil:
+		return nil, fmt.Errorf("port service: %w", err)
+	}
 	var h portHello
 	if err := decodeHello(b, &h); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -17,14 +18,16 @@ import (
 var getExtendedTCPTable = windows.NewLazySystemDLL("iphlpapi.dll").NewProc("GetExtendedTcpTable")
 
 const (
+	tcpOwnerPIDListeners   = 3       // TCP_TABLE_OWNER_PID_LISTENER
 	tcpOwnerPIDConnections = 4       // TCP_TABLE_OWNER_PID_CONNECTIONS
 	tcpRowSize             = 24      // MIB_TCPROW_OWNER_PID: state, local, port, remote, port, pid
 	maxTCPTable            = 8 << 20 // bytes
 )
 
+const exclusiveAddrUse = ^windows.SO_REUSEADDR // SO_EXCLUSIVEADDRUSE
+
 // exclusive keeps other programs from listening on the same port beside us, which SO_REUSEADDR of theirs would allow.
 func exclusive(_, _ string, c syscall.RawConn) error {
-	const exclusiveAddrUse = ^windows.SO_REUSEADDR // SO_EXCLUSIVEADDRUSE
 	var inner error
 	err := c.Control(func(fd uintptr) {
 		inner = windows.SetsockoptInt(windows.Handle(fd), windows.SOL_SOCKET, exclusiveAddrUse, 1)
@@ -35,13 +38,9 @@ func exclusive(_, _ string, c syscall.RawConn) error {
 // tcpOwner asks the system which process connected client to server, both on loopback of this machine, and refuses one of
 // another user or logon session. What the system does not list is refused too.
 func tcpOwner(client, server netip.AddrPort) (uid, pid int, err error) {
-	table, err := tcpTable()
+	owner, err := tcpProcess(client, server)
 	if err != nil {
 		return 0, 0, err
-	}
-	owner, ok := findTCP(table, client, server)
-	if !ok {
-		return 0, 0, fmt.Errorf("%w: owner of %s is not known", ErrForeignUser, client)
 	}
 	if err := ownProcess(owner); err != nil {
 		return 0, 0, err
@@ -49,12 +48,38 @@ func tcpOwner(client, server netip.AddrPort) (uid, pid int, err error) {
 	return -1, int(owner), sameLogon(owner)
 }
 
-func tcpTable() ([]byte, error) {
+// Wine knows the process of a connection from its first byte on, and says 0 until then. Windows always does.
+const (
+	tcpLooks = 20
+	tcpPause = 5 * time.Millisecond
+)
+
+// tcpProcess is the process that connected client to server.
+func tcpProcess(client, server netip.AddrPort) (pid uint32, err error) {
+	for look := range tcpLooks {
+		table, err := tcpTable(tcpOwnerPIDConnections)
+		if err != nil {
+			return 0, err
+		}
+		pid, ok := findTCP(table, client, server)
+		switch {
+		case pid != 0:
+			return pid, nil
+		case ok:
+			time.Sleep(tcpPause)
+		case look > 0: // once, a table of sockets that come and go may lack a line
+			return 0, fmt.Errorf("%w: owner of %s is not known", ErrForeignUser, client)
+		}
+	}
+	return 0, fmt.Errorf("%w: owner of %s is not known", ErrForeignUser, client)
+}
+
+func tcpTable(class uintptr) ([]byte, error) {
 	size := uint32(64 << 10)
 	for size <= maxTCPTable {
 		b := make([]byte, size)
 		r, _, _ := getExtendedTCPTable.Call(uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&size)), 0,
-			windows.AF_INET, tcpOwnerPIDConnections, 0)
+			windows.AF_INET, class, 0)
 		switch syscall.Errno(r) {
 		case 0:
 			return b, nil
@@ -69,10 +94,19 @@ func tcpTable() ([]byte, error) {
 
 // findTCP looks for the socket local→remote; addresses and ports are in network byte order.
 func findTCP(table []byte, local, remote netip.AddrPort) (pid uint32, ok bool) {
+	return findRow(table, func(l, r netip.AddrPort) bool { return l == local && r == remote })
+}
+
+// findListener looks for who listens on a port.
+func findListener(table []byte, port uint16) (pid uint32, ok bool) {
+	return findRow(table, func(l, _ netip.AddrPort) bool { return l.Port() == port })
+}
+
+func findRow(table []byte, is func(local, remote netip.AddrPort) bool) (pid uint32, ok bool) {
 	n := int(binary.LittleEndian.Uint32(table))
 	for i := 0; i < n && 4+(i+1)*tcpRowSize <= len(table); i++ {
 		row := table[4+i*tcpRowSize:][:tcpRowSize]
-		if addrPort(row[4:12]) == local && addrPort(row[12:20]) == remote {
+		if is(addrPort(row[4:12]), addrPort(row[12:20])) {
 			return binary.LittleEndian.Uint32(row[20:]), true
 		}
 	}

@@ -17,7 +17,7 @@ drive=$WINEPREFIX/drive_c
 token=$drive/token
 programs=$drive/Persten
 background=()
-packages='ipc logon secret token/wincert'
+packages='ipc client logon secret token/wincert'
 # A request that ended is in no table of wine's, so its refusal is not the one that the test wants.
 skip=TestPageLimits
 
@@ -184,10 +184,34 @@ window() {
     unset DISPLAY
 }
 
+# shares looks at the port, which the service holds and the session serves.
+shares() {
+    if [ -z "$free" ]; then say "NOT RUN: the shared port, which another program of this machine has"; return; fi
+    (agent doctor || true) | grep -q 'Sites can reach Persten through its port' || die "port: $(agent doctor || true)"
+    agent status --json | grep -q '"problems": \[\]' || die "problems: $(agent status --json)"
+    say "ok   the service hands a connection to its port over to the session"
+}
+
+# copies makes it look as if two packages were installed.
+copies() {
+    wine reg add 'HKLM\Software\Persten' /v InstallDir /d 'C:\Persten' /f >/dev/null 2>&1
+    if (agent doctor || true) | grep -q 'installed twice'; then die "one installation counts as two"; fi
+    mkdir -p "$drive/Second"
+    cp "$programs/persten.exe" "$drive/Second"
+    wine reg add 'HKCU\Software\Persten' /v InstallDir /d 'C:\Second' /f >/dev/null 2>&1
+    (agent doctor || true) | grep -q 'installed twice: C:\\Persten, C:\\Second' || die "two copies: $(agent doctor || true)"
+    say "ok   the doctor tells of a second installation"
+}
+
 service() {
+    local free=''
+    (exec 3<>/dev/tcp/127.0.0.1/24117) 2>/dev/null || free=yes
+    sed -i '/^\[listen\]/,$d' "$drive/users/$(id -un)/AppData/Roaming/persten/config.toml"
     agent service install >/dev/null || die "service install"
     agent service start >/dev/null || die "service start: $(agent service status)"
     running yes
+    shares
+    copies
     local pid began=$SECONDS
     pid=$(wine winedbg --command 'info proc' 2>/dev/null | sed -n "s/^[^0-9a-f]*\([0-9a-f]*\) .*'persten.exe'.*/\1/p" | tail -n 1)
     wine taskkill /f /pid $((16#$pid)) >/dev/null || die "no session $pid to kill"
