@@ -24,10 +24,10 @@ running() {
 /usr/lib/persten/for-users /usr/bin/persten service uninstall >/dev/null 2>&1 || true
 if command -v systemctl >/dev/null; then
     if [ -d /run/systemd/system ]; then
-        systemctl stop 'persten-*.service' || true
+        systemctl stop 'persten-*.socket' 'persten-*.service' || true
         /usr/lib/persten/for-users systemctl --user stop persten.socket persten.service || true
     fi
-    for unit in /usr/lib/systemd/system/persten-*.service; do systemctl disable "${unit##*/}" >/dev/null 2>&1 || true; done
+    systemctl disable persten-port.socket persten-port.service persten-server.service >/dev/null 2>&1 || true
     systemctl --global disable persten.socket persten.service >/dev/null 2>&1 || true
 fi
 for signal in TERM KILL; do
