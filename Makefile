@@ -41,7 +41,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build package-windows package-test-windows demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go package package-linux package-extension package-test release-check clean help
+.PHONY: all build package-again package-windows package-test-windows demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go package package-linux package-extension package-test release-check clean help
 
 all: build ## the same as build
 
@@ -213,11 +213,12 @@ package: package-linux package-windows package-extension ## everything people in
 package-linux: deps-package $(STAMPS)/modules $(STAMPS)/ext ## .deb and .rpm of persten and persten-desktop, with SBOM
 	PACKAGE_VERSION="$(PACKAGE_VERSION)" SOURCE_DATE_EPOCH="$(SOURCE_DATE_EPOCH)" LINKED='$(LINKED)' installer/linux/package.sh "$(PACKAGES)"
 
-package-test: deps-package-test package ## as root: installs the packages in a Debian of its own (systemd-nspawn), signs, upgrades, removes; and the .rpm
-	$(MAKE) package-linux PACKAGES=bin/package-next PACKAGE_VERSION="$(PACKAGE_VERSION).1"
-	$(MAKE) package-linux PACKAGES=bin/package-again
-	for f in bin/package-again/*; do cmp "$$f" "$(PACKAGES)/$${f##*/}"; done
-	PERSTEN_PACKAGES="$(CURDIR)/$(PACKAGES)" PERSTEN_PACKAGES_NEXT="$(CURDIR)/bin/package-next" go test -count=1 -v -timeout 1h ./installer/test
+package-test: deps-package-test $(STAMPS)/modules $(STAMPS)/ext ## as root: installs the packages in a Debian of its own (systemd-nspawn), signs, upgrades, removes; and the .rpm
+	installer/test/packages.sh bin/package-test http://127.0.0.1:8081
+	PERSTEN_PACKAGES="$(CURDIR)/bin/package-test/now" PERSTEN_PACKAGES_NEXT="$(CURDIR)/bin/package-test/next" go test -count=1 -v -timeout 1h ./installer/test
+
+package-again: ## make package twice from copies of these sources in other folders, the second time without Go's cache: the same bytes
+	installer/test/again.sh bin/again
 
 clean: ## remove what was built (downloads stay)
 	rm -rf bin

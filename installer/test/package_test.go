@@ -169,7 +169,7 @@ func (s *story) browser(t *testing.T) {
 	m := s.with(t)
 	const policy = "/etc/chromium/policies/managed/persten.json"
 	m.root("mkdir -p /etc/chromium/policies/managed && node " + s.repo + "/installer/test/policy.mjs /usr/share/persten/policies/chromium.json /packages http://127.0.0.1:8081 >" + policy)
-	defer m.root("rm " + policy)
+	defer m.root("rm " + policy + "; rmdir /etc/chromium/policies/managed /etc/chromium/policies")
 	m.must("alice", "touch work/yes; rm -rf work/out; node "+s.repo+"/installer/test/signing.mjs "+s.repo+"/browserext /packages >work/signature && "+
 		"tail -n 1 work/signature | base64 -d >work/signature.p7s && openssl cms -verify -cades -inform DER -in work/signature.p7s -CAfile work/ca.pem -purpose any -out work/out 2>work/openssl; cat work/openssl")
 	if out := m.must("alice", "cat work/out"); out != "signed in a browser" {
@@ -268,10 +268,13 @@ func (s *story) server(t *testing.T) {
 	m := s.with(t)
 	id := strings.TrimSpace(m.root("sh " + s.repo + "/installer/test/server.sh"))
 	const socket = "/run/persten-server/persten/session.sock"
-	until(t, "the server's session", 20*time.Second, func() bool {
-		_, err := m.try("test -S " + socket)
-		return err == nil
-	})
+	ready := func() {
+		until(t, "the server's session", 20*time.Second, func() bool {
+			_, err := m.try("test -S " + socket)
+			return err == nil
+		})
+	}
+	ready()
 	client := "systemd-run --quiet --pipe --wait --collect -p DynamicUser=yes -p User=persten -p StateDirectory=persten-server -p Environment=PERSTEN_SOCKET=" + socket + " "
 	const state = "/var/lib/private/persten-server"
 	m.root(client + "sh -ec 'cd " + state + "; echo document >in; persten sign cms --cert " + id + " --in in --out in.p7s'")
@@ -284,6 +287,7 @@ func (s *story) server(t *testing.T) {
 		t.Errorf("the card readers' service was not reached: %s", out)
 	}
 	m.root("printf '[Service]\\nLimitMEMLOCK=0\\n' >/etc/systemd/system/persten-server.service.d/memory.conf; systemctl daemon-reload; systemctl restart persten-server.service")
+	ready()
 	if out, err := m.try(client + "sh -ec 'cd " + state + "; persten sign cms --json --cert " + id + " --in in --out none.p7s'"); err == nil || !strings.Contains(out, `"memory_lock"`) {
 		t.Errorf("where no memory may be locked: %v, %s", err, out)
 	}
