@@ -338,9 +338,18 @@ func (s *story) upgrade(t *testing.T) {
 // kept prints what a person has set, as the session that runs says it.
 const kept = "persten settings --json && persten origins list --json"
 
-// remove: the machine is as it was, without the agent's processes; the journal is still there.
+// remove: the machine is as it was, without the agent's processes, also where the program's own commands wrote what the package
+// has; the journal is still there.
 func (s *story) remove(t *testing.T, before string) {
 	m := s.with(t)
+	m.root("persten service install --system")
+	m.must("bob", "mkdir -p .config/chromium && persten service install && persten browser install")
+	homes := m.root(inHomes)
+	for _, want := range []string{"/home/bob/.config/systemd/user/persten.service", "/home/bob/.config/chromium/NativeMessagingHosts/persten.agent.json"} {
+		if !strings.Contains(homes, want+"\n") {
+			t.Errorf("no %s was written:\n%s", want, homes)
+		}
+	}
 	m.root("dpkg --purge persten-desktop persten")
 	if left := m.root("pgrep -a persten || true"); left != "" {
 		t.Errorf("still running:\n%s", left)
@@ -351,11 +360,17 @@ func (s *story) remove(t *testing.T, before string) {
 	if listening := m.root("grep -c ':5E35 00000000:0000 0A' /proc/net/tcp || true"); strings.TrimSpace(listening) != "0" {
 		t.Errorf("something still listens on port 24117")
 	}
+	if left := m.root(inHomes); left != "" {
+		t.Errorf("left in homes:\n%s", left)
+	}
 	if d := difference(before, m.root(snapshot)); d != "" {
 		t.Errorf("left or lost:\n%s", d)
 	}
 	m.must("alice", "test -s .local/state/persten/journal.jsonl")
 }
+
+// inHomes lists what is of Persten in people's homes, but settings, journal and key, which are theirs.
+const inHomes = `find /home -name '*persten*' -not -path '*/.local/state/persten*' -not -path '*/.config/persten*'`
 
 // snapshot lists the machine's files but what changes by itself and what people have at home.
 const snapshot = `find / -xdev \( -path /packages -o -path /packages-next -o -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /home \
