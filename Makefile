@@ -10,11 +10,12 @@ MAKEFLAGS   += --no-builtin-rules
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --always --dirty 2>/dev/null || echo dev)
 # Of whoever publishes: public root keys of updates and the address of the description; see installer/RELEASE.md.
 UPDATE_ROOTS ?=
 UPDATE_URL   ?=
-GOBUILD := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.updateRoots=$(UPDATE_ROOTS) -X main.updateURL=$(UPDATE_URL)'
+LINKED  := -X main.version=$(VERSION) -X main.updateRoots=$(UPDATE_ROOTS) -X main.updateURL=$(UPDATE_URL)
+GOBUILD := go build -trimpath -buildvcs=false -ldflags '-s -w $(LINKED)'
 MINGW   := CGO_ENABLED=1 GOOS=windows GOARCH=amd64 CC=x86_64-w64-mingw32-gcc
 DEPS    := installer/deps.sh
 EXT     := browserext
@@ -40,7 +41,7 @@ ifeq ($(wildcard $(EXT)/dist/demo/index.html),)
 .PHONY: $(STAMPS)/ext
 endif
 
-.PHONY: all build package-windows package-test-windows demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go package package-linux package-extension package-test release-check clean help
+.PHONY: all build package-again package-windows package-test-windows demo docs guide test test-go test-ext test-browser deps lint generate check check-format check-windows test-wine fuzz soak screenshots soak-algo bench bench-go package package-linux package-extension package-test release-check clean help
 
 all: build ## the same as build
 
@@ -159,12 +160,12 @@ test-wine: ## runs the Windows programs under wine: tests, planted libraries, a 
 	testdata/scripts/wine.sh
 
 # UPDATE_ROOTS, UPDATE_URL, SIGN_CERT, SIGN_KEY and SIGN_TSA come from the environment, see installer/windows/main.go.
-package-windows: deps-msi $(STAMPS)/modules $(STAMPS)/ext ## MSI packages for a machine and for one person, into bin/package
-	go run ./installer/windows -version '$(VERSION)' -out bin/package
+package-windows: deps-msi $(STAMPS)/modules $(STAMPS)/ext ## MSI packages for a machine and for one person, into PACKAGES (bin/package)
+	SOURCE_DATE_EPOCH="$(SOURCE_DATE_EPOCH)" go run ./installer/windows -version '$(VERSION)' -out "$(PACKAGES)"
 
 package-test-windows: package-windows deps-wine ## installs, uses, upgrades and removes the Windows packages under wine
 	go run ./installer/windows -version v99.0.0 -out bin/windows/newer -work bin/windows/newer-work
-	installer/windows/wine/test.sh bin/package bin/windows/newer
+	installer/windows/wine/test.sh "$(PACKAGES)" bin/windows/newer
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	testdata/scripts/fuzz.sh $(FUZZTIME)
@@ -199,10 +200,10 @@ bench-go: $(STAMPS)/modules ## Go benchmarks (BENCH=pattern)
 .PHONY: package-extension release-check
 # EXTENSION_KEY is the RSA key that makes the extension's id, EXTENSION_URL the address of the folder its packages will lie in.
 package-extension: $(STAMPS)/ext ## the extension for shops, with EXTENSION_URL and EXTENSION_KEY also for a server of one's own
-	node $(EXT)/pack.mjs --out "$(or $(PACKAGES),bin/package)" $(if $(EXTENSION_URL),--url "$(EXTENSION_URL)") $(if $(EXTENSION_KEY),--key "$(EXTENSION_KEY)")
+	node $(EXT)/pack.mjs --out "$(PACKAGES)" $(if $(EXTENSION_URL),--url "$(EXTENSION_URL)") $(if $(EXTENSION_KEY),--key "$(EXTENSION_KEY)")
 
 release-check: ## what must hold before VERSION is published; AGAIN is a folder with a second build of the packages
-	go run ./installer/release check --version "$(VERSION)" --dir "$(or $(PACKAGES),bin/package)" $(if $(AGAIN),--again "$(AGAIN)")
+	go run ./installer/release check --version "$(VERSION)" --dir "$(PACKAGES)" $(if $(AGAIN),--again "$(AGAIN)")
 
 package: package-linux package-windows package-extension ## everything people install, with checksums, into PACKAGES (bin/package)
 	npm pack --silent --pack-destination "$(PACKAGES)" ./$(EXT)/dist/sdk >/dev/null
@@ -210,13 +211,14 @@ package: package-linux package-windows package-extension ## everything people in
 
 # The programs inside need glibc 2.28 at most, and the same sources give the same bytes.
 package-linux: deps-package $(STAMPS)/modules $(STAMPS)/ext ## .deb and .rpm of persten and persten-desktop, with SBOM
-	PACKAGE_VERSION="$(PACKAGE_VERSION)" SOURCE_DATE_EPOCH="$(SOURCE_DATE_EPOCH)" installer/linux/package.sh "$(PACKAGES)"
+	PACKAGE_VERSION="$(PACKAGE_VERSION)" SOURCE_DATE_EPOCH="$(SOURCE_DATE_EPOCH)" LINKED='$(LINKED)' installer/linux/package.sh "$(PACKAGES)"
 
-package-test: deps-package-test package ## as root: installs the packages in a Debian of its own (systemd-nspawn), signs, upgrades, removes; and the .rpm
-	$(MAKE) package-linux PACKAGES=bin/package-next PACKAGE_VERSION="$(PACKAGE_VERSION).1"
-	$(MAKE) package-linux PACKAGES=bin/package-again
-	for f in bin/package-again/*; do cmp "$$f" "$(PACKAGES)/$${f##*/}"; done
-	PERSTEN_PACKAGES="$(CURDIR)/$(PACKAGES)" PERSTEN_PACKAGES_NEXT="$(CURDIR)/bin/package-next" go test -count=1 -v -timeout 1h ./installer/test
+package-test: deps-package-test $(STAMPS)/modules $(STAMPS)/ext ## as root: installs the packages in a Debian of its own (systemd-nspawn), signs, upgrades, removes; and the .rpm
+	installer/test/packages.sh bin/package-test http://127.0.0.1:8081
+	PERSTEN_PACKAGES="$(CURDIR)/bin/package-test/now" PERSTEN_PACKAGES_NEXT="$(CURDIR)/bin/package-test/next" go test -count=1 -v -timeout 1h ./installer/test
+
+package-again: ## make package twice from copies of these sources in other folders, the second time without Go's cache: the same bytes
+	installer/test/again.sh bin/again
 
 clean: ## remove what was built (downloads stay)
 	rm -rf bin

@@ -209,6 +209,9 @@ func readSecret(fd int) (*secret.Buffer, error) {
 		return nil, usage(fmt.Errorf("descriptor %d is not open", fd))
 	}
 	b, err := secret.FromFile(f).Read()
+	if errors.Is(err, secret.ErrUnlocked) {
+		return nil, proto.E(proto.CodeMemoryLock, err)
+	}
 	if err != nil {
 		return nil, usage(fmt.Errorf("descriptor %d: %w", fd, err))
 	}

@@ -113,6 +113,7 @@ async function main() {
   }
   const own = o.url ? await selfHosted(dist, { base: o.url, key: o.key && createPrivateKey(await readFile(o.key)) }) : {};
   for (const [name, content] of Object.entries(own)) await writeFile(path.join(out, name), content);
+  if (!o.key) console.error(`Left out, for a server of one's own: ${o.url ? '' : 'the XPI with updates.json (needs EXTENSION_URL), '}the CRX with update.xml (needs EXTENSION_URL and EXTENSION_KEY).`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

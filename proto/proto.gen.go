@@ -142,6 +142,8 @@ const (
 	CodePINLocked Code = "pin_locked"
 	// The password of a key file is wrong.
 	CodePasswordIncorrect Code = "password_incorrect"
+	// The system refuses to lock the memory in which a PIN would be, so nobody was asked for it. Nothing was signed.
+	CodeMemoryLock Code = "memory_lock"
 	// The certificate is there, its private key is not.
 	CodeKeyAbsent Code = "key_absent"
 	// No certificate with this id or thumbprint. Args: id.

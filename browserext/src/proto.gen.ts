@@ -76,6 +76,8 @@ export const ERROR_NUMBERS = {
   pin_locked: 1402,
   /** The password of a key file is wrong. */
   password_incorrect: 1403,
+  /** The system refuses to lock the memory in which a PIN would be, so nobody was asked for it. Nothing was signed. */
+  memory_lock: 1404,
   /** The certificate is there, its private key is not. */
   key_absent: 1501,
   /** No certificate with this id or thumbprint. Args: id. */

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # installer/linux/package.sh OUT: writes the packages for Linux, .deb and .rpm, and the list of what they are made of (SBOM) into OUT.
-# make package calls it, with PACKAGE_VERSION, SOURCE_DATE_EPOCH and LINKED (more flags of the linker) in the environment. The same
-# sources and the same Go give the same bytes.
+# make package calls it, with PACKAGE_VERSION, SOURCE_DATE_EPOCH and LINKED (what the linker sets: version, roots of updates) in the environment.
+# The same sources and the same Go give the same bytes.
 set -euo pipefail
 umask 022
 export LC_ALL=C TZ=UTC CGO_ENABLED=1 GOOS=linux GOARCH=amd64 GOAMD64=v1
@@ -15,7 +15,7 @@ readonly stage=bin/stage sysroot=$PWD/bin/sysroot here=installer/linux
 build() {
     CC="gcc --sysroot=$sysroot -B$sysroot/usr/lib/x86_64-linux-gnu/" PKG_CONFIG_SYSROOT_DIR=$sysroot \
         PKG_CONFIG_LIBDIR=$sysroot/usr/lib/x86_64-linux-gnu/pkgconfig:$sysroot/usr/share/pkgconfig \
-        go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$PACKAGE_VERSION ${LINKED:-}" -o "$stage/usr/bin/$1" "$2"
+        go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= ${LINKED:--X main.version=$PACKAGE_VERSION}" -o "$stage/usr/bin/$1" "$2"
 }
 
 put() { install -D -m "$1" "$2" "$stage/$3"; }
@@ -29,7 +29,7 @@ units() {
     put 644 "$stage/sandbox.conf" usr/lib/persten/sandbox.conf
     put 755 $here/generator.sh $lib/user-generators/persten
     put 755 $here/for-users.sh usr/lib/persten/for-users
-    for unit in "$here"/persten-*.service; do put 644 "$unit" "$lib/system/${unit##*/}"; done
+    for unit in "$here"/persten-*.service "$here"/persten-*.socket; do put 644 "$unit" "$lib/system/${unit##*/}"; done
     put 644 $here/user.preset $lib/user-preset/90-persten.preset
     put 644 $here/user-desktop.preset $lib/user-preset/90-persten-desktop.preset
     put 644 $here/system.preset $lib/system-preset/90-persten.preset

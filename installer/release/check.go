@@ -182,8 +182,9 @@ func licenceOf(dir string) string {
 }
 
 // wanted are the packages of every release.
-var wanted = []string{"persten_.*\\.deb", "persten-desktop_.*\\.deb", "persten-[0-9].*\\.rpm", "persten-desktop-[0-9].*\\.rpm", "persten-[0-9].*\\.msi",
-	"persten-chrome-.*\\.zip", "persten-firefox-.*\\.zip", ".*sdk.*\\.tgz", ".*(cdx|spdx).*\\.json"}
+var wanted = []string{"persten_.*\\.deb", "persten-desktop_.*\\.deb", "persten-[0-9].*\\.rpm", "persten-desktop-[0-9].*\\.rpm", "persten-.*-x64\\.msi",
+	"persten-.*-x64-user\\.msi", "persten-chrome-.*\\.zip", "persten-firefox-.*\\.zip", "persten-sdk-.*\\.tgz", "persten-[0-9].*\\.cdx\\.json",
+	"persten-desktop-.*\\.cdx\\.json"}
 
 func packages(dir, version string) (problems []string) {
 	files, err := os.ReadDir(dir)

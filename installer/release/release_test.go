@@ -218,3 +218,28 @@ func TestLicences(t *testing.T) {
 		t.Error(problem)
 	}
 }
+
+// TestWanted: the names that make package gives, all of them and no less.
+func TestWanted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	names := []string{
+		"persten_1.2.3_amd64.deb", "persten-desktop_1.2.3_amd64.deb", "persten-1.2.3-1.x86_64.rpm", "persten-desktop-1.2.3-1.x86_64.rpm", "persten-1.2.3-x64.msi",
+		"persten-1.2.3-x64-user.msi", "persten-chrome-1.2.3.zip", "persten-firefox-1.2.3.zip", "persten-sdk-1.2.3.tgz", "persten-1.2.3.cdx.json",
+		"persten-desktop-1.2.3.cdx.json",
+	}
+	for _, name := range names {
+		write(t, ".", map[string]string{name: name})
+	}
+	if problems := packages(".", "1.2.3"); len(problems) != 0 {
+		t.Error(problems)
+	}
+	for _, name := range names {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+		if problems := packages(".", "1.2.3"); len(problems) != 1 {
+			t.Errorf("without %s: %v", name, problems)
+		}
+		write(t, ".", map[string]string{name: name})
+	}
+}

@@ -94,7 +94,7 @@ func (m *machine) inside(args ...string) []string {
 	}
 	return append([]string{
 		"nsenter", "--target", m.systemd, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
-		"env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
+		"env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
 	}, args...)
 }
 

@@ -18,7 +18,7 @@ path = "$module"
 approver = "pinentry"
 pinentry = "$HOME/work/pinentry"
 [origins]
-allow = ["http://127.0.0.1:8080"]
+allow = ["http://127.0.0.1:8080"$(for i in $(seq 0 11); do printf ', "https://site-%d.example"' "$i"; done)]
 [trust]
 roots = ["$HOME/work/ca.pem"]
 END

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What another user of the machine may try against a session that is not theirs: refused.mjs PERSTEN SOCKET PORT ORIGIN TIMES.
+// What another user of the machine may try against a session that is not theirs: refused.mjs PERSTEN SOCKET PORT ORIGIN TIMES EXTENSION.
 // Prints a line of JSON: on each way in, how often it was refused and what else happened.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 
-const [persten, socket, port, origin, times] = process.argv.slice(2);
-const extension = 'chrome-extension://ldofnahphfbbgmklgggghnhbadlgdgmj/';
+const [persten, socket, port, origin, times, extension] = process.argv.slice(2);
 
 /** Resolves to the first bytes an attempt got, or to how it failed. */
 function attempt(connect, hello) {

@@ -1,24 +1,43 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Chromium as the machine has it, with the extension and the native host that the package told it of: a page signs a text through
-// native messaging. signing.mjs BROWSEREXT prints the signature in base64.
-import { mkdtemp } from 'node:fs/promises';
+// Chromium as the machine has it, with the extension that its policy forces on it, from a server of one's own, and the native host
+// that the package told it of: a page signs a text through native messaging. signing.mjs BROWSEREXT PACKAGES prints the signature
+// in base64.
+import { mkdtemp, readFile } from 'node:fs/promises';
 import http from 'node:http';
-import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 
-const [browserext] = process.argv.slice(2);
+const [browserext, packages] = process.argv.slice(2);
 const { startChromium } = await import(path.join(browserext, 'test/chromium.mjs'));
-const sdk = await readFile(path.join(browserext, 'dist/sdk/umd/persten.js'));
-const server = http.createServer((q, a) => {
-  a.setHeader('content-type', q.url === '/' ? 'text/html' : 'text/javascript');
-  a.end(q.url === '/' ? '<!doctype html><title>p</title><script src="persten.js"></script>' : sdk);
+const { until } = await import(path.join(browserext, 'test/desktop.mjs'));
+
+/** Serves what contentOf finds by path. */
+async function serve(port, contentOf) {
+  const server = http.createServer(async (q, a) => {
+    const [type, content] = await contentOf(q.url.split('?')[0]).catch((e) => ['text/plain', String(e)]);
+    a.setHeader('content-type', type);
+    a.end(content);
+  });
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return server;
+}
+const types = { '.xml': 'text/xml', '.crx': 'application/x-chrome-extension' };
+const servers = [
+  await serve(8080, async (url) => (url === '/' ? ['text/html', '<!doctype html><title>p</title><script src="persten.js"></script>']
+    : ['text/javascript', await readFile(path.join(browserext, 'dist/sdk/umd/persten.js'))])),
+  await serve(8081, async (url) => [types[path.extname(url)], await readFile(path.join(packages, path.basename(url)))]),
+];
+const browser = await startChromium(await mkdtemp(path.join(os.tmpdir(), 'browser-')), {
+  extension: false, // by policy
+  without: ['--disable-background-networking', '--disable-component-extensions-with-background-pages'],
 });
-await new Promise((resolve) => server.listen(8080, '127.0.0.1', resolve));
-const browser = await startChromium(await mkdtemp(path.join(os.tmpdir(), 'browser-')));
 try {
+  await until(() => browser.serviceWorkers().some((w) => w.url().startsWith('chrome-extension://')), 'the extension that policy forces', 60_000);
   const page = await browser.newPage();
-  await page.goto('http://127.0.0.1:8080/');
+  await until(async () => {
+    await page.goto('http://127.0.0.1:8080/');
+    return (await page.evaluate(() => Persten.detect())).transport === 'extension';
+  }, 'the page finds the extension');
   console.log(await page.evaluate(async () => {
     const persten = await Persten.connect({ transport: 'extension', lang: 'en' });
     const [certificate] = await persten.certificates();
@@ -27,5 +46,5 @@ try {
   }));
 } finally {
   await browser.close();
-  server.close();
+  for (const s of servers) s.close();
 }

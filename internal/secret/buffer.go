@@ -20,14 +20,26 @@ type Buffer struct {
 	max int
 }
 
-// NewBuffer returns an empty buffer for at most max bytes, 1 to MaxLen. It fails when the system will not lock memory.
+// Lockable reports, with ErrUnlocked, that the system will not lock memory for a secret. Processes that this one starts have the
+// same limit, so it tells beforehand whether they could read one.
+func Lockable() error {
+	b, err := NewBuffer(MaxLen)
+	if err != nil {
+		return err
+	}
+	b.Wipe()
+	return nil
+}
+
+// NewBuffer returns an empty buffer for at most max bytes, 1 to MaxLen. It fails with ErrUnlocked when the system will not
+// lock memory.
 func NewBuffer(max int) (*Buffer, error) {
 	if max <= 0 || max > MaxLen {
 		return nil, fmt.Errorf("secret of %d bytes: %w", max, ErrTooLong)
 	}
 	mem, err := lockedPages(max + 1) // one byte more, to notice what is too long
 	if err != nil {
-		return nil, fmt.Errorf("locked memory: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrUnlocked, err)
 	}
 	return &Buffer{mem: mem, max: max}, nil
 }

@@ -4,12 +4,16 @@ package secret
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestPageFlags asks the kernel whether the page is locked and kept out of dumps and forks.
@@ -42,6 +46,40 @@ func vmFlags(t *testing.T, addr uintptr) string {
 	}
 	t.Fatal("page not found")
 	return ""
+}
+
+// TestRefused: where the system allows no locked memory, nothing that could hold a secret is made.
+func TestRefused(t *testing.T) {
+	if os.Getenv("SECRET_REFUSED") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestRefused$", "-test.v")
+		cmd.Env = append(os.Environ(), "SECRET_REFUSED=1")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestRefused") {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	}
+	if err := Lockable(); err != nil {
+		t.Fatalf("before: %v", err)
+	}
+	runtime.LockOSThread() // a capability is the thread's
+	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{}); err != nil {
+		t.Fatal(err)
+	}
+	var none [2]unix.CapUserData
+	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := Lockable(); !errors.Is(err, ErrUnlocked) {
+		t.Errorf("Lockable: %v", err)
+	}
+	pin, w, err := Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if _, err := pin.Read(); !errors.Is(err, ErrUnlocked) {
+		t.Errorf("Read: %v", err)
+	}
 }
 
 // TestHarden crashes a hardened child and looks for a core, and at what the kernel says of it.

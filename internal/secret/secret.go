@@ -33,6 +33,7 @@ const MaxLen = 256
 var (
 	ErrTooLong  = errors.New("secret longer than 256 bytes")
 	ErrConsumed = errors.New("secret was already read or never set")
+	ErrUnlocked = errors.New("the system refuses to lock memory")
 	errMarshal  = errors.New("a secret cannot be marshalled")
 )
 

@@ -223,6 +223,14 @@ func overdue(ctx, limited context.Context, cause error) error {
 	return nil
 }
 
+// askPIN asks the prompt for a PIN, unless neither it nor the token's process could keep it in locked memory.
+func askPIN(ctx context.Context, p Prompt, r token.PINRequest) (secret.PIN, error) {
+	if err := secret.Lockable(); err != nil {
+		return secret.PIN{}, err
+	}
+	return p.PIN(ctx, r)
+}
+
 // pins asks the prompt for PINs, notes wrong ones in the journal and keeps the approval fresh.
 func pins(p Prompt, a *approval, wait time.Duration, wrong func(token.PINRequest)) token.PINFunc {
 	return func(ctx context.Context, r token.PINRequest) (secret.PIN, error) {
@@ -232,7 +240,7 @@ func pins(p Prompt, a *approval, wait time.Duration, wrong func(token.PINRequest
 		p.Progress(StepWaiting)
 		limited, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
-		pin, err := p.PIN(limited, r)
+		pin, err := askPIN(limited, p, r)
 		if late := overdue(ctx, limited, err); late != nil {
 			pin.Close()
 			return secret.PIN{}, late

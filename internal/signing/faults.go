@@ -10,6 +10,7 @@ import (
 	"persten/internal/algo"
 	"persten/internal/cms"
 	"persten/internal/journal"
+	"persten/internal/secret"
 	"persten/internal/token"
 	"persten/proto"
 )
@@ -64,6 +65,7 @@ var faults = []struct {
 	{token.ErrRemoved, proto.CodeTokenRemoved},
 	{token.ErrBusy, proto.CodeTokenBusy},
 	{token.ErrLocked, proto.CodePINLocked},
+	{secret.ErrUnlocked, proto.CodeMemoryLock},
 	{token.ErrUnsupported, proto.CodeAlgorithmUnsupported},
 	{algo.ErrUnsupported, proto.CodeAlgorithmUnsupported},
 	{cms.ErrContentChanged, proto.CodeContentChanged},

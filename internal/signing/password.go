@@ -36,7 +36,7 @@ func (e *Engine) passwords(ctx context.Context, p Prompt, t token.Info, try func
 	limited, cancel := context.WithTimeout(ctx, e.desk.wait)
 	defer cancel()
 	for n := range maxPasswords {
-		pin, askErr := p.PIN(limited, t.Request("", n > 0))
+		pin, askErr := askPIN(limited, p, t.Request("", n > 0))
 		if late := overdue(ctx, limited, askErr); late != nil {
 			pin.Close()
 			return late

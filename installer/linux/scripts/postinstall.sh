@@ -10,16 +10,17 @@ first() { case "$1:$2" in configure: | 1:) ;; *) false ;; esac; }
 if command -v systemctl >/dev/null; then
     if first "$@"; then
         systemctl --global preset persten.socket >/dev/null 2>&1 || true
-        for unit in /usr/lib/systemd/system/persten-*.service; do systemctl preset "${unit##*/}" >/dev/null 2>&1 || true; done
+        systemctl preset persten-server.service persten-port.service persten-port.socket >/dev/null 2>&1 || true
     fi
     if [ -d /run/systemd/system ]; then
         systemctl daemon-reload || true
         /usr/lib/persten/for-users systemctl --user daemon-reload || true
         if first "$@"; then
-            for unit in /usr/lib/systemd/system/persten-*.service; do
-                if systemctl is-enabled --quiet "${unit##*/}"; then systemctl start "${unit##*/}" || true; fi
-            done
+            # A session of an earlier installation may have the port, until it ends.
+            if systemctl is-enabled --quiet persten-port.socket; then systemctl start persten-port.socket || true; fi
             /usr/lib/persten/for-users systemctl --user start persten.socket || true
+        else
+            systemctl try-restart persten-port.service || true # the socket stays, and connections are the sessions'
         fi
     fi
 fi

@@ -11,6 +11,7 @@ mkdir -p /etc/opt # every system has it, but dpkg takes an empty one that no pac
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || true
 fi
+rmdir /run/persten 2>/dev/null || true # of the socket
 if [ "$1" = purge ]; then
     rm -rf /etc/persten /var/lib/private/persten-server /var/lib/persten-server
 fi

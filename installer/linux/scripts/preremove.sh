@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Before removal (.deb "remove", .rpm 0), not before an upgrade: what was told to browsers and systemd in people's homes is taken
-# back by the program itself while it is there, and everything of ours that runs is ended.
+# Before removal (.deb "remove", .rpm 0), not before an upgrade: what its commands told browsers and systemd, of the machine and in
+# people's homes, is taken back by the program itself while it is there, and everything of ours that runs is ended.
 set -e
 
 case "$1" in remove | 0) ;; *) exit 0 ;; esac
@@ -24,10 +24,13 @@ running() {
 /usr/lib/persten/for-users /usr/bin/persten service uninstall >/dev/null 2>&1 || true
 if command -v systemctl >/dev/null; then
     if [ -d /run/systemd/system ]; then
-        systemctl stop 'persten-*.service' || true
+        if grep -qs '^ExecStart=/usr/bin/persten ' /etc/systemd/system/persten-port.service; then
+            /usr/bin/persten service uninstall --system >/dev/null 2>&1 || true
+        fi
+        systemctl stop 'persten-*.socket' 'persten-*.service' || true
         /usr/lib/persten/for-users systemctl --user stop persten.socket persten.service || true
     fi
-    for unit in /usr/lib/systemd/system/persten-*.service; do systemctl disable "${unit##*/}" >/dev/null 2>&1 || true; done
+    systemctl disable persten-port.socket persten-port.service persten-server.service >/dev/null 2>&1 || true
     systemctl --global disable persten.socket persten.service >/dev/null 2>&1 || true
 fi
 for signal in TERM KILL; do
