@@ -26,6 +26,7 @@ func Serve(ctx context.Context, conn ipc.FileConn) error {
 
 // signer is a private key of a provider.
 type signer interface {
+	give(pin *secret.Buffer) error
 	// sign signs a digest, and tells whether the bytes come from the other end.
 	sign(a algo.Algorithm, digest []byte) (raw []byte, turned bool, err error)
 	close()

@@ -40,13 +40,31 @@ const (
 // acquire opens the private key of an entry, and gives the provider the PIN, if there is one.
 func acquire(e entry, silent bool, pin *secret.Buffer) (signer, error) {
 	var (
-		flags  uint32
 		handle windows.Handle
 		spec   uint32
 		free   bool
 	)
 	openFolder(e.from.name)
-	switch e.from.kind {
+	if err := windows.CryptAcquireCertificatePrivateKey(e.context, e.from.flags(silent), nil, &handle, &spec, &free); err != nil {
+		return nil, failed("CryptAcquireCertificatePrivateKey", err)
+	}
+	var k signer = &cspKey{handle, spec, free}
+	if spec == windows.CERT_NCRYPT_KEY_SPEC {
+		k = &cngKey{handle, silent, free}
+	}
+	if pin == nil {
+		return k, nil
+	}
+	if err := k.give(pin); err != nil {
+		k.close()
+		return nil, err
+	}
+	return k, nil
+}
+
+// flags say by which of the two interfaces a key is opened.
+func (p provider) flags(silent bool) (flags uint32) {
+	switch p.kind {
 	case 0:
 		flags = windows.CRYPT_ACQUIRE_ONLY_NCRYPT_KEY_FLAG
 	case provRSAFull, provRSASchannel, provRSAAES:
@@ -55,23 +73,7 @@ func acquire(e entry, silent bool, pin *secret.Buffer) (signer, error) {
 	if silent {
 		flags |= windows.CRYPT_ACQUIRE_SILENT_FLAG
 	}
-	if err := windows.CryptAcquireCertificatePrivateKey(e.context, flags, nil, &handle, &spec, &free); err != nil {
-		return nil, failed("CryptAcquireCertificatePrivateKey", err)
-	}
-	var k signer = &cspKey{handle, spec, free}
-	give := k.(*cspKey).give
-	if spec == windows.CERT_NCRYPT_KEY_SPEC {
-		c := &cngKey{handle, silent, free}
-		k, give = c, c.give
-	}
-	if pin == nil {
-		return k, nil
-	}
-	if err := give(pin); err != nil {
-		k.close()
-		return nil, err
-	}
-	return k, nil
+	return flags
 }
 
 // cngKey is a key of CNG.
