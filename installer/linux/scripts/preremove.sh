@@ -37,3 +37,6 @@ for signal in TERM KILL; do
     for pid in $(running); do kill -s "$signal" "$pid" 2>/dev/null || true; done
     if [ -n "$(running)" ]; then sleep 2; fi
 done
+# Now that nothing of ours runs and nobody starts it: each person's key and what else sessions made for themselves. The journal stays, unless
+# the policy says otherwise.
+/usr/lib/persten/for-users /usr/bin/persten purge >/dev/null 2>&1 || true
