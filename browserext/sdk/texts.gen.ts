@@ -51,10 +51,6 @@ export const TEXTS = {
     ru: { what: "Связь с Persten прервалась, ответ не получен.", next: "Подождите несколько секунд и повторите. Проверьте в журнале, создана ли подпись." },
     en: { what: "The connection to Persten was lost before the answer came.", next: "Wait a few seconds and try again. Look in the journal whether the signature was created." },
   },
-  agent_silent: {
-    ru: { what: "Persten запущен, но не отвечает.", next: "Завершите процесс persten и запустите программу снова. Если это повторяется, выньте токены и выполните persten doctor." },
-    en: { what: "Persten is running but does not answer.", next: "End the persten process and start the program again. If it happens again, unplug the tokens and run persten doctor." },
-  },
   browser_permission: {
     ru: { what: "Браузер не разрешил странице связаться с программой на этом компьютере.", next: "Разрешите доступ к приложениям на устройстве в настройках сайта (значок слева от адреса) и обновите страницу или установите расширение Persten." },
     en: { what: "The browser did not let the page reach a program on this computer.", next: "Allow access to apps on this device in the site settings (the icon left of the address) and reload the page, or install the Persten extension." },
