@@ -7,10 +7,12 @@ package ui
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"image"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,8 +30,17 @@ type discard struct{}
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) Close() error                { return nil }
 
+// asked is a viewer that stays until it was asked for as many pages.
+func (v Viewer) asked(times int) Viewer {
+	return func(ctx context.Context, args ...string) *exec.Cmd {
+		cmd := v(ctx, args...)
+		cmd.Args[2] = strings.Replace(cmd.Args[2], "; exit", strings.Repeat("; read page", times)+"; exit", 1)
+		return cmd
+	}
+}
+
 func TestPagesThere(t *testing.T) {
-	p, err := fake(t, "pages pdf 2 more\n595 842\n842 595\npage 2 1\n"+strings.Repeat("\x10\x20\x30\x00", 2)+"refused large\n", ExitWhole).Pages(t.Context(), empty(t))
+	p, err := fake(t, "pages pdf 2 more\n595 842\n842 595\npage 2 1\n"+strings.Repeat("\x10\x20\x30\x00", 2)+"refused large\n", ExitWhole).asked(2).Pages(t.Context(), empty(t))
 	if err != nil || p.Kind != "pdf" || !p.Cut || len(p.Sizes) != 2 || p.Sizes[1] != image.Pt(842, 595) {
 		t.Fatalf("%+v, %v", p, err)
 	}

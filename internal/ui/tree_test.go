@@ -25,7 +25,7 @@ func fake(t *testing.T, out string, code int) Viewer {
 		t.Fatal(err)
 	}
 	return func(ctx context.Context, args ...string) *exec.Cmd {
-		return exec.CommandContext(ctx, "/bin/sh", "-c", "/bin/cat '"+path+"'; /bin/cat >/dev/null; exit "+strconv.Itoa(code))
+		return exec.CommandContext(ctx, "/bin/sh", "-c", "/bin/cat '"+path+"'; exit "+strconv.Itoa(code))
 	}
 }
 
