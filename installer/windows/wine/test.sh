@@ -121,7 +121,7 @@ signs() {
 
 # uses: what a person does, with a session that knows the token.
 uses() {
-    agent status | grep -q 'running' || die "status: $(agent status)"
+    running yes
     ok "status: $(agent status | paste -sd' ')"
     signs
     stop_service
