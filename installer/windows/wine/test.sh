@@ -151,13 +151,13 @@ uses() {
 # upgraded: a later version replaces this one, and this one does not replace it.
 upgraded() {
     stop_service
-    leaves "$state"
+    cp "$state/agent.key" "$work/agent.key"
     msi /i "Z:$1" || die "upgrade: $(log | tail -n 20)"
-    if [ ! -e "$state/agent.key" ] || [ ! -e "$state/spool/content-1" ]; then die "the upgrade took something from the profile"; fi
+    cmp "$state/agent.key" "$work/agent.key" || die "the upgrade took the agent's key"
     [ "$(service)" = RUNNING ] || die "service after the upgrade: $(service)"
     [ "$(agent version)" != "$was" ] || die "upgrade: still $was"
     [ "$(registry 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall' /s /v DisplayName | grep -c Persten)" = 1 ] || die "two versions are listed"
-    ok "upgraded from $was to $(agent version), service running, nothing taken from the profile"
+    ok "upgraded from $was to $(agent version), service running, the agent's key kept"
     if msi /i "Z:$machine"; then die "an older version replaced a newer one"; fi
     [ "$(service)" = RUNNING ] || die "service after the refused downgrade: $(service)"
     ok "downgrade refused"
@@ -174,10 +174,10 @@ held() {
     [ "$(ours | wc -l)" -ge 2 ] || die "no native host beside the session: $(ours)"
 }
 
-# leaves FOLDER: things that a session keeps there.
+# leaves FOLDER: things that a session keeps there, beside what one has made already.
 leaves() {
     mkdir -p "$1/spool"
-    touch "$1/agent.key" "$1/origins.json" "$1/spool/content-1" "$1/journal.jsonl"
+    touch "$1/agent.key" "$1/spool/content-1" "$1/journal.jsonl"
 }
 
 # ended WHAT: nothing of ours runs after its removal.
@@ -200,6 +200,7 @@ alone() {
     signs
     if msi /i "Z:$machine"; then die "two copies"; fi
     ok "the machine's package sees the person's copy"
+    agent origins allow https://portal.example >/dev/null
     held
     leaves "$state"
     msi /x "Z:$person" || die "removal for one person"
