@@ -151,13 +151,11 @@ uses() {
 # upgraded: a later version replaces this one, and this one does not replace it.
 upgraded() {
     stop_service
-    cp "$state/agent.key" "$work/agent.key"
     msi /i "Z:$1" || die "upgrade: $(log | tail -n 20)"
-    cmp "$state/agent.key" "$work/agent.key" || die "the upgrade took the agent's key"
     [ "$(service)" = RUNNING ] || die "service after the upgrade: $(service)"
     [ "$(agent version)" != "$was" ] || die "upgrade: still $was"
     [ "$(registry 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall' /s /v DisplayName | grep -c Persten)" = 1 ] || die "two versions are listed"
-    ok "upgraded from $was to $(agent version), service running, the agent's key kept"
+    ok "upgraded from $was to $(agent version), service running"
     if msi /i "Z:$machine"; then die "an older version replaced a newer one"; fi
     [ "$(service)" = RUNNING ] || die "service after the refused downgrade: $(service)"
     ok "downgrade refused"
