@@ -155,7 +155,7 @@ copies() {
 service() {
     local free=''
     (exec 3<>/dev/tcp/127.0.0.1/24117) 2>/dev/null || free=yes
-    sed -i '/^\[listen\]/,$d' "$drive/users/$(id -un)/AppData/Roaming/persten/config.toml"
+    true >"$home/AppData/Roaming/persten/config.toml" # the port, and no token, which has no environment there
     agent service install >/dev/null || die "service install"
     agent service start >/dev/null || die "service start: $(agent service status)"
     running yes
