@@ -219,7 +219,7 @@ gone() {
     msi /x "Z:$machine" || die "removal: $(log | tail -n 20)"
     ended machine
     local left
-    left=$(cd "$drive/users" && find "$(id -un)/AppData/Local/persten" second/AppData/Local/persten -type f -not -name 'origins.json*' 2>/dev/null || true)
+    left=$(find "$state" "$second/AppData/Local/persten" -type f -not -name 'origins.json*' 2>/dev/null || true)
     [ -z "$left" ] || die "left: $left"
     ok "machine: keys, documents and, by policy, journals of two people went"
     rm -r "$second"
