@@ -2,7 +2,16 @@
 
 package main
 
-import "context"
+import (
+	"context"
+	"log/slog"
 
-// watchLock has nothing to watch here: no policy is read on Windows yet, so no PIN is ever kept.
-func watchLock(context.Context, func()) {}
+	"persten/internal/logon"
+)
+
+// watchLock calls away whenever the desktop is locked or left, or the machine is about to sleep, until ctx ends.
+func watchLock(ctx context.Context, away func()) {
+	if err := logon.Away(ctx, away); err != nil {
+		slog.Warn("locking and sleep go unnoticed: kept PINs end by time alone", "cause", err)
+	}
+}

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,9 +33,13 @@ const endWait = 10 * time.Second
 // purgeCommand is for whoever removes Persten: files in homes are each person's own, so no package deletes them. Packages run it for every
 // user before their removal.
 func (a *app) purgeCommand() *cobra.Command {
-	return &cobra.Command{
+	var everybody bool
+	c := &cobra.Command{
 		Use: "purge", Short: a.t("cli.purge.short"), Long: a.t("cli.purge.long"), Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if everybody {
+				return errors.Join(endPrograms(programs()), forgetEverybody(slices.Concat(ownFiles(a.journalStays()), []string{"compat"})))
+			}
 			used := config.StateExists() // nothing is made just to be removed
 			stays := used && a.journalStays()
 			err := a.purgeSystem()
@@ -51,6 +57,9 @@ func (a *app) purgeCommand() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().BoolVar(&everybody, "everybody", false, a.t("cli.purge.everybody"))
+	_ = c.Flags().MarkHidden("everybody") // the MSI for all users sets it
+	return c
 }
 
 // journalStays reports whether policy leaves the journal. Where the policy cannot be read, it does.
@@ -74,37 +83,56 @@ func (a *app) purgeSystem() error {
 	return errors.Join(err, dropUnits())
 }
 
-// purgeState ends this user's session and removes what it made for itself.
+// purgeState ends what runs for this user and removes what it made for itself.
 func (a *app) purgeState(ctx context.Context, journalStays bool) error {
-	err := errors.Join(a.endSession(ctx), a.clearLoopback(ctx))
-	gone := leftovers
-	if !journalStays {
-		gone = append(records, gone...)
-	}
-	for _, name := range gone {
-		err = errors.Join(err, a.removeState(name))
-	}
-	for _, name := range []string{"compat", ""} {
-		if dir, bad := a.statePath(name); bad == nil {
-			os.Remove(dir) // if it is empty
-		}
-	}
-	return err
-}
-
-// removeState removes files and folders of state by a pattern.
-func (a *app) removeState(pattern string) error {
-	pattern, err := a.statePath(pattern)
+	dir, err := a.statePath("")
 	if err != nil {
 		return err
 	}
-	list, err := filepath.Glob(pattern)
-	for _, file := range list {
-		if bad := os.RemoveAll(file); bad != nil {
-			err = errors.Join(err, proto.E(proto.CodeFileUnwritable, bad, "file", file))
+	return errors.Join(a.endSession(ctx), endPrograms(programs()), a.clearLoopback(ctx),
+		forget(filepath.Dir(dir), filepath.Base(dir), ownFiles(journalStays)))
+}
+
+// ownFiles are the patterns of what goes.
+func ownFiles(journalStays bool) []string {
+	if journalStays {
+		return leftovers
+	}
+	return slices.Concat(records, leftovers)
+}
+
+// forget removes files and folders that fit one of the patterns from the folder of state in a person's home, and that folder if nothing
+// is left. The person may have put links there, and we may be the system itself: nothing outside of home is removed.
+func forget(home, state string, patterns []string) error {
+	root, err := os.OpenRoot(home)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return unremoved(home, err)
+	}
+	defer root.Close()
+	list, err := fs.ReadDir(root.FS(), filepath.ToSlash(state))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return unremoved(filepath.Join(home, state), err)
+	}
+	var errs []error
+	for _, e := range list {
+		if slices.ContainsFunc(patterns, func(p string) bool { ok, _ := filepath.Match(p, e.Name()); return ok }) {
+			name := filepath.Join(state, e.Name())
+			errs = append(errs, unremoved(filepath.Join(home, name), removeAll(root, name)))
 		}
 	}
-	return err
+	removeEmpty(root, filepath.Join(state, "compat"))
+	removeEmpty(root, state)
+	return errors.Join(errs...)
+}
+
+func unremoved(file string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return proto.E(proto.CodeFileUnwritable, err, "file", file)
 }
 
 // endSession asks the session to end and waits until it has.

@@ -95,18 +95,18 @@ func (p program) resources(v version, work string) (object string, err error) {
 	return object, tool(dir, cross+"windres", "persten.rc", object)
 }
 
-// systemLibraries are the libraries of Windows that a program of ours may name in its import table. Windows finds these in
-// its own folder, whatever lies beside the program.
-var systemLibraries = []string{
-	"advapi32.dll", "bcrypt.dll", "crypt32.dll", "dwmapi.dll", "gdi32.dll", "imm32.dll", "kernel32.dll", "msvcrt.dll", "ncrypt.dll",
-	"ntdll.dll", "ole32.dll", "oleaut32.dll", "rpcrt4.dll", "secur32.dll", "shell32.dll", "shlwapi.dll", "user32.dll", "userenv.dll",
-	"version.dll", "winmm.dll", "winscard.dll", "ws2_32.dll", "wtsapi32.dll",
+// knownLibraries are those that a program of ours may name in its import table: KnownDLLs, which Windows takes from its own
+// folder whatever lies beside the program, and what it loads itself. Others are looked for beside the program first; the program
+// opens them when it needs them, from the system's folder.
+var knownLibraries = []string{
+	"advapi32.dll", "gdi32.dll", "kernel32.dll", "msvcrt.dll", "ntdll.dll", "ole32.dll", "oleaut32.dll", "rpcrt4.dll",
+	"shell32.dll", "shlwapi.dll", "user32.dll", "ws2_32.dll",
 }
 
 // What the loader of Windows is told about a program: load it anywhere, run no data.
 const defences = pe.IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE | pe.IMAGE_DLLCHARACTERISTICS_HIGH_ENTROPY_VA | pe.IMAGE_DLLCHARACTERISTICS_NX_COMPAT
 
-// checkProgram refuses a program that imports anything but libraries of Windows, or lacks its resources or defences.
+// checkProgram refuses a program that imports anything that could be planted, or lacks its resources or defences.
 func checkProgram(exe string) error {
 	name := filepath.Base(exe)
 	f, err := pe.Open(exe)
@@ -123,8 +123,8 @@ func checkProgram(exe string) error {
 		return err
 	}
 	for _, s := range symbols {
-		if _, library, _ := strings.Cut(s, ":"); !slices.Contains(systemLibraries, strings.ToLower(library)) {
-			return fmt.Errorf("%s imports %s, which is no library of Windows", name, library)
+		if _, library, _ := strings.Cut(s, ":"); !slices.Contains(knownLibraries, strings.ToLower(library)) {
+			return fmt.Errorf("%s imports %s, which may be looked for beside the program", name, library)
 		}
 	}
 	section := f.Section(".rsrc")

@@ -20,7 +20,8 @@ func TestCheckProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "foreign.c"), "int foreign(void) { return 1; }\n")
-	write(t, filepath.Join(dir, "main.c"), "#ifdef FOREIGN\nint foreign(void);\nint main(void) { return foreign(); }\n#else\nint main(void) { return 0; }\n#endif\n")
+	write(t, filepath.Join(dir, "main.c"), "#ifdef FOREIGN\nint foreign(void);\nint main(void) { return foreign(); }\n#elif defined PLANTABLE\n"+
+		"int GetFileVersionInfoSizeA(const char *, unsigned *);\nint main(void) { return GetFileVersionInfoSizeA(0, 0); }\n#else\nint main(void) { return 0; }\n#endif\n")
 	if err := tool(dir, cross+"gcc", "-shared", "-o", "foreign.dll", "foreign.c"); err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +32,7 @@ func TestCheckProgram(t *testing.T) {
 	}{
 		"as it should be": {append(defended, "main.c", object), ""},
 		"foreign library": {append(defended, "-DFOREIGN", "main.c", object, "foreign.dll"), "imports foreign.dll"},
+		"plantable":       {append(defended, "-DPLANTABLE", "main.c", object, "-lversion"), "imports VERSION.dll"},
 		"no resources":    {append(defended, "main.c"), "resources"},
 		"no defences":     {[]string{"-Wl,--disable-dynamicbase,--disable-nxcompat", "main.c", object}, "may be loaded anywhere"},
 	} {

@@ -59,7 +59,9 @@ type row map[string]string
 // table reads one table of a package; nil when it has none of that name.
 func table(t *testing.T, file, name string) (rows []row) {
 	t.Helper()
-	said, err := exec.Command("msiinfo", "export", file, name).Output()
+	cmd := exec.Command("msiinfo", "export", file, name)
+	cmd.Dir = t.TempDir() // pictures are written there
+	said, err := cmd.Output()
 	if err != nil {
 		return nil
 	}
@@ -100,15 +102,40 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestNoCustomActions: nothing of ours runs with the installer's rights.
-func TestNoCustomActions(t *testing.T) {
+// TestCustomActions: with the installer's rights one program of ours runs, when the package is removed for good, and no other.
+func TestCustomActions(t *testing.T) {
 	for _, p := range packs {
 		file := build(t, p, nil)
-		for _, name := range []string{"CustomAction", "Binary"} {
-			if rows := table(t, file, name); len(rows) > 0 {
-				t.Errorf("%s: table %s has %d rows", p.fileName(), name, len(rows))
+		if rows := table(t, file, "Binary"); len(rows) > 0 {
+			t.Errorf("%s: table Binary has %d rows", p.fileName(), len(rows))
+		}
+		want, order := runsProgram|asSystem, "purge --everybody"
+		if p.User {
+			want, order = runsProgram, "purge"
+		}
+		if a := table(t, file, "CustomAction"); len(a) != 1 || number(t, a[0]["Type"]) != want || a[0]["Source"] != "persten.exe" || a[0]["Target"] != order {
+			t.Errorf("%s: custom actions %v", p.fileName(), a)
+		}
+		for _, sequence := range []string{"InstallUISequence", "AdminExecuteSequence", "AdminUISequence", "AdvtExecuteSequence", "InstallExecuteSequence"} {
+			for _, r := range table(t, file, sequence) {
+				if r["Action"] == "Forget" && (sequence != "InstallExecuteSequence" || r["Condition"] != `REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE`) {
+					t.Errorf("%s: in %s if %s", p.fileName(), sequence, r["Condition"])
+				}
 			}
 		}
+	}
+}
+
+// TestServiceCommand: a path with spaces that has no quotes is tried word by word, which starts what lies in C:\Program.exe.
+func TestServiceCommand(t *testing.T) {
+	rows := table(t, build(t, machine, nil), "Registry")
+	i := slices.IndexFunc(rows, func(r row) bool { return r["Key"] == `SYSTEM\CurrentControlSet\Services\persten` })
+	if i < 0 || rows[i]["Name"] != "ImagePath" || rows[i]["Value"] != `#%"[INSTALLDIR]persten.exe" service run` {
+		t.Errorf("command of the service: %v", rows)
+	}
+	i = slices.IndexFunc(rows, func(r row) bool { return r["Name"] == "EventMessageFile" })
+	if i < 0 || rows[i]["Value"] != `#%%SystemRoot%\System32\EventCreate.exe` {
+		t.Errorf("messages of events: %v", rows)
 	}
 }
 
@@ -147,6 +174,43 @@ func TestComponents(t *testing.T) {
 	}
 }
 
+// TestReferences: what a row names in another table is there.
+func TestReferences(t *testing.T) {
+	references := map[string]string{"Component_": "Component", "Feature_": "Feature", "Feature_Parent": "Feature", "Directory_": "Directory", "Directory_Parent": "Directory", "File_": "File", "Icon_": "Icon", "DirProperty": "Directory"}
+	for _, p := range packs {
+		file := build(t, p, nil)
+		said, err := exec.Command("msiinfo", "tables", file).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, checked := map[string][]string{}, 0
+		for _, name := range references {
+			key := name
+			if name == "Icon" {
+				key = "Name"
+			}
+			for _, r := range table(t, file, name) {
+				keys[name] = append(keys[name], r[key])
+			}
+		}
+		for _, name := range strings.Fields(string(said)) {
+			for _, r := range table(t, file, name) {
+				for column, other := range references {
+					if v := r[column]; v != "" {
+						checked++
+						if !slices.Contains(keys[other], v) {
+							t.Errorf("%s: %s of %s names %q, which is not in %s", p.fileName(), column, name, v, other)
+						}
+					}
+				}
+			}
+		}
+		if checked < 30 {
+			t.Errorf("%s: only %d references", p.fileName(), checked)
+		}
+	}
+}
+
 // TestPlaces: the machine's package touches nobody's profile, a person's nothing of the machine.
 func TestPlaces(t *testing.T) {
 	const currentUser, localMachine = "1", "2"
@@ -161,7 +225,7 @@ func TestPlaces(t *testing.T) {
 			}
 		}
 		for _, d := range table(t, file, "Directory") {
-			if personal := strings.Contains(d["Directory"], "AppData"); personal && !p.User {
+			if personal := d["Directory"] == "LocalAppDataFolder" || d["Directory"] == "AppDataFolder"; personal && !p.User {
 				t.Errorf("%s: folder %s", p.fileName(), d["Directory"])
 			}
 		}
@@ -259,7 +323,7 @@ func TestAccess(t *testing.T) {
 	for _, r := range table(t, file, "MsiLockPermissionsEx") {
 		locks[r["LockObject"]+" "+r["Table"]] = r["SDDLText"]
 	}
-	if len(locks) != 2 || locks["INSTALLDIR CreateFolder"] == "" || locks["Service ServiceInstall"] == "" {
+	if len(locks) != 3 || locks["INSTALLDIR CreateFolder"] == "" || locks["DataDir CreateFolder"] == "" || locks["Service ServiceInstall"] == "" {
 		t.Fatalf("locked: %v", locks)
 	}
 	// Rights, in SDDL, that a user may have to the folder (read and start) and the service (ask, enumerate, interrogate).
@@ -275,8 +339,14 @@ func TestAccess(t *testing.T) {
 			}
 		}
 	}
-	if !strings.Contains(locks["INSTALLDIR CreateFolder"], "D:PAI") {
-		t.Error("the folder takes over what others set above it")
+	made := table(t, file, "CreateFolder")
+	for _, folder := range []string{"INSTALLDIR", "DataDir"} {
+		if !strings.Contains(locks[folder+" CreateFolder"], "D:PAI") {
+			t.Errorf("%s takes over what others set above it", folder)
+		}
+		if !slices.ContainsFunc(made, func(r row) bool { return r["Directory_"] == folder }) {
+			t.Errorf("%s is not made, so nothing is set", folder)
+		}
 	}
 }
 
@@ -346,8 +416,9 @@ func TestSequence(t *testing.T) {
 		{"AppSearch", "LaunchConditions", "CostInitialize"},
 		{"FindRelatedProducts", "LaunchConditions"},
 		{"InstallInitialize", "RemoveExistingProducts", "ProcessComponents"},
-		{"StopServices", "DeleteServices", "RemoveFiles", "CreateFolders", "InstallFiles", "InstallServices", "MsiConfigureServices", "StartServices", "InstallFinalize"},
+		{"StopServices", "DeleteServices", "RemoveFiles", "CreateFolders", "InstallFiles", "InstallServices", "MsiConfigureServices", "WriteRegistryValues", "StartServices", "InstallFinalize"},
 		{"RemoveRegistryValues", "WriteRegistryValues", "InstallFinalize"},
+		{"StopServices", "DeleteServices", "Forget", "RemoveFiles"},
 	}
 	for _, order := range orders {
 		for i, name := range order {
@@ -394,6 +465,10 @@ func TestPackageCode(t *testing.T) {
 			t.Errorf("%s: %s", p.fileName(), said)
 		} else {
 			codes[string(m[1])] = true
+		}
+		const noAdministrator = "Source: 10 "
+		if bytes.Contains(said, []byte(noAdministrator)) != p.User {
+			t.Errorf("%s asks for an administrator, or does not: %s", p.fileName(), said)
 		}
 	}
 }

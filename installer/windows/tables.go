@@ -31,6 +31,11 @@ const (
 	minimumCounts   = 256
 	maximumCounts   = 512
 	afterServices   = 5850 // InstallServices is 5800, StartServices 5900
+	beforeFiles     = 3490 // RemoveFiles is 3500; StopServices and DeleteServices come at 1900 and 2000
+
+	// Of a custom action: a program of the package, run when its turn comes; its failure stops nothing.
+	runsProgram = 18 | 1024 | 64
+	asSystem    = 2048
 
 	codepage = "1251"
 )
@@ -45,12 +50,26 @@ func (p pack) statements() (list []string) {
 	add("DELETE FROM `Upgrade` WHERE `ActionProperty` = 'OLDERFOUND'")
 	add("INSERT INTO `Upgrade` (`UpgradeCode`, `VersionMin`, `VersionMax`, `Attributes`, `ActionProperty`) VALUES ('{%s}', '0.0.0', '%s', %d, 'OLDERFOUND')",
 		p.Code("upgrade"), p.Number, migrateFeatures|minimumCounts|maximumCounts)
+	// Removal for good, which an upgrade is not, ends what runs and takes keys and documents from profiles: see persten purge.
+	kind, order := runsProgram, "purge"
+	if !p.User {
+		kind, order = runsProgram|asSystem, "purge --everybody"
+	}
+	add("INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Forget', %d, 'persten.exe', '%s')", kind, order)
+	add("INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Forget', 'REMOVE=\"ALL\" AND NOT UPGRADINGPRODUCTCODE', %d)", beforeFiles)
 	if p.User {
 		return list
 	}
+	// wixl does not mark what Windows is to expand.
+	expand := "UPDATE `Registry` SET `Value` = '#%%%s' WHERE `Registry` = '%s'"
+	add(expand, `%SystemRoot%\System32\EventCreate.exe`, "EventMessages")
+	add(expand, `"[INSTALLDIR]persten.exe" service run`, "ServiceCommand")
 	add("CREATE TABLE `MsiLockPermissionsEx` (`MsiLockPermissionsEx` CHAR(72) NOT NULL, `LockObject` CHAR(72) NOT NULL, `Table` CHAR(32) NOT NULL, `SDDLText` CHAR(0) NOT NULL, `Condition` CHAR(255) PRIMARY KEY `MsiLockPermissionsEx`)")
 	lock := "INSERT INTO `MsiLockPermissionsEx` (`MsiLockPermissionsEx`, `LockObject`, `Table`, `SDDLText`) VALUES ('%s', '%s', '%s', '%s')"
 	add(lock, "Folder", "INSTALLDIR", "CreateFolder", folderAccess)
+	// Anybody may make folders in ProgramData: this one, where the policy's certificates lie, is ours from the start.
+	add("INSERT INTO `CreateFolder` (`Directory_`, `Component_`) VALUES ('DataDir', 'Program')")
+	add(lock, "Data", "DataDir", "CreateFolder", folderAccess)
 	add(lock, "Service", "Service", "ServiceInstall", serviceAccess)
 
 	add("CREATE TABLE `MsiServiceConfig` (`MsiServiceConfig` CHAR(72) NOT NULL, `Name` CHAR(255) NOT NULL, `Event` INT NOT NULL, `ConfigType` LONG NOT NULL, `Argument` CHAR(0), `Component_` CHAR(72) NOT NULL PRIMARY KEY `MsiServiceConfig`)")
@@ -62,6 +81,8 @@ func (p pack) statements() (list []string) {
 	add("CREATE TABLE `MsiServiceConfigFailureActions` (`MsiServiceConfigFailureActions` CHAR(72) NOT NULL, `Name` CHAR(255) NOT NULL, `Event` INT NOT NULL, `ResetPeriod` LONG, `RebootMessage` CHAR(255), `Command` CHAR(255), `Actions` CHAR(0), `DelayActions` CHAR(0), `Component_` CHAR(72) NOT NULL PRIMARY KEY `MsiServiceConfigFailureActions`)")
 	add("INSERT INTO `MsiServiceConfigFailureActions` (`MsiServiceConfigFailureActions`, `Name`, `Event`, `ResetPeriod`, `Actions`, `DelayActions`, `Component_`) VALUES ('Failure', 'persten', %d, 86400, '1[~]1[~]1', '1000[~]5000[~]30000', 'Program')", onInstall|onReinstall)
 	add("INSERT INTO `InstallExecuteSequence` (`Action`, `Sequence`) VALUES ('MsiConfigureServices', %d)", afterServices)
+	// The service's command stands in quotes whatever InstallServices wrote: a path with spaces is else tried word by word.
+	add("UPDATE `InstallExecuteSequence` SET `Sequence` = %d WHERE `Action` = 'WriteRegistryValues'", afterServices+10)
 	return list
 }
 

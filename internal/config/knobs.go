@@ -139,8 +139,8 @@ var sections = []Section{
 			},
 			{
 				Name: "stay", Kind: Bool, Example: "false", to: in(func(c *Config) **bool { return &c.Journal.Stay }),
-				En: "false: persten purge, which the Linux packages run for every user before their removal, takes the user's journal, too, sent or not. Without it journals stay. The MSI runs nothing: on Windows each user runs the command before.",
-				Ru: "false: команда persten purge, которую пакеты Linux перед своим удалением выполняют за каждого пользователя, удаляет и его журнал, переданный или нет. Без этого журналы остаются. MSI ничего не запускает: в Windows команду заранее выполняет каждый пользователь.",
+				En: "false: persten purge, which the packages run for every user before their removal, takes the user's journal, too, sent or not. Without it journals stay.",
+				Ru: "false: команда persten purge, которую пакеты перед своим удалением выполняют за каждого пользователя, удаляет и его журнал, переданный или нет. Без этого журналы остаются.",
 			},
 		},
 	},

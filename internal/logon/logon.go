@@ -3,7 +3,8 @@
 // Package logon keeps one process running in each logon session of a machine. A service needs it that has no desktop of its
 // own: what shows windows, and sees the readers of a remote desktop, must run where the person is.
 //
-// [Keep] decides what is started and stopped, and when; [Machine] does it on Windows.
+// [Keep] decides what is started and stopped, and when; [Machine] does it on Windows. [Away] tells such a process that its
+// person left the desk.
 package logon
 
 import (

@@ -7,54 +7,24 @@
 #   testdata/scripts/wine.sh
 #
 # KEEP=1 leaves the work folder behind. What wine cannot show is listed in installer/TESTED.md.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+program='C:\Persten\persten.exe'
+# shellcheck source=testdata/scripts/wine-machine.sh
+. "$(dirname "$0")/wine-machine.sh"
+cd "$scripts/../.."
 
-work=$(mktemp -d)
-export WINEPREFIX=$work/prefix WINEARCH=win64 WINEDEBUG=${WINEDEBUG:--all} WINEDLLOVERRIDES='mscoree=;mshtml=;winemenubuilder.exe=' LC_ALL=C.UTF-8
-unset DISPLAY
-drive=$WINEPREFIX/drive_c
-token=$drive/token
 programs=$drive/Persten
-background=()
 packages='ipc client logon secret token/wincert'
 # A request that ended is in no table of wine's, so its refusal is not the one that the test wants.
 skip=TestPageLimits
 
-say() { printf 'wine: %s\n' "$*"; }
-die() { printf 'wine: FAILED: %s\n' "$*" >&2; exit 1; }
 cross() { GOOS=windows GOARCH=amd64 CGO_ENABLED=1 CC=x86_64-w64-mingw32-gcc go "$@"; }
-# agent runs persten; its output has CR LF. A program it leaves behind does not hold our pipe.
-agent() { timeout "${patience:-60}" wine 'C:\Persten\persten.exe' "$@" >"$work/out" 2>&1 || { tr -d '\r' <"$work/out"; return 1; }; tr -d '\r' <"$work/out"; }
-
-finish() {
-    wineserver -k 2>/dev/null || true
-    local pid
-    for pid in "${background[@]}"; do kill "$pid" 2>/dev/null || true; done
-    if [ -n "${KEEP:-}" ]; then say "kept: $work"; else rm -rf "$work"; fi
-}
-trap finish EXIT
 
 prepare() {
-    mkdir -p "$WINEPREFIX"
-    timeout 300 wineboot -i >"$work/boot.log" 2>&1 || die "wineboot: $(tail -n 3 "$work/boot.log")"
-    x86_64-w64-mingw32-gcc -shared -O -o "$drive/windows/system32/bcryptprimitives.dll" installer/windows/wine/bcryptprimitives.c -ladvapi32
-    wineserver -w
-    wineserver -p
-    mkdir -p "$programs" "$token" "$drive/users/$(id -un)/AppData/Roaming/persten"
+    boot
+    plug
+    mkdir -p "$programs"
     cross build -o "$programs/persten.exe" ./agent
     cross build -o "$programs/persten-desktop.exe" ./agent/desktop
-    x86_64-w64-mingw32-gcc -shared -O -o "$token/p11test.dll" testdata/p11/module/*.c -lbcrypt -lncrypt -lcrypt32
-    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$token/key.pem" -out "$token/cert.pem" -days 30 -utf8 \
-        -subj '/CN=Демонстрационный Подписант' -addext keyUsage=critical,digitalSignature,nonRepudiation 2>/dev/null
-    openssl pkcs8 -topk8 -nocrypt -in "$token/key.pem" -outform DER -out "$token/key.der"
-    openssl x509 -in "$token/cert.pem" -outform DER -out "$token/cert.der"
-    printf 'contract\n' >"$token/contract.txt"
-    printf '%s\n' 'slot 1' 'label Test token' 'serial 0001' 'pin 12345678' 'tries C:\token\tries' 'mechanisms rsa' \
-        'key C:\token\key.der id=01' 'cert C:\token\cert.der id=01' >"$token/scenario"
-    printf "[[module]]\nname = 'test'\npath = 'C:\\\\token\\\\p11test.dll'\n[listen]\nwebsocket = 'off'\n" \
-        >"$drive/users/$(id -un)/AppData/Roaming/persten/config.toml"
-    export PERSTEN_P11_CONFIG='C:\token\scenario'
     mkdir "$drive/csp"
     x86_64-w64-mingw32-gcc -shared -O -o "$drive/csp/cspside.dll" testdata/csp/side.c
     x86_64-w64-mingw32-gcc -shared -O -o "$drive/csp/csp.dll" testdata/csp/csp.c "$drive/csp/cspside.dll" -ladvapi32
@@ -67,8 +37,8 @@ unit_tests() {
     for p in $packages; do
         name=${p##*/}
         cross test -c -o "$programs/$name.test.exe" "./internal/$p"
-        (cd "$programs" && timeout 300 wine "$name.test.exe" -test.timeout 280s -test.skip "$skip" >"$work/$name.log" 2>&1) || die "$p: $(grep -a -A 8 -e '--- FAIL' -e '^panic' "$work/$name.log" | head -n 40)"
-        say "ok   tests of internal/$p"
+        (cd "$programs" && timeout 900 wine "$name.test.exe" -test.timeout 880s -test.skip "$skip" >"$work/$name.log" 2>&1) || die "$p: $(grep -a -A 8 -e '--- FAIL' -e '^panic' "$work/$name.log" | head -n 40)"
+        ok "tests of internal/$p"
     done
     rm "$programs"/*.test.exe
 }
@@ -98,14 +68,7 @@ planted() {
     done
     rm -rf "$traps" "$programs"/open.exe
     for name in "$programs"/*.dll; do rm "$name"; done
-    say "ok   31 names of planted libraries in 3 places: 0 loaded"
-}
-
-# again ends all that runs under wine, and wine.
-again() {
-    wineserver -k || true
-    wineserver -w
-    wineserver -p
+    ok "31 names of planted libraries in 3 places: 0 loaded"
 }
 
 display() {
@@ -131,9 +94,8 @@ store() {
     [ "$(agent certs | grep -c 'token: Windows')" = 1 ] || die "not once in the store, once on the PKCS#11 token: $(agent certs)"
     id=$(openssl x509 -in "$token/store-cert.pem" -outform DER | sha256sum | cut -c1-64)
     printf 1 | agent sign cms --standalone --pin-fd 0 --cert "$id" --in 'C:\token\contract.txt' --out 'C:\token\store.p7s' >/dev/null || die "store: $(cat "$work/out")"
-    openssl cms -verify -binary -inform DER -in "$token/store.p7s" -content "$token/contract.txt" -CAfile "$token/store-cert.pem" -purpose any -out /dev/null 2>/dev/null ||
-        die "OpenSSL does not verify"
-    say "ok   signed with a key of Windows' certificate store; OpenSSL verifies it"
+    verified store.p7s "$token/store-cert.pem"
+    ok "signed with a key of Windows' certificate store; OpenSSL verifies it"
     forbidden "$id"
 }
 
@@ -146,40 +108,27 @@ forbidden() {
     wine reg add "$policy\\modules\\only" /v 1 /d softhsm /f >/dev/null
     agent certs | grep -q 'token: Windows' && die "modules.only: $(cat "$work/out")"
     wine reg delete "$policy" /f >/dev/null
-    say "ok   policy forbids keys of Microsoft's software, and the store"
-}
-
-# running waits for a session, and for one that is over.
-running() {
-    local tries patience=10
-    for tries in $(seq 60); do
-        if agent status >/dev/null; then [ "$1" = yes ] && return; else [ "$1" = no ] && return; fi
-        sleep 0.5
-    done
-    die "session running: not $1 after $tries tries: $(agent status || true)"
+    ok "policy forbids keys of Microsoft's software, and the store"
 }
 
 # window signs by way of the session: the document and the PIN go to processes of their own.
 window() {
-    local id='' tries
-    again # without a display wine makes a desktop on which no window opens
-    display
+    local tries
+    again
     timeout 600 wine 'C:\Persten\persten.exe' session >"$work/session.log" 2>&1 &
     running yes
-    id=$(openssl x509 -in "$token/cert.pem" -outform DER | sha256sum | cut -c1-64)
-    agent certs | grep -q "$id" || die "certs: $(agent certs)"
-    agent sign cms --cert "$id" --in 'C:\token\contract.txt' --out 'C:\token\window.p7s' >"$work/sign.log" &
+    agent certs | grep -q "$certificate" || die "certs: $(agent certs)"
+    agent sign cms --cert "$certificate" --in 'C:\token\contract.txt' --out 'C:\token\window.p7s' >"$work/sign.log" &
     local signing=$!
     for tries in $(seq 60); do xdotool search --onlyvisible --name '^Persten:' >/dev/null 2>&1 && break; sleep 0.5; done
     sleep 2 # deaf to the first keys
     xdotool mousemove 260 580 click 1
-    xdotool type --delay 80 12345678
+    xdotool type --delay 80 "$pin"
     xdotool key Return
     wait "$signing" || die "signing after $tries tries: $(cat "$work/sign.log")"
-    openssl cms -verify -binary -inform DER -in "$token/window.p7s" -content "$token/contract.txt" -CAfile "$token/cert.pem" -purpose any -out /dev/null 2>/dev/null ||
-        die "OpenSSL does not verify"
+    verified window.p7s
     agent journal list | grep -q 'contract.txt  done' || die "journal: $(agent journal list)"
-    say "ok   signed in the window with a PIN typed there; OpenSSL verifies it"
+    ok "signed in the window with a PIN typed there; OpenSSL verifies it"
     again
     unset DISPLAY
 }
@@ -189,7 +138,7 @@ shares() {
     if [ -z "$free" ]; then say "NOT RUN: the shared port, which another program of this machine has"; return; fi
     (agent doctor || true) | grep -q 'Sites can reach Persten through its port' || die "port: $(agent doctor || true)"
     if agent status --json | grep '"code": "port_'; then die "a problem with the port"; fi
-    say "ok   the service hands a connection to its port over to the session"
+    ok "the service hands a connection to its port over to the session"
 }
 
 # copies makes it look as if two packages were installed.
@@ -200,34 +149,35 @@ copies() {
     cp "$programs/persten.exe" "$drive/Second"
     wine reg add 'HKCU\Software\Persten' /v InstallDir /d 'C:\Second' /f >/dev/null 2>&1
     (agent doctor || true) | grep -q 'installed twice: C:\\Persten, C:\\Second' || die "two copies: $(agent doctor || true)"
-    say "ok   the doctor tells of a second installation"
+    ok "the doctor tells of a second installation"
 }
 
 service() {
     local free=''
     (exec 3<>/dev/tcp/127.0.0.1/24117) 2>/dev/null || free=yes
-    sed -i '/^\[listen\]/,$d' "$drive/users/$(id -un)/AppData/Roaming/persten/config.toml"
+    true >"$home/AppData/Roaming/persten/config.toml" # the port, and no token, which has no environment there
     agent service install >/dev/null || die "service install"
     agent service start >/dev/null || die "service start: $(agent service status)"
     running yes
     shares
     copies
     local pid began=$SECONDS
-    pid=$(wine winedbg --command 'info proc' 2>/dev/null | sed -n "s/^[^0-9a-f]*\([0-9a-f]*\) .*'persten.exe'.*/\1/p" | tail -n 1)
+    pid=$(ours | sed -n 's/ persten.exe$//p' | tail -n 1)
     wine taskkill /f /pid $((16#$pid)) >/dev/null || die "no session $pid to kill"
     running yes
-    say "ok   a killed session is back after $((SECONDS - began)) s"
+    ok "a killed session is back after $((SECONDS - began)) s"
     agent service stop >/dev/null || die "service stop"
     running no
     agent service uninstall >/dev/null || die "service uninstall"
     agent service status | grep -q 'not installed' || die "service status: $(agent service status)"
-    say "ok   the service starts a session in the logon session and takes it along"
+    ok "the service starts a session in the logon session and takes it along"
 }
 
+display # without one wine makes a desktop on which no window opens
 prepare
-say "$(wine --version 2>/dev/null)"
 unit_tests
 planted
 store
 window
 service
+say "$checks checks passed"

@@ -7,42 +7,12 @@
 #
 # KEEP=1 leaves the work folder behind. What wine cannot show is listed in installer/TESTED.md.
 set -euo pipefail
-
 packages=$(realpath "${1:-bin/package}")
 newer=${2:+$(realpath "$2")}
-here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
-export WINEPREFIX=$work/prefix WINEARCH=win64 WINEDEBUG=${WINEDEBUG:--all} WINEDLLOVERRIDES='mscoree=;mshtml=;winemenubuilder.exe=' LC_ALL=C.UTF-8
-unset DISPLAY
 program='C:\Program Files\Persten\persten.exe'
-drive=$WINEPREFIX/drive_c
-checks=0
-
-say() { printf 'wine: %s\n' "$*"; }
-die() { printf 'wine: FAILED: %s\n' "$*" >&2; exit 1; }
-ok() { checks=$((checks + 1)); say "ok   $*"; }
-
-finish() {
-    wineserver -k 2>/dev/null || true
-    if [ -n "${KEEP:-}" ]; then say "kept: $work"; else rm -rf "$work"; fi
-}
-trap finish EXIT
-
-# The output of wine's programs has CR LF.
-run() { timeout 120 wine "$@" | tr -d '\r'; }
-agent() { run "$program" "$@"; }
-
-# A new machine, with the library of Windows that this wine lacks; the service manager must outlive single commands.
-prepare() {
-    mkdir -p "$WINEPREFIX"
-    timeout 300 wineboot -i >"$work/boot.log" 2>&1 || die "wineboot: $(tail -n 3 "$work/boot.log")"
-    if [ ! -e "$drive/windows/system32/bcryptprimitives.dll" ]; then
-        x86_64-w64-mingw32-gcc -shared -O -o "$drive/windows/system32/bcryptprimitives.dll" "$here/bcryptprimitives.c" -ladvapi32
-    fi
-    wineserver -w
-    wineserver -p
-    timeout 120 wine cmd /c ver >/dev/null # starts the services that wine starts with the first program
-}
+# shellcheck source=testdata/scripts/wine-machine.sh
+. "$(dirname "$0")/../../../testdata/scripts/wine-machine.sh"
+state=$home/AppData/Local/persten
 
 # snapshot NAME: every file, and the registry of the machine and the user.
 snapshot() {
@@ -65,7 +35,7 @@ wine_writes=(
     '[+].*Software\\Microsoft\\Installer(\\(Features|Products|UpgradeCodes))?\]$'
     '-.*\\Eventlog\\Application\]$' # empty in wine, so removing the source removes it
     '[+].*\\Control\\Video\\\{' '[+]"DriverError"=' # there is no display
-    '"NextLogSequence"' '[+].*/AppData/Local/persten(/|$)' # the person's journal and key stay
+    '"NextLogSequence"' '[+].*/AppData/Local/persten(/(journal|origins)\.json.*)?$' # the person's journal and decisions stay
     '/users/[^/]*/Temp' '[+].*/AppData/Local/Programs$' '[+].*/AppData/Roaming/Microsoft/Installer$' 'wineboot'
 )
 
@@ -107,7 +77,7 @@ stop_service() {
         [ $((SECONDS - began)) -lt 20 ] || die "the service does not stop: $(service)"
         sleep 0.2
     done
-    if run tasklist | grep persten; then die "a program of ours runs after the service stopped"; fi
+    [ -z "$(ours)" ] || die "runs after the service stopped: $(ours)"
     ok "service and session stopped in $((SECONDS - began)) s"
 }
 
@@ -126,65 +96,56 @@ installed() {
         browsers=$((browsers + 1))
     done
     ok "native host of $browsers browsers"
-    registry 'HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\Persten' /v EventMessageFile | grep -q EventCreate || die "no event source"
-    registry 'HKLM\SYSTEM\CurrentControlSet\Services\persten' /v ImagePath | grep -q 'C:\\Program Files\\Persten\\persten.exe"* service run' ||
+    registry 'HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\Persten' /v EventMessageFile | grep -q 'REG_EXPAND_SZ.*EventCreate' || die "no event source"
+    registry 'HKLM\SYSTEM\CurrentControlSet\Services\persten' /v ImagePath | grep -q 'REG_EXPAND_SZ *"C:\\Program Files\\Persten\\persten.exe" service run$' ||
         die "service command: $(registry 'HKLM\SYSTEM\CurrentControlSet\Services\persten' /v ImagePath)"
-    ok "event source, command of the service"
+    ok "event source; the service's command, in quotes"
+    [ -d "$drive/ProgramData/Persten" ] || die "no folder in ProgramData"
+    local imports
+    imports=$(x86_64-w64-mingw32-objdump -p "$drive/Program Files/Persten"/*.exe | sed -n 's/.*DLL Name: //p' | sort -fu | paste -sd' ')
+    ok "both programs import $imports"
     [ "$(agent browser status --system --json | grep -c '"State": "installed"')" = "$browsers" ] || die "browser status: $(agent browser status --system)"
     ok "browser status knows them"
     [ -n "$(find "$drive" -iname 'Persten.lnk' -path '*Start Menu*')" ] || die "no entry in the Start menu"
     ok "Start menu"
 }
 
-
-# person_and_token: a key in a PKCS#12 file and on a token of the test module, which lies where only administrators may write.
-person_and_token() {
-    local dir=$drive/token
-    mkdir -p "$dir" "$drive/Program Files/Test token" "$drive/users/$(id -un)/AppData/Roaming/persten"
-    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" -days 30 -utf8 \
-        -subj '/CN=Демонстрационный Подписант' -addext keyUsage=critical,digitalSignature,nonRepudiation 2>/dev/null
-    openssl pkcs8 -topk8 -nocrypt -in "$dir/key.pem" -outform DER -out "$dir/key.der"
-    openssl x509 -in "$dir/cert.pem" -outform DER -out "$dir/cert.der"
-    openssl pkcs12 -export -inkey "$dir/key.pem" -in "$dir/cert.pem" -passout pass:secret -out "$dir/key.p12"
-    printf 'contract\n' >"$dir/contract.txt"
-    x86_64-w64-mingw32-gcc -shared -O -static -o "$drive/Program Files/Test token/p11test.dll" "$here"/../../../testdata/p11/module/*.c -lbcrypt -lncrypt -lcrypt32
-    printf '%s\n' 'slot 1' 'label Test token' 'serial 0001' 'pin 1234' 'mechanisms rsa digest' \
-        'key C:\token\key.der id=01' 'cert C:\token\cert.der id=01' >"$dir/scenario"
-    printf '[[module]]\nname = "test"\npath = %s\n[listen]\nwebsocket = "off"\n' "'C:\Program Files\Test token\p11test.dll'" \
-        >"$drive/users/$(id -un)/AppData/Roaming/persten/config.toml"
-    export PERSTEN_P11_CONFIG='C:\token\scenario'
+# signs signs with a PKCS#12 file.
+signs() {
+    printf 'secret\n' | agent sign cms --key 'C:\token\key.p12' --pass-fd 0 --in 'C:\token\contract.txt' --out 'C:\token\file.p7s' >"$work/sign.log" ||
+        die "PKCS#12: $(cat "$work/sign.log")"
+    verified file.p7s
+    ok "signed with a PKCS#12 file; OpenSSL verifies it"
+    rm "$token/file.p7s"
 }
-
-verified() { openssl cms -verify -binary -inform DER -in "$drive/token/$1" -content "$drive/token/contract.txt" -CAfile "$drive/token/cert.pem" -purpose any -out /dev/null 2>"$work/openssl.log" || die "$1: $(cat "$work/openssl.log")"; }
 
 # uses: what a person does, with a session that knows the token.
 uses() {
-    agent status | grep -q 'running' || die "status: $(agent status)"
-    ok "status: $(agent status | head -n 1)"
-    printf 'secret\n' | agent sign cms --key 'C:\token\key.p12' --pass-fd 0 --in 'C:\token\contract.txt' --out 'C:\token\file.p7s' >/dev/null || die "PKCS#12"
-    verified file.p7s
-    ok "signed with a PKCS#12 file; OpenSSL verifies it"
-
+    running yes
+    ok "status: $(agent status | paste -sd' ')"
+    signs
     stop_service
     timeout 600 wine "$program" session --headless >"$work/session.log" 2>&1 &
-    local session=$! id='' tries
+    local session=$! tries
     for tries in $(seq 30); do
-        id=$(agent certs --json 2>/dev/null | sed -n 's/.*"id": "\([0-9a-f]*\)".*/\1/p' | head -n 1) || true
-        [ -z "$id" ] || break
+        if agent certs | grep -q "$certificate"; then break; fi
         sleep 1
     done
-    [ -n "$id" ] || die "certs after $tries tries: $(agent certs 2>&1; tail -n 5 "$work/session.log")"
+    agent certs | grep -q "$certificate" || die "certs after $tries tries: $(agent certs; tail -n 5 "$work/session.log")"
     ok "certs: $(agent certs | head -n 1)"
-    printf '1234\n' | agent sign cms --cert "$id" --pin-fd 0 --in 'C:\token\contract.txt' --out 'C:\token\token.p7s' >/dev/null || die "PKCS#11"
+    printf '%s\n' "$pin" | agent sign cms --cert "$certificate" --pin-fd 0 --in 'C:\token\contract.txt' --out 'C:\token\token.p7s' >"$work/sign.log" ||
+        die "PKCS#11: $(cat "$work/sign.log")"
     verified token.p7s
     ok "signed on the token of a PKCS#11 library; OpenSSL verifies it"
-    if printf '9999\n' | agent sign cms --cert "$id" --pin-fd 0 --in 'C:\token\contract.txt' --out 'C:\token\wrong.p7s' 2>"$work/wrong"; then die "a wrong PIN signed"; fi
+    if printf '9999\n' | agent sign cms --cert "$certificate" --pin-fd 0 --in 'C:\token\contract.txt' --out 'C:\token\wrong.p7s' >"$work/wrong"; then
+        die "a wrong PIN signed"
+    fi
     grep -q pin_incorrect "$work/wrong" || die "wrong PIN: $(cat "$work/wrong")"
-    ok "a wrong PIN: $(head -n 1 "$work/wrong" | tr -d '\r')"
+    ok "a wrong PIN: $(head -n 1 "$work/wrong")"
     kill "$session" || true
     wait "$session" || true
     run sc start persten >/dev/null
-    rm -f "$drive"/token/*.p7s
+    rm -f "$token"/*.p7s "$token/tries"
 }
 
 # upgraded: a later version replaces this one, and this one does not replace it.
@@ -200,19 +161,70 @@ upgraded() {
     ok "downgrade refused"
 }
 
+# held: a browser holds the native host, which has a session; no service knows of them.
+held() {
+    rm -f "$work/browser"
+    mkfifo "$work/browser"
+    exec 9<>"$work/browser"
+    timeout 600 wine "$program" chrome-extension://ldofnahphfbbgmklgggghnhbadlgdgmj/ --parent-window=0 <&9 >/dev/null 2>&1 &
+    background+=($!)
+    running yes
+    [ "$(ours | wc -l)" -ge 2 ] || die "no native host beside the session: $(ours)"
+}
+
+# leaves FOLDER: things that a session keeps there, beside what one has made already.
+leaves() {
+    mkdir -p "$1/spool"
+    touch "$1/agent.key" "$1/spool/content-1" "$1/journal.jsonl"
+}
+
+# ended WHAT: nothing of ours runs after its removal.
+ended() {
+    [ -z "$(ours)" ] || die "$1: runs on: $(ours)"
+    ok "$1: the native host and the session were ended, no restart asked for"
+}
+
 # alone: the package for one person, which has no service and touches nothing of the machine.
 alone() {
-    local home
+    local copy program
     msi /i "Z:$person" || die "install for one person: $(log | tail -n 20)"
-    home=$(find "$drive/users" -path '*Local/Programs/Persten/persten.exe')
-    [ -n "$home" ] || die "no persten.exe in the profile"
+    copy=$(find "$drive/users" -path '*Local/Programs/Persten/persten.exe')
+    [ -n "$copy" ] || die "no persten.exe in the profile"
     registry 'HKCU\Software\Google\Chrome\NativeMessagingHosts\persten.agent' /ve | grep -q 'persten.agent.chromium.json' || die "no native host of the person"
     if registry 'HKLM\Software\Persten' >/dev/null || [ -n "$(service)" ]; then die "something of the machine was touched"; fi
-    run "C:${home#"$drive"}" version | grep -q '^persten ' || die "it does not run"
+    program="C:${copy#"$drive"}"
+    agent version | grep -q '^persten ' || die "it does not run"
     ok "installed for one person, without service"
+    signs
     if msi /i "Z:$machine"; then die "two copies"; fi
     ok "the machine's package sees the person's copy"
+    agent origins allow https://portal.example >/dev/null
+    held
+    leaves "$state"
     msi /x "Z:$person" || die "removal for one person"
+    ended person
+    [ "$(cd "$state" && echo *)" = "$(cd "$state" && echo journal.jsonl* origins.json*)" ] || die "left in the profile: $(ls "$state")"
+    ok "person: journal and decisions stay, keys and documents do not"
+}
+
+# gone: removal of the machine's package, where policy takes journals along; a second person has a profile.
+gone() {
+    local second=$drive/users/second profile='HKLM\Software\Microsoft\Windows NT\CurrentVersion\ProfileList\S-1-5-21-0-0-0-2000'
+    run reg add "$profile" /v ProfileImagePath /t REG_EXPAND_SZ /d '%SystemDrive%\users\second' /f >/dev/null
+    run reg add 'HKLM\Software\Policies\Persten\journal' /v stay /t REG_DWORD /d 0 /f >/dev/null
+    stop_service
+    held
+    leaves "$state"
+    leaves "$second/AppData/Local/persten"
+    msi /x "Z:$machine" || die "removal: $(log | tail -n 20)"
+    ended machine
+    local left
+    left=$(find "$state" "$second/AppData/Local/persten" -type f -not -name 'origins.json*' 2>/dev/null || true)
+    [ -z "$left" ] || die "left: $left"
+    ok "machine: keys, documents and, by policy, journals of two people went"
+    rm -r "$second"
+    run reg delete "$profile" /f >/dev/null
+    run reg delete 'HKLM\Software\Policies\Persten' /f >/dev/null
 }
 
 package() { find "$1" -name "persten-*-x64$2.msi" | head -n 1; }
@@ -222,9 +234,9 @@ main() {
     machine=$(package "$packages" '')
     person=$(package "$packages" -user)
     [ -n "$machine$person" ] || die "no packages in $packages: make package-windows"
-    prepare
-    person_and_token
-    say "$(wine --version), $(basename "$machine")"
+    boot
+    plug
+    say "$(basename "$machine")"
     run winecfg -v win7
     snapshot before
     refused win7
@@ -246,8 +258,7 @@ main() {
         upgraded "$(package "$newer" '')"
         machine=$(package "$newer" '')
     fi
-    stop_service
-    msi /x "Z:$machine" || die "removal: $(log | tail -n 20)"
+    gone
     forget_log
     snapshot machine
     same machine
