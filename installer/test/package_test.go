@@ -344,6 +344,9 @@ func (s *story) remove(t *testing.T, before string) {
 	m := s.with(t)
 	m.root("persten service install --system")
 	m.must("bob", "mkdir -p .config/chromium && persten service install && persten browser install")
+	if keys := m.root(madeForItself); !strings.Contains(keys, "/home/alice/.local/state/persten/agent.key\n") {
+		t.Errorf("alice has no key to lose:\n%s", keys)
+	}
 	homes := m.root(inHomes)
 	for _, want := range []string{"/home/bob/.config/systemd/user/persten.service", "/home/bob/.config/chromium/NativeMessagingHosts/persten.agent.json"} {
 		if !strings.Contains(homes, want+"\n") {
@@ -360,7 +363,7 @@ func (s *story) remove(t *testing.T, before string) {
 	if listening := m.root("grep -c ':5E35 00000000:0000 0A' /proc/net/tcp || true"); strings.TrimSpace(listening) != "0" {
 		t.Errorf("something still listens on port 24117")
 	}
-	if left := m.root(inHomes); left != "" {
+	if left := m.root(inHomes + "; " + madeForItself); left != "" {
 		t.Errorf("left in homes:\n%s", left)
 	}
 	if d := difference(before, m.root(snapshot)); d != "" {
@@ -369,7 +372,10 @@ func (s *story) remove(t *testing.T, before string) {
 	m.must("alice", "test -s .local/state/persten/journal.jsonl")
 }
 
-// inHomes lists what is of Persten in people's homes, but settings, journal and key, which are theirs.
+// madeForItself lists what the agent keeps beside people's settings and journals.
+const madeForItself = `find /home -path '*/.local/state/persten/*' \( -name 'agent.key*' -o -name spool -o -name compat \)`
+
+// inHomes lists what is of Persten in people's homes, but its folders of settings and of state.
 const inHomes = `find /home -name '*persten*' -not -path '*/.local/state/persten*' -not -path '*/.config/persten*'`
 
 // snapshot lists the machine's files but what changes by itself and what people have at home.
