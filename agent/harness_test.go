@@ -189,8 +189,8 @@ func (d *daemon) start(o setting) {
 	d.launch(args...)
 }
 
-// launch starts the session with a whole command line and waits until it is ready.
-func (d *daemon) launch(args ...string) {
+// begin starts the session with a whole command line, under a policy where the test has one.
+func (d *daemon) begin(args ...string) {
 	d.t.Helper()
 	d.cmd = d.command(args...)
 	d.log = logBuffer{}
@@ -207,6 +207,12 @@ func (d *daemon) launch(args ...string) {
 		d.cmd.Wait()
 	}()
 	d.t.Cleanup(d.stop)
+}
+
+// launch begins it and waits until it is ready.
+func (d *daemon) launch(args ...string) {
+	d.t.Helper()
+	d.begin(args...)
 	ready := regexp.MustCompile(`msg=ready .*websocket=(127\.0\.0\.1:\d+)`)
 	d.eventually(10*time.Second, "the session is ready", func() bool {
 		m := ready.FindStringSubmatch(d.log.String())

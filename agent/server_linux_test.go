@@ -56,18 +56,7 @@ func (d *daemon) serverPolicy(perHour int) {
 // serve starts the session as the unit of the server does, and waits for its socket: it has no WebSocket.
 func (d *daemon) serve() {
 	d.t.Helper()
-	d.cmd = d.command("session", "--headless")
-	underEtc(d.cmd, d.etc)
-	d.cmd.Stderr = &d.log
-	if err := d.cmd.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-	d.ended = make(chan struct{})
-	go func() {
-		defer close(d.ended)
-		d.cmd.Wait()
-	}()
-	d.t.Cleanup(d.stop)
+	d.begin("session", "--headless")
 	d.eventually(10*time.Second, "the session is ready", func() bool { return strings.Contains(d.log.String(), "msg=ready") })
 }
 
