@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gioui.org/layout"
+	"gioui.org/op/paint"
 	"gioui.org/widget"
 
 	"persten/internal/text"
@@ -161,7 +162,10 @@ func (p *settingsPage) part(name string, control layout.Widget) layout.Widget {
 			about = h.say("home.settings.policy")
 		}
 		enabled := control
-		control = func(gtx layout.Context) layout.Dimensions { return enabled(gtx.Disabled()) }
+		control = func(gtx layout.Context) layout.Dimensions {
+			defer paint.PushOpacity(gtx.Ops, 0.5).Pop()
+			return enabled(gtx.Disabled())
+		}
 	}
 	return h.card(Plain, spaced(8, h.bold(h.say("home.settings."+name)), h.soft(about), control))
 }
