@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"net"
 	"net/http"
@@ -21,6 +20,7 @@ import (
 
 	"persten/internal/browser"
 	"persten/internal/token/tokentest"
+	"persten/internal/ui/uitest"
 )
 
 // What is other in each run: numbers of processes, and the ports of servers that took the next free one.
@@ -81,7 +81,7 @@ func newWard(t *testing.T) *ward {
 	if w.cases, err = filepath.Abs(casesDir); err != nil {
 		t.Fatal(err)
 	}
-	w.startDisplay(t)
+	w.display, _ = uitest.Xvfb(t, "640x480")
 	w.startBus(t)
 	w.startPCSC(t)
 	w.startTSA(t)
@@ -109,24 +109,6 @@ func await(t *testing.T, limit time.Duration, what string, true func() bool) {
 			t.Fatalf("not within %v: %s", limit, what)
 		}
 	}
-}
-
-func (w *ward) startDisplay(t *testing.T) {
-	t.Helper()
-	r, out, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	cmd := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "640x480x24", "-nolisten", "tcp")
-	cmd.ExtraFiles = []*os.File{out}
-	launch(t, cmd)
-	out.Close()
-	line, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
-		t.Fatalf("Xvfb: %v", err)
-	}
-	w.display = ":" + strings.TrimSpace(line)
 }
 
 // startBus starts a session bus on which this test is the desktop that shows icons.

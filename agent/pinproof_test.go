@@ -24,6 +24,7 @@ import (
 	"unicode/utf16"
 
 	"persten/internal/token/tokentest"
+	"persten/internal/ui/uitest"
 	"persten/proto"
 )
 
@@ -252,33 +253,21 @@ func proofDesktop(t *testing.T) []string {
 	if out, err := exec.Command("go", "build", "-o", program, "./desktop").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v: %s", err, out)
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "640x480x24", "-nolisten", "tcp")
-	x.ExtraFiles = []*os.File{w}
+	display, _ := uitest.Xvfb(t, "640x480")
 	bus := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address")
 	out, err := bus.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cmd := range []*exec.Cmd{x, bus} {
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	}
-	w.Close()
-	number, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
+	if err := bus.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { bus.Process.Kill(); bus.Wait() })
 	address, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{"DISPLAY=:" + strings.TrimSpace(number), "DBUS_SESSION_BUS_ADDRESS=" + strings.TrimSpace(address), "PERSTEN_DESKTOP=" + program}
+	return []string{"DISPLAY=" + display, "DBUS_SESSION_BUS_ADDRESS=" + strings.TrimSpace(address), "PERSTEN_DESKTOP=" + program}
 }
 
 // roles are the processes of a running session, by what they do.

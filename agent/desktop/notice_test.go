@@ -42,9 +42,7 @@ func TestTrayOfTheSession(t *testing.T) {
 			}
 			g := a.sign()
 			s.window()
-			s.typed("12345678")
-			s.keys("Return")
-			if said, err := a.end(g); err != nil {
+			if said, err := a.approve(g); err != nil {
 				t.Fatalf("%v %s", err, said)
 			}
 			s.listening()

@@ -5,7 +5,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"persten/internal/ipc"
+	"persten/internal/ui/uitest"
 )
 
 // screen is a display of its own with a window manager, and this program built to run on it.
@@ -28,6 +28,8 @@ type screen struct {
 	prompt  *exec.Cmd // the last one started
 	env     []string  // of the roles, beside the display
 	started []int     // pids
+
+	others func() []int // pids of windows that somebody else started on it
 }
 
 // program is built once for all tests of the package; TestMain removes it.
@@ -81,21 +83,8 @@ func newScreenOf(t *testing.T, size string) *screen {
 			t.Skipf("%s is not installed: the real window was not run", tool)
 		}
 	}
-	s := &screen{t: t, program: build(t)}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	xvfb := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", size+"x24", "-nolisten", "tcp")
-	xvfb.ExtraFiles = []*os.File{w}
-	s.start(xvfb)
-	w.Close()
-	line, err := bufio.NewReader(r).ReadString('\n')
-	r.Close()
-	if err != nil {
-		t.Fatalf("Xvfb: %v", err)
-	}
-	s.display = ":" + strings.TrimSpace(line)
+	display, server := uitest.Xvfb(t, size)
+	s := &screen{t: t, program: build(t), display: display, started: []int{server.Pid}}
 	s.start(s.command("openbox"))
 	for tries := 0; s.command("xdotool", "get_desktop").Run() != nil; tries++ { // fails until a window manager answers
 		if tries == 400 {
@@ -199,7 +188,11 @@ func (s *screen) visible() {
 func (s *screen) listening() {
 	for still, tries := 0, 0; still < 5 && tries < 100; tries++ {
 		time.Sleep(40 * time.Millisecond)
-		if still++; slices.ContainsFunc(s.started, busy) {
+		pids := s.started
+		if s.others != nil {
+			pids = slices.Concat(pids, s.others())
+		}
+		if still++; slices.ContainsFunc(pids, busy) {
 			still = 0
 		}
 	}

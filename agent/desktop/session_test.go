@@ -63,7 +63,9 @@ func prepareSession(t *testing.T, s *screen, config string, env ...string) *sess
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	s = s.of(t)
 	a := &session{screen: s, dir: dir}
+	s.others = func() []int { return a.roles("prompt") }
 	for _, name := range []string{"home", "run", "state", "config"} {
 		if err := os.Mkdir(a.path(name), 0o700); err != nil {
 			t.Fatal(err)
@@ -229,6 +231,32 @@ func (a *session) end(g *signature) (said string, err error) {
 		a.t.Fatal("the command does not end")
 		panic("unreachable")
 	}
+}
+
+// approve types the PIN and waits for the command. A window that was still deaf has taken none of the keys: then it is typed again.
+func (a *session) approve(g *signature) (said string, err error) {
+	a.t.Helper()
+	asking := a.title()
+	for tries := 0; tries < 3 && a.title() == asking; tries++ {
+		a.typed("12345678")
+		a.keys("Return")
+		for range 50 {
+			if len(g.done) > 0 || a.title() != asking {
+				return a.end(g)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	return a.end(g)
+}
+
+// title is that of the window on screen.
+func (a *session) title() string {
+	out, err := a.command("xdotool", "search", "--onlyvisible", "--name", "^Persten", "getwindowname", "%@").Output()
+	if err != nil {
+		return "" // xdotool fails when it finds nothing
+	}
+	return string(out)
 }
 
 // signed counts the signatures in the journal.

@@ -74,7 +74,7 @@ planted() {
 display() {
     local n
     for n in $(seq 90 120); do [ -e "/tmp/.X11-unix/X$n" ] || break; done
-    Xvfb ":$n" -screen 0 1280x900x24 >/dev/null 2>&1 &
+    Xvfb ":$n" -noreset -screen 0 1280x900x24 >/dev/null 2>&1 &
     background+=($!)
     export DISPLAY=:$n
     for _ in $(seq 50); do [ -e "/tmp/.X11-unix/X$n" ] && return; sleep 0.1; done

@@ -5,11 +5,10 @@
 package display
 
 import (
-	"bufio"
-	"os"
 	"os/exec"
-	"strings"
 	"testing"
+
+	"persten/internal/ui/uitest"
 	"time"
 )
 
@@ -21,22 +20,8 @@ func xvfb(t *testing.T) {
 			t.Skipf("%s is not installed: no X server was asked", tool)
 		}
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1366x768x24", "-nolisten", "tcp")
-	cmd.ExtraFiles = []*os.File{w}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	w.Close()
-	line, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("DISPLAY", ":"+strings.TrimSpace(line))
+	display, _ := uitest.Xvfb(t, "1366x768")
+	t.Setenv("DISPLAY", display)
 	t.Setenv("WAYLAND_DISPLAY", "")
 }
 
