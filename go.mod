@@ -7,6 +7,7 @@ require (
 	gioui.org v0.8.0
 	github.com/Microsoft/go-winio v0.6.4
 	github.com/ddulesov/gogost v1.0.0
+	github.com/fsnotify/fsnotify v1.9.0
 	github.com/getlantern/systray v1.2.2
 	github.com/godbus/dbus/v5 v5.2.4
 	github.com/gorilla/websocket v1.5.3

@@ -14,7 +14,8 @@ import (
 // errGivesWay ends a session whose program was replaced; systemd starts the new one (RestartForceExitStatus in the units).
 var errGivesWay = errors.New("a new version is installed")
 
-// How often a session looks whether its programs were replaced, and then whether nobody needs it.
+// How often a session looks whether its programs were replaced where the system does not tell, and how long after a change, which
+// is seldom the only one, and then how often whether nobody needs it.
 const (
 	lookForNew  = time.Minute
 	lookForIdle = 2 * time.Second
@@ -23,23 +24,32 @@ const (
 // giveWay returns true once the programs are other files than at the start and idle reports that nobody waits for anything, and
 // false when ctx ends first. What runs is finished by the version that began it.
 func giveWay(ctx context.Context, programs []string, idle func() bool, look, wait time.Duration) bool {
+	changed := changes(ctx, programs) // before the first look, so that nothing is missed between
 	began := stats(programs)
-	tick := time.NewTicker(look)
+	tick := time.NewTimer(look)
 	defer tick.Stop()
+	if changed != nil {
+		tick.Stop()
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return false
+		case <-changed:
+			tick.Reset(wait)
+			continue
 		case <-tick.C:
 		}
-		if now := stats(programs); now == nil || slices.EqualFunc(began, now, sameFile) {
-			continue
-		}
-		if idle() {
+		now := stats(programs)
+		switch replaced := now != nil && !slices.EqualFunc(began, now, sameFile); {
+		case replaced && idle():
 			slog.Info("giving way to the version that was installed")
 			return true
+		case replaced:
+			tick.Reset(wait)
+		case changed == nil:
+			tick.Reset(look)
 		}
-		tick.Reset(wait)
 	}
 }
 

@@ -215,7 +215,7 @@ func TestIdle(t *testing.T) {
 	if table, err = w.idle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(table.rows) != 10 || table.targets[0].got < 1 {
+	if len(table.rows) != 11 || table.targets[0].got < 1 {
 		t.Errorf("no memory:\n%s", table.markdown())
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"persten/internal/token"
 )
 
-// How often Events looks at the disk, while somebody watches and while nobody does.
+// How often Events looks at the disk, while somebody watches and while nobody does. Who begins to watch has it looked at at once.
 const (
 	lookOften  = time.Second
-	lookSeldom = time.Minute
+	lookSeldom = 10 * time.Minute
 )
 
 // watch says how often to look.
