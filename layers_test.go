@@ -89,6 +89,7 @@ const owners = `
 	github.com/gorilla/websocket: ipc rpc_test server_test agent_test bench
 	github.com/Microsoft/go-winio: ipc
 	github.com/pelletier/go-toml/v2: config
+	github.com/fsnotify/fsnotify: agent
 	github.com/kardianos/service: agent
 	github.com/godbus/dbus/v5: agent agent/desktop ui/tray
 	github.com/spf13/cobra: agent
