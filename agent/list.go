@@ -132,7 +132,7 @@ func (a *app) printTokens(w io.Writer, list *proto.TokensListResult) {
 func (a *app) printModules(w io.Writer, list []proto.Problem) {
 	for _, p := range list {
 		reason := strings.ReplaceAll(p.Args["reason"], "_", "") // as keys of texts are spelled
-		if p.Code != proto.CodeModuleFailed || !text.Has("module.reason."+reason) {
+		if p.Args["module"] == "" || !text.Has("module.reason."+reason) {
 			printProblems(w, []proto.Problem{p})
 			continue
 		}

@@ -51,8 +51,8 @@ func TestStatusProblems(t *testing.T) {
 		{proto.Problem{Code: proto.CodeForwardFailed}, 0, levelWarning},
 		{proto.Problem{Code: proto.CodePortTaken}, 1, levelWarning},
 		{proto.Problem{Code: proto.CodeModuleFailed, Args: map[string]string{"reason": "crashed"}}, 1, levelCritical},
-		{proto.Problem{Code: proto.CodeModuleFailed, Args: map[string]string{"reason": "initialise"}}, 1, levelWarning},
-		{proto.Problem{Code: proto.CodeModuleFailed, Args: map[string]string{"reason": "initialise"}}, 0, levelCritical},
+		{proto.Problem{Code: proto.CodeModuleNotStarted, Args: map[string]string{"reason": "initialise"}}, 1, levelWarning},
+		{proto.Problem{Code: proto.CodeModuleNotStarted, Args: map[string]string{"reason": "initialise"}}, 0, levelCritical},
 		{proto.Problem{Code: proto.CodeJournalUnwritable}, 1, levelCritical},
 	} {
 		if got := problemLevel(c.p, c.tokens); got != c.want {

@@ -136,6 +136,10 @@ const (
 	CodeTokenRemoved Code = "token_removed"
 	// The vendor's library crashed, hung or answered nonsense; it is started again by itself. Args: module, reason.
 	CodeModuleFailed Code = "module_failed"
+	// The vendor's library is missing, does not load, or refused to start: reason is absent, dependency, architecture, not_pkcs11, initialise or load. Args: module, reason.
+	CodeModuleNotStarted Code = "module_not_started"
+	// The licence of the vendor's program has ended; nothing can be signed with its keys until it has another. Args: module.
+	CodeModuleLicence Code = "module_licence"
 	// The PIN was wrong. attempts is how many are left, -1 when the token does not tell. Args: attempts.
 	CodePINIncorrect Code = "pin_incorrect"
 	// The token is locked after too many wrong PINs.

@@ -70,6 +70,10 @@ export const ERROR_NUMBERS = {
   token_removed: 1303,
   /** The vendor's library crashed, hung or answered nonsense; it is started again by itself. Args: module, reason. */
   module_failed: 1304,
+  /** The vendor's library is missing, does not load, or refused to start: reason is absent, dependency, architecture, not_pkcs11, initialise or load. Args: module, reason. */
+  module_not_started: 1305,
+  /** The licence of the vendor's program has ended; nothing can be signed with its keys until it has another. Args: module. */
+  module_licence: 1306,
   /** The PIN was wrong. attempts is how many are left, -1 when the token does not tell. Args: attempts. */
   pin_incorrect: 1401,
   /** The token is locked after too many wrong PINs. */

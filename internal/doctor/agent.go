@@ -71,7 +71,7 @@ func judgeStatus(m *Machine, s *proto.AgentStatusResult) (list []Finding) {
 		list = append(list, warning("agent_paused", ""))
 	}
 	for _, p := range s.Problems {
-		if p.Code != proto.CodeModuleFailed && !m.ownPort(p) { // other checks say more about these
+		if p.Args["module"] == "" && !m.ownPort(p) { // other checks say more about these
 			list = append(list, failure(&proto.Error{Code: p.Code, Args: p.Args}))
 		}
 	}

@@ -374,6 +374,7 @@ func TestAbsentCertificate(t *testing.T) {
 	}{
 		{token.ReasonInitialise, proto.CodeCertificateAbsent}, // it never showed a certificate
 		{"crashed", proto.CodeModuleFailed},                   // the certificate may be behind it
+		{token.ReasonLicence, proto.CodeModuleLicence},
 	} {
 		broken := failing{err: &token.ModuleError{Module: "m", Reason: tt.reason}}
 		store, err := signing.NewStore(t.TempDir(), signing.DefaultLimits)
@@ -420,7 +421,7 @@ func TestNoSoftware(t *testing.T) {
 
 // TestHinders: a driver nobody needs does not make the whole agent look broken.
 func TestHinders(t *testing.T) {
-	idle := proto.E(proto.CodeModuleFailed, nil, "module", "opensc", "reason", token.ReasonInitialise)
+	idle := proto.E(proto.CodeModuleNotStarted, nil, "module", "opensc", "reason", token.ReasonInitialise)
 	dead := proto.E(proto.CodeModuleFailed, nil, "module", "rutoken", "reason", "crashed")
 	taken := proto.E(proto.CodePortTaken, nil, "port", "13579", "name", "NCALayer")
 	for _, c := range []struct {

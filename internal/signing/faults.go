@@ -28,7 +28,7 @@ func fault(err error) error {
 	case errors.As(err, &pin):
 		return proto.E(proto.CodePINIncorrect, err, "attempts", strconv.Itoa(pin.Attempts))
 	case errors.As(err, &module) && known(module) == "":
-		return proto.E(proto.CodeModuleFailed, err, "module", module.Module, "reason", module.Kind())
+		return moduleFault(module, err)
 	case errors.Is(err, cms.ErrProfile):
 		return proto.E(proto.CodeProfileUnsupported, err, "detail", err.Error())
 	case errors.Is(err, cms.ErrFormat), errors.Is(err, cms.ErrLimit):
@@ -41,6 +41,17 @@ func fault(err error) error {
 		return proto.E(c, err)
 	}
 	return proto.E(proto.CodeInternal, err)
+}
+
+// moduleFault says which of the three ways a vendor's code failed in: each is another person's to mend.
+func moduleFault(module *token.ModuleError, err error) error {
+	switch {
+	case module.Reason == token.ReasonLicence:
+		return proto.E(proto.CodeModuleLicence, err, "module", module.Module)
+	case module.Unloaded():
+		return proto.E(proto.CodeModuleNotStarted, err, "module", module.Module, "reason", module.Reason)
+	}
+	return proto.E(proto.CodeModuleFailed, err, "module", module.Module, "reason", module.Kind())
 }
 
 // known is the code of an error that has one to itself, or "".
@@ -111,5 +122,5 @@ func hiding(err error) error {
 // Hinders reports whether a problem of a listing keeps people from working, tokens being there. A driver that does not start
 // while a token of another is plugged in is most often one that nobody uses here, such as OpenSC's without pcscd.
 func Hinders(p *proto.Error, tokens int) bool {
-	return tokens == 0 || p.Code != proto.CodeModuleFailed || p.Args["reason"] != token.ReasonInitialise
+	return tokens == 0 || p.Code != proto.CodeModuleNotStarted || p.Args["reason"] != token.ReasonInitialise
 }

@@ -109,7 +109,7 @@ test('every constant of 2.4.5 is there, with the values of a script that portals
 
 /** Numbers that portals compare with, and what of the agent's leads to them. */
 const NUMBERS = {
-  '0x80090016': 'token_absent token_removed module_failed', '0x80090019': 'agent_not_installed', '0x8009200B': 'key_absent', '0x80092004': 'certificate_absent',
+  '0x80090016': 'token_absent token_removed module_failed module_not_started', '0x8007065B': 'module_licence', '0x80090019': 'agent_not_installed', '0x8009200B': 'key_absent', '0x80092004': 'certificate_absent',
   '0x8010006E': 'user_rejected user_stopped', '0x800704C7': 'user_timeout request_cancelled', '0x8010006B': 'pin_incorrect', '0x8010006C': 'pin_locked',
   '0x80070057': 'request_invalid', '0x80090008': 'algorithm_unsupported', '0x80090010': 'certificate_key_expired', '0x80070002': 'network_unreachable network_timeout',
   '0x800B010A': 'certificate_untrusted', '0x800B0101': 'certificate_expired signer_expired', '0x800B010C': 'certificate_revoked signer_revoked',

@@ -7,7 +7,7 @@ export const CODE = {
   unexpected: 0x80004005, notImplemented: 0x80004001, noClass: 0x80040154, denied: 0x80070005, data: 0x8007000d, parameter: 0x80070057,
   notFound: 0x80070490, xml: 0x800705b9, noKeyInfo: 0x800705ba, noServer: 0x800706ba, noSpace: 0x80070070, tooLarge: 0x8007000e, noPerson: 0x80090022, authority: 0x80070002, cancelled: 0x800704c7, cancelledByUser: 0x8010006e,
   pin: 0x8010006b, pinLocked: 0x8010006c, busy: 0x8010000b, signature: 0x80090006, algorithm: 0x80090008, keyPeriod: 0x80090010,
-  keyset: 0x80090016, noProvider: 0x80090019, messageType: 0x80091004, digest: 0x80091007, noCertificate: 0x80092004, noKey: 0x8009200b,
+  keyset: 0x80090016, licence: 0x8007065b, noProvider: 0x80090019, messageType: 0x80091004, digest: 0x80091007, noCertificate: 0x80092004, noKey: 0x8009200b,
   notMessage: 0x8009100e, attribute: 0x8009200e, otherType: 0x8009100f, noSignature: 0x800b0100, time: 0x800b0101, untrusted: 0x800b010a,
   revoked: 0x800b010c, unchecked: 0x800b010e, usage: 0x800b0110, stamp: 0x80096005, noTsa: 0xc2100121, site: 0xc2110f00,
 } as const;
@@ -38,7 +38,7 @@ const TROUBLES: Partial<Record<ErrorCode, Trouble>> = {
   origin_not_allowed: 'site', origin_denied: 'site', hidden_not_allowed: 'denied', content_hidden: 'denied', policy_forbids: 'denied',
   user_rejected: 'cancelledByUser', user_stopped: 'cancelledByUser', user_timeout: 'cancelled', request_cancelled: 'cancelled',
   agent_paused: 'cancelled', request_invalid: 'parameter', request_malformed: 'parameter', request_unknown_method: 'notImplemented',
-  token_absent: 'keyset', token_removed: 'keyset', token_busy: 'busy', module_failed: 'keyset', pin_incorrect: 'pin', pin_locked: 'pinLocked',
+  token_absent: 'keyset', token_removed: 'keyset', token_busy: 'busy', module_failed: 'keyset', module_not_started: 'keyset', module_licence: 'licence', pin_incorrect: 'pin', pin_locked: 'pinLocked',
   key_absent: 'noKey', certificate_absent: 'noCertificate', certificate_expired: 'time', certificate_not_yet_valid: 'time', certificate_revoked: 'revoked',
   certificate_untrusted: 'untrusted', certificate_not_for_signing: 'usage', certificate_unfit: 'usage', algorithm_unsupported: 'algorithm',
   profile_unsupported: 'algorithm', certificate_key_expired: 'keyPeriod', certificate_key_not_yet_valid: 'keyPeriod',

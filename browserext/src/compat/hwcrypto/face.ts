@@ -19,6 +19,7 @@ const NAMES: Record<string, string> = {
   request_malformed: 'invalid_argument', algorithm_unsupported: 'invalid_argument', origin_denied: 'not_allowed', origin_not_allowed: 'not_allowed',
   hidden_not_allowed: 'not_allowed', content_hidden: 'not_allowed', certificate_not_for_signing: 'not_allowed', policy_forbids: 'not_allowed',
   context_insecure: 'not_allowed', pin_locked: 'pin_blocked', token_removed: 'driver_error', token_busy: 'driver_error', module_failed: 'driver_error',
+  module_not_started: 'driver_error', module_licence: 'driver_error',
 };
 
 function translate(e: unknown): Error {

@@ -15,6 +15,7 @@ const NAMES: Record<string, string> = {
   origin_not_allowed: 'FUNCTION_REJECTED', origin_denied: 'FUNCTION_REJECTED', hidden_not_allowed: 'FUNCTION_REJECTED', content_hidden: 'FUNCTION_REJECTED',
   agent_paused: 'FUNCTION_REJECTED', policy_forbids: 'FUNCTION_REJECTED', pin_incorrect: 'PIN_INCORRECT', pin_locked: 'PIN_LOCKED',
   token_absent: 'DEVICE_NOT_FOUND', token_removed: 'DEVICE_NOT_FOUND', token_busy: 'DEVICE_ERROR', module_failed: 'PKCS11_LOAD_FAILED',
+  module_not_started: 'PKCS11_LOAD_FAILED', module_licence: 'PKCS11_LOAD_FAILED',
   certificate_absent: 'CERTIFICATE_NOT_FOUND', key_absent: 'KEY_NOT_FOUND', certificate_expired: 'X509_CERT_HAS_EXPIRED',
   certificate_not_yet_valid: 'X509_CERT_NOT_YET_VALID', certificate_revoked: 'X509_CERT_REVOKED', certificate_untrusted: 'X509_CERT_UNTRUSTED',
   certificate_not_for_signing: 'KEY_FUNCTION_NOT_PERMITTED', algorithm_unsupported: 'MECHANISM_INVALID', profile_unsupported: 'MECHANISM_INVALID',
