@@ -294,13 +294,8 @@ function flows(kind) {
     made.catch(() => undefined);
     await portal.desktop.prompt();
     await portal.desktop.shot('cades-hidden-right');
-    await portal.desktop.key('Tab');
-    await pause(1_000);
-    await portal.desktop.key('Return');
-    const asked = async () => {
-      const [id] = await portal.desktop.windows();
-      return id && /Подписать/.test(await portal.desktop.xdotool('getwindowname', id).catch(() => ''));
-    };
+    const asked = async () => (await portal.desktop.titles()).some((t) => /Подписать/.test(t));
+    await portal.desktop.agree(asked);
     await until(asked, 'the question about the signature');
     await portal.desktop.prompt();
     await portal.desktop.shot('cades-hidden');

@@ -80,7 +80,7 @@ check('the person cannot find the token and gives up', async () => {
   await begin();
   await desktop.titled(/Подписать документ/);
   await desktop.shot('insert-asked');
-  await agree();
+  await desktop.agree(async () => (await steps()).includes('insert'));
   await waits();
   await pause(1_000);
   await desktop.reject();
@@ -91,7 +91,7 @@ check('the person cannot find the token and gives up', async () => {
 check('a token that appears later signs, by the certificate that was approved', async () => {
   await begin();
   await desktop.titled(/Подписать документ/);
-  await agree();
+  await desktop.agree(async () => (await steps()).includes('insert'));
   await waits();
   await desktop.shot('insert-waits');
   await pause(1_000);
@@ -109,16 +109,6 @@ check('a token that appears later signs, by the certificate that was approved', 
   assert.deepEqual([last.map((r) => r.type), last[1].result], [['begin', 'end'], 'ok']);
 });
 
-/** Presses "Sign", the last button of the window, until that was taken: a busy machine draws late, and the window is deaf at first. */
-async function agree() {
-  for (let tries = 0; tries < 5 && !(await steps()).includes('insert'); tries++) {
-    const [id] = await desktop.windows();
-    const { X, Y, WIDTH, HEIGHT } = Object.fromEntries((await desktop.xdotool('getwindowgeometry', '--shell', id)).split('\n').map((l) => l.split('=')));
-    await desktop.click({ x: Number(X) + Number(WIDTH) - 70, y: Number(Y) + Number(HEIGHT) - 40 });
-    await until(async () => (await steps()).includes('insert'), 'the yes to be taken', 4_000).catch(() => undefined);
-  }
-}
-
 /** Asks for a certificate; resolves to it or to the error. */
 const select = (filter) => page.evaluate((filter) => {
   window.made = persten.selectCertificate({ filter }).then((c) => ({ id: c.id, name: c.name, inn: c.inn }), (e) => ({ code: e.code, args: e.args }));
@@ -128,34 +118,21 @@ check('none fits: the person sees why, the page gets codes', async () => {
   await select({ inn: '500100732259', issuer: 'нет такого' });
   await desktop.titled(/Нет подходящего сертификата/);
   await desktop.shot('none-fits');
-  await until(async () => { // a busy machine draws late, and the window is deaf at first
-    await desktop.key('Return');
-    await pause(1_500);
-    return (await desktop.windows()).length === 0;
-  }, 'the window to close');
+  await desktop.dismiss('Return');
   assert.deepEqual(await made(), { code: 'certificate_none', args: { reasons: 'filter_inn' } });
   await desktop.gone();
 });
 
 check('several fit: the last choice of the site is marked and confirmed by the person', async () => {
   await select({});
-  await desktop.titled(/Выберите сертификат/);
-  await pause(800);
-  await desktop.key('Down');
-  await desktop.key('Down');
-  await pause(500);
-  await desktop.key('Return');
-  await pause(500);
-  await desktop.key('Return');
+  await desktop.choose(1);
   const first = await made();
   assert.ok(first.id, JSON.stringify(first));
   await desktop.gone();
   await select({});
   await desktop.titled(/Выберите сертификат/);
   await desktop.shot('last-choice');
-  await desktop.key('Return');
-  await pause(500);
-  await desktop.key('Return');
+  await desktop.dismiss('Return');
   assert.equal((await made()).id, first.id);
   await desktop.gone();
 });

@@ -123,16 +123,31 @@ class Desktop {
     }, 'the outcome in the title of the Persten window', 5_000);
   }
 
-  /** Presses Escape, which rejects a question and closes an outcome, until no window is left. */
-  async dismiss() {
+  /** Presses Escape, which rejects a question and closes an outcome, or another key, until no window is left. */
+  async dismiss(key = 'Escape') {
     await until(async () => {
       const [id] = await this.windows();
       if (id === undefined) return true;
       await this.activate(id);
-      await this.key('Escape');
+      await this.key(key);
       await pause(500);
       return false;
     }, 'the Persten window to close');
+  }
+
+  /** Presses the last button of the window, which agrees, until taken says so: a busy machine draws late, and the window is deaf at first. */
+  async agree(taken) {
+    for (let tries = 0; tries < 5 && !(await taken()); tries++) {
+      await this.#pressLast().catch(() => undefined); // the window may go at any moment
+      await until(taken, 'the yes to be taken', 4_000).catch(() => undefined);
+    }
+  }
+
+  async #pressLast() {
+    const [id] = await this.windows();
+    const at = await this.xdotool('getwindowgeometry', '--shell', id);
+    const { X, Y, WIDTH, HEIGHT } = Object.fromEntries(at.split('\n').map((l) => l.split('=')));
+    await this.click({ x: Number(X) + Number(WIDTH) - 70, y: Number(Y) + Number(HEIGHT) - 40 });
   }
 
   /** Waits for the windows to close by themselves. */
