@@ -174,7 +174,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 # accidents, 10,000 approvals, kills, gigabytes; and what holds only when nothing else runs, as the second in which a tray is back.
 soak: deps-test deps-soak $(STAMPS)/ext ## the concurrent packages SOAKCOUNT (20) times under the race detector, then the long forms of all tests that have one
 	testdata/p11/softhsm-gost.sh
-	CGO_ENABLED=1 go test -race -count=$(SOAKCOUNT) -timeout 4h ./internal/ipc/... ./internal/rpc/... ./internal/token/... ./internal/signing/... ./internal/server/... ./internal/journal/... ./internal/fleet/...
+	CGO_ENABLED=1 go test -race -count=$(SOAKCOUNT) -timeout 4h ./internal/ipc/... ./internal/rpc/... ./internal/token/... ./internal/signing/... ./internal/server/... ./internal/journal/... ./internal/fleet/... ./internal/ui ./internal/update
 	PERSTEN_LONG=1 go test -count=1 -timeout 2h ./internal/fleet ./internal/ui/... ./internal/signing ./internal/server ./internal/cms
 	PERSTEN_LONG=1 go test -count=1 -timeout 2h -p 1 -v ./agent ./agent/desktop
 
