@@ -14,8 +14,8 @@ import (
 // errGivesWay ends a session whose program was replaced; systemd starts the new one (RestartForceExitStatus in the units).
 var errGivesWay = errors.New("a new version is installed")
 
-// How often a session looks whether its programs were replaced where the system does not tell, and how long after a change, which
-// is seldom the only one, and then how often whether nobody needs it.
+// How often a session looks whether its programs were replaced, ten times as seldom where the system tells of changes; and how long
+// after a change, which is seldom the only one, and then how often whether nobody needs it.
 const (
 	lookForNew  = time.Minute
 	lookForIdle = 2 * time.Second
@@ -26,11 +26,11 @@ const (
 func giveWay(ctx context.Context, programs []string, idle func() bool, look, wait time.Duration) bool {
 	changed := changes(ctx, programs) // before the first look, so that nothing is missed between
 	began := stats(programs)
+	if changed != nil {
+		look *= 10 // a folder that was exchanged as a whole tells of nothing
+	}
 	tick := time.NewTimer(look)
 	defer tick.Stop()
-	if changed != nil {
-		tick.Stop()
-	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -47,7 +47,7 @@ func giveWay(ctx context.Context, programs []string, idle func() bool, look, wai
 			return true
 		case replaced:
 			tick.Reset(wait)
-		case changed == nil:
+		default:
 			tick.Reset(look)
 		}
 	}

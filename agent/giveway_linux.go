@@ -6,24 +6,24 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"github.com/fsnotify/fsnotify"
 )
 
-// changes tells that something happened in the folders of these files, so that nobody has to wake up to look. It is nil where the
-// kernel does not say.
+// changes tells that something happened to one of these files, so that nobody has to wake up to look. It is nil where the kernel
+// does not say.
 func changes(ctx context.Context, files []string) <-chan struct{} {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		slog.Debug("the programs are looked at once in a while", "cause", err)
 		return nil
 	}
-	for _, f := range files {
-		if err := watchFolders(w, f); err != nil {
-			slog.Debug("the programs are looked at once in a while", "cause", err)
-			w.Close()
-			return nil
-		}
+	names, err := watchFolders(w, files)
+	if err != nil {
+		slog.Debug("the programs are looked at once in a while", "cause", err)
+		w.Close()
+		return nil
 	}
 	some := make(chan struct{}, 1)
 	go func() {
@@ -32,8 +32,14 @@ func changes(ctx context.Context, files []string) <-chan struct{} {
 			select {
 			case <-ctx.Done():
 				return
-			case <-w.Errors: // events were lost: look
-			case <-w.Events:
+			case _, more := <-w.Errors: // events were lost: look
+				if !more {
+					return
+				}
+			case e := <-w.Events:
+				if !slices.Contains(names, filepath.Base(e.Name)) {
+					continue
+				}
 			}
 			select {
 			case some <- struct{}{}:
@@ -44,16 +50,19 @@ func changes(ctx context.Context, files []string) <-chan struct{} {
 	return some
 }
 
-// watchFolders watches where the file is called so and where it really is.
-func watchFolders(w *fsnotify.Watcher, file string) error {
-	really, err := filepath.EvalSymlinks(file)
-	if err != nil {
-		return err
-	}
-	for _, f := range []string{file, really} {
-		if err := w.Add(filepath.Dir(f)); err != nil {
-			return err
+// watchFolders watches where each file is called so and where it really is, and returns what it is called there.
+func watchFolders(w *fsnotify.Watcher, files []string) (names []string, err error) {
+	for _, f := range files {
+		really, err := filepath.EvalSymlinks(f)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range []string{f, really} {
+			if err := w.Add(filepath.Dir(f)); err != nil {
+				return nil, err
+			}
+			names = append(names, filepath.Base(f))
 		}
 	}
-	return nil
+	return names, nil
 }
